@@ -32,7 +32,7 @@ class RunConfig:
     name: str = "default"
     folder: str = "runs"  # the run is written to folder/name
     seed: int = 42
-    device: str = "auto"  # auto, cpu, cuda, cuda:1, mps
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"  # which of several GPUs is the launcher's choice
     threads: int = 0  # processor threads for PyTorch; 0 leaves its own choice
 
 
@@ -58,6 +58,7 @@ class DataConfig:
     additional_leaks: Literal["drop", "keep"] = "drop"  # additional texts that share text with a dev or test part
     categories: list[str] = field(default_factory=list)  # empty: all that the training corpus has
     dev_share: float = 0.1
+    split_seed: int = 42  # draws the dev part or the folds; apart from run.seed, so that seeds share a split
     max_len: int = 150  # tokens (characters) in a segment
     duplicate_share: float = 0.5  # texts that share this part of the shorter one's 8-grams stay in one fold
     processed: str = "data/processed"  # parent of the processed folder, which bears the run's name
@@ -131,7 +132,7 @@ class TrainConfig:
     clip: float = 5.0  # largest gradient norm; 0 leaves gradients alone
     precision: Literal["float32", "bf16"] = "float32"
     folds: int = 0  # 0: one split by data.dev or data.dev_share; k: cross-validation
-    select: Literal["best", "last"] = "best"  # weights that eval and predict use; `last` lets the dev score choose nothing
+    select: Literal["best", "last"] = "best"  # weights for eval and predict; with `last` the dev score chooses nothing
     patience: int = 0  # epochs without a better dev F1 before training stops; 0 never stops early
 
 
@@ -330,6 +331,7 @@ def validate(config: Config) -> None:
         "flat.feed_forward": 1, "train.epochs": 1, "train.batch_size": 1, "train.accumulation": 1,
         "train.freeze_epochs": 0, "train.clip": 0, "train.patience": 0, "train.weight_decay": 0, "train.folds": 0,
         "predict.batch_tokens": 1, "predict.overlap": 0, "predict.chunk": 1, "run.threads": 0, "run.seed": 0,
+        "data.split_seed": 0,
     }  # fmt: skip
     for name, least in at_least.items():
         if (value := _get(config, name)) < least:

@@ -17,6 +17,15 @@ class Span(NamedTuple):
     end: int
 
 
+class ScoredSpan(NamedTuple):
+    """A predicted span. `probability` is the posterior of exactly these bounds and this category (its CRF marginal)."""
+
+    category: str
+    begin: int
+    end: int
+    probability: float
+
+
 @dataclass(frozen=True)
 class Document:
     """A text and what is known about it.
@@ -35,8 +44,8 @@ class Document:
     doubtful: tuple[Span, ...] = ()
 
 
-def to_json(document: Document) -> str:
-    """One line of the house's own format."""
+def to_record(document: Document) -> dict[str, Any]:
+    """The values of a document's JSON line."""
 
     def entity(span: Span) -> dict[str, Any]:
         return {
@@ -49,7 +58,21 @@ def to_json(document: Document) -> str:
     record = {"id": document.id, "text": document.text, "entities": [entity(span) for span in document.spans]}
     if document.doubtful:
         record["doubtful"] = [entity(span) for span in document.doubtful]
-    return json.dumps(record, ensure_ascii=False)
+    return record
+
+
+def from_record(record: dict[str, Any]) -> Document:
+    """The inverse of `to_record`, for what this program wrote itself; nothing is checked."""
+
+    def spans(entities: list[dict[str, Any]]) -> tuple[Span, ...]:
+        return tuple(Span(entity["category"], entity["pos_b"], entity["pos_e"]) for entity in entities)
+
+    return Document(record["id"], record["text"], spans(record["entities"]), spans(record.get("doubtful", [])))
+
+
+def to_json(document: Document) -> str:
+    """One line of the house's own format."""
+    return json.dumps(to_record(document), ensure_ascii=False)
 
 
 @dataclass

@@ -1,0 +1,170 @@
+"""Segments to batches: arrays are sliced and padded, nothing is tokenised or matched here.
+
+B batch, K chains, L characters of the longest segment, W words of the segment that has most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from utils.preprocess.document import Span
+from utils.preprocess.lattice import Lattices, LatticeSlice
+from utils.preprocess.processed import Processed
+from utils.preprocess.tokenizer import Vocabulary
+from utils.tags import TagScheme
+
+Batch = dict[str, Tensor]  # the keyword arguments of the network's forward
+ANY_CATEGORY = "*"
+
+
+class Sample(NamedTuple):
+    """A segment with what training needs of it: tags (K, characters) and where any tag is allowed (likewise, bool)."""
+
+    lattice: LatticeSlice
+    tags: np.ndarray
+    unknown: np.ndarray
+
+
+class SegmentDataset(Dataset):
+    """The segments of some documents.
+
+    Attributes:
+        lengths: characters of each segment.
+        left_out: labelled spans that the tag scheme cannot write beside a longer one they overlap.
+    """
+
+    def __init__(self, processed: Processed, documents: Sequence[int], scheme: TagScheme) -> None:
+        chosen = np.isin(processed.segments[:, 0], np.asarray(documents, dtype=np.int64))
+        self.segments = processed.segments[chosen]
+        self.lengths = self.segments[:, 2] - self.segments[:, 1]
+        self.left_out = 0
+        self._samples = [self._sample(processed, scheme, *map(int, row)) for row in self.segments]
+
+    def __len__(self) -> int:
+        return len(self.segments)
+
+    def __getitem__(self, index: int) -> Sample:
+        return self._samples[index]
+
+    def _sample(self, processed: Processed, scheme: TagScheme, document: int, begin: int, end: int) -> Sample:
+        source = processed.documents[document]
+        whole = [_shift(span, begin) for span in source.spans if begin <= span.begin and span.end < end]
+        tags, left_out = scheme.encode(whole, end - begin)
+        self.left_out += len(left_out)
+        unknown = np.zeros(tags.shape, dtype=bool)
+        # What is left of a span that had to be cut is neither that span nor outside of it.
+        cut = [span for span in source.spans if span.begin < begin or span.end >= end]
+        for span in (span for span in (*cut, *source.doubtful) if span.begin < end and span.end >= begin):
+            chain = slice(None) if span.category == ANY_CATEGORY else scheme.tags_of(span.category).chain
+            unknown[chain, max(span.begin - begin, 0) : span.end + 1 - begin] = True
+        return Sample(processed.lattices.slice(document, begin, end), tags, unknown)
+
+
+def _shift(span: Span, by: int) -> Span:
+    return Span(span.category, span.begin - by, span.end - by)
+
+
+class BucketSampler(Sampler[list[int]]):
+    """Batches of segments of similar length, in a random order that follows from seed and epoch alone.
+
+    Segments are shuffled, sorted by length within pools of some batches, cut into batches, and the batches shuffled.
+    """
+
+    def __init__(self, lengths: np.ndarray, batch_size: int, seed: int, pool: int = 50) -> None:
+        self.lengths = np.asarray(lengths)
+        self.batch_size = batch_size
+        self.seed = seed
+        self.pool = pool * batch_size
+        self.epoch = 0
+        self.drop_last = False
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order of an epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return -(-len(self.lengths) // self.batch_size)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        random = np.random.default_rng((self.seed, self.epoch))
+        order = random.permutation(len(self.lengths))
+        pools = [order[start : start + self.pool] for start in range(0, len(order), self.pool)]
+        by_length = np.concatenate([pool[np.argsort(self.lengths[pool], kind="stable")] for pool in pools])
+        batches = [by_length[start : start + self.batch_size] for start in range(0, len(order), self.batch_size)]
+        for place in random.permutation(len(batches)):
+            yield batches[place].tolist()
+
+
+def collate_samples(samples: Sequence[Sample], vocabulary: Vocabulary) -> Batch:
+    """A training batch: `collate_lattices` plus `tags` (B, K, L) and, where any is set, `unknown` (B, K, L)."""
+    batch = collate_lattices([sample.lattice for sample in samples], vocabulary)
+    chains, length = samples[0].tags.shape[0], batch["character_mask"].shape[1]
+    tags = np.zeros((len(samples), chains, length), dtype=np.int64)
+    unknown = np.zeros(tags.shape, dtype=bool)
+    for row, sample in enumerate(samples):
+        tags[row, :, : sample.tags.shape[1]] = sample.tags
+        unknown[row, :, : sample.tags.shape[1]] = sample.unknown
+    batch["tags"] = torch.from_numpy(tags)
+    if unknown.any():
+        batch["unknown"] = torch.from_numpy(unknown)
+    return batch
+
+
+def collate_lattices(slices: Sequence[LatticeSlice], vocabulary: Vocabulary) -> Batch:
+    """Pad lattices to common sizes.
+
+    Returns:
+        token_ids (B, L + 2) with [CLS] and [SEP], character_mask (B, L), word_ids, word_heads, word_tails and word_mask
+        (B, W).
+    """
+    lengths = [len(part.tokens) for part in slices]
+    words = [len(part.words) for part in slices]
+    tokens = np.full((len(slices), max(lengths) + 2), vocabulary.pad, dtype=np.int64)
+    ids, heads, tails = (np.zeros((len(slices), max(words)), dtype=np.int64) for _ in range(3))
+    tokens[:, 0] = vocabulary.begin
+    for row, part in enumerate(slices):
+        tokens[row, 1 : lengths[row] + 1] = part.tokens
+        tokens[row, lengths[row] + 1] = vocabulary.end
+        ids[row, : words[row]] = part.words
+        heads[row, : words[row]] = part.heads
+        tails[row, : words[row]] = part.tails
+    return {
+        "token_ids": torch.from_numpy(tokens),
+        "character_mask": torch.arange(max(lengths)) < torch.tensor(lengths)[:, None],
+        "word_ids": torch.from_numpy(ids),
+        "word_heads": torch.from_numpy(heads),
+        "word_tails": torch.from_numpy(tails),
+        "word_mask": torch.arange(max(words)) < torch.tensor(words)[:, None],
+    }
+
+
+class Window(NamedTuple):
+    """Characters begin to end (exclusive) of a document."""
+
+    document: int
+    begin: int
+    end: int
+
+
+def window_batches(windows: Sequence[Window], batch_tokens: int) -> Iterator[list[Window]]:
+    """Windows from long to short, as many together as `batch_tokens` padded characters allow (at least one)."""
+    batch: list[Window] = []
+    for window in sorted(windows, key=lambda window: window.begin - window.end):
+        longest = batch[0].end - batch[0].begin if batch else 0
+        if batch and longest * (len(batch) + 1) > batch_tokens:
+            yield batch
+            batch = []
+        batch.append(window)
+    if batch:
+        yield batch
+
+
+def collate_windows(lattices: Lattices, windows: Sequence[Window], vocabulary: Vocabulary) -> Batch:
+    """A batch for prediction."""
+    return collate_lattices([lattices.slice(*window) for window in windows], vocabulary)

@@ -1,0 +1,194 @@
+"""Linear-chain conditional random field on pytorch-crf, with legal transitions, partial labels and span marginals.
+
+The parameters, and the likelihood of fully labelled text, are pytorch-crf's. A transition that the tag scheme forbids
+starts at `FORBIDDEN` and has gradient zero there (its probability is zero in float32), so it stays forbidden in the
+loss, in the marginals and in decoding alike; weight decay must leave this module alone.
+
+B sequences (all chains of all texts, flattened), L characters, T tags, S spans.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torchcrf
+from torch import Tensor
+
+from utils.tags import TagScheme
+
+FORBIDDEN = -10_000.0
+
+
+class ChainCRF(torchcrf.CRF):
+    """pytorch-crf's CRF restricted to what a tag scheme allows."""
+
+    def __init__(self, scheme: TagScheme) -> None:
+        super().__init__(scheme.num_tags, batch_first=True)
+        allowed, starts, ends = (torch.from_numpy(array) for array in scheme.transitions())
+        with torch.no_grad():
+            self.transitions[~allowed] = FORBIDDEN
+            self.start_transitions[~starts] = FORBIDDEN
+            self.end_transitions[~ends] = FORBIDDEN
+
+    @property
+    def scores(self) -> Transitions:
+        """The learned transition scores."""
+        return Transitions(self.transitions, self.start_transitions, self.end_transitions)
+
+    def loss(self, emissions: Tensor, tags: Tensor, mask: Tensor, unknown: Tensor | None = None) -> Tensor:
+        """Negative log-likelihood of each sequence, with any tag allowed where `unknown` is set.
+
+        log Z - log Z(allowed): Bellare and McCallum, "Learning extractors from unlabeled text using relevant
+        databases" (2007); Tsuboi et al., "Training conditional random fields using incomplete annotations" (2008).
+
+        Args:
+            emissions: (B, L, T) float32.
+            tags: (B, L) integers; what stands at unknown positions and pads is not looked at.
+            mask: (B, L) bool, true on characters; every row is a prefix of at least one.
+            unknown: (B, L) bool, or None for full labels.
+
+        Returns:
+            (B,) losses.
+        """
+        if unknown is None:
+            return -super().forward(emissions, tags, mask, reduction="none")
+        allowed = torch.nn.functional.one_hot(tags, self.num_tags).bool() | unknown.unsqueeze(-1)  # (B, L, T)
+        constrained = emissions.masked_fill(~allowed, FORBIDDEN)
+        return self._log_partition(emissions, mask) - self._log_partition(constrained, mask)
+
+    def best_tags(self, emissions: Tensor, mask: Tensor) -> Tensor:
+        """(B, L) tags of the best legal path, 0 on pads."""
+        return viterbi(emissions, mask, self.scores)
+
+    def _log_partition(self, emissions: Tensor, mask: Tensor) -> Tensor:
+        return self._compute_normalizer(emissions.transpose(0, 1), mask.transpose(0, 1))
+
+
+class Transitions(NamedTuple):
+    """Scores of tag pairs (T, T), of the first tag (T,) and of the last (T,). All zero, a chain is a softmax."""
+
+    pairs: Tensor
+    start: Tensor
+    end: Tensor
+
+    @classmethod
+    def zero(cls, like: Tensor) -> Transitions:
+        """Those of independent tags; T is the last dimension of `like`."""
+        tags = like.shape[-1]
+        return cls(like.new_zeros(tags, tags), like.new_zeros(tags), like.new_zeros(tags))
+
+
+def viterbi(emissions: Tensor, mask: Tensor, scores: Transitions) -> Tensor:
+    """The best tags of every sequence, all sequences at once.
+
+    Args:
+        emissions: (B, L, T).
+        mask: (B, L) bool, each row a prefix.
+        scores: of the transitions.
+
+    Returns:
+        (B, L) best tags, 0 on pads.
+    """
+    length = emissions.shape[1]
+    best = scores.start + emissions[:, 0]  # (B, T)
+    unchanged = torch.arange(emissions.shape[2], device=emissions.device).expand_as(best)
+    history = []
+    for position in range(1, length):
+        candidates = best.unsqueeze(2) + scores.pairs  # (B, T, T)
+        arrived, origin = candidates.max(dim=1)  # (B, T)
+        here = mask[:, position].unsqueeze(1)
+        best = torch.where(here, arrived + emissions[:, position], best)
+        # On pads a tag comes from itself, so that walking back passes over them.
+        history.append(torch.where(here, origin, unchanged))
+    tag = (best + scores.end).argmax(dim=1, keepdim=True)  # (B, 1)
+    path = [tag]
+    for origin in reversed(history):
+        tag = origin.gather(1, tag)
+        path.append(tag)
+    return torch.cat(path[::-1], dim=1) * mask
+
+
+def forward_scores(emissions: Tensor, scores: Transitions) -> Tensor:
+    """(B, L, T): log of the summed weight of all beginnings that end in a tag at a position, its emission included."""
+    current = scores.start + emissions[:, 0]
+    steps = [current]
+    for position in range(1, emissions.shape[1]):
+        current = torch.logsumexp(current.unsqueeze(2) + scores.pairs, dim=1) + emissions[:, position]
+        steps.append(current)
+    return torch.stack(steps, dim=1)
+
+
+def backward_scores(emissions: Tensor, mask: Tensor, scores: Transitions) -> Tensor:
+    """(B, L, T): log of the summed weight of all that can follow a tag at a position, to the end of its sequence."""
+    length = emissions.shape[1]
+    current = scores.end.expand_as(emissions[:, 0])
+    steps = [current]
+    for position in range(length - 1, 0, -1):
+        onward = torch.logsumexp(scores.pairs + (emissions[:, position] + current).unsqueeze(1), dim=2)
+        current = torch.where(mask[:, position].unsqueeze(1), onward, current)
+        steps.append(current)
+    return torch.stack(steps[::-1], dim=1)
+
+
+class TaggedSpans(NamedTuple):
+    """S spans as tags, one row each: sequence, begin, end (inclusive) and the four tags of its category, all (S,)."""
+
+    sequence: Tensor
+    begin: Tensor
+    end: Tensor
+    first: Tensor
+    inside: Tensor
+    last: Tensor
+    single: Tensor
+
+
+def span_log_probabilities(
+    emissions: Tensor, mask: Tensor, scores: Transitions, spans: TaggedSpans, opening: Tensor
+) -> Tensor:
+    """Log of the posterior probability that a span with exactly these bounds and category stands in the text.
+
+    It sums the weight of every tagging that has the span's tags at its characters and no continuation after it, over
+    that of all taggings: the chain's forward scores at `begin`, the one path through the span, the backward scores
+    after it.
+
+    Args:
+        emissions: (B, L, T).
+        mask: (B, L) bool.
+        scores: of the transitions.
+        spans: S spans.
+        opening: (T,) bool, tags that may follow a span's end.
+
+    Returns:
+        (S,) log probabilities.
+    """
+    forward = forward_scores(emissions, scores)
+    backward = backward_scores(emissions, mask, scores)
+    log_partition = torch.logsumexp(forward[:, 0] + backward[:, 0], dim=1)  # (B,)
+    sequence, begin, end = spans.sequence, spans.begin, spans.end
+
+    several = end > begin
+    opened = forward[sequence, begin, torch.where(several, spans.first, spans.single)]  # (S,)
+
+    # The path from the first character to the last. Sums of `inside` emissions come from a running total.
+    running = emissions.cumsum(dim=1)
+    inner = end - begin - 1
+    before_last = (end - 1).clamp(min=0)
+    has_inner = inner > 0
+    through_inner = (
+        scores.pairs[spans.first, spans.inside]
+        + (inner - 1) * scores.pairs[spans.inside, spans.inside]
+        + running[sequence, before_last, spans.inside]
+        - running[sequence, begin, spans.inside]
+        + scores.pairs[spans.inside, spans.last]
+    )
+    path = torch.where(has_inner, through_inner, scores.pairs[spans.first, spans.last])
+    path = torch.where(several, path + emissions[sequence, end, spans.last], 0.0)
+
+    final = torch.where(several, spans.last, spans.single)
+    lengths = mask.sum(dim=1)
+    after = (end + 1).clamp(max=emissions.shape[1] - 1)
+    onward = scores.pairs[final] + emissions[sequence, after] + backward[sequence, after]  # (S, T)
+    onward = torch.logsumexp(onward.masked_fill(~opening, float("-inf")), dim=1)
+    closed = torch.where(end + 1 < lengths[sequence], onward, scores.end[final])
+    return (opened + path + closed - log_partition[sequence]).clamp(max=0.0)

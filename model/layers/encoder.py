@@ -1,0 +1,130 @@
+"""The character encoder: any Hugging Face model of BERT's kind, or a small one from scratch.
+
+B batch, L characters, E the encoder's hidden size, M its layers.
+"""
+
+from __future__ import annotations
+
+import os
+
+import torch
+import transformers
+from torch import Tensor, nn
+
+from config import EncoderConfig, UserError
+
+
+class CharacterEncoder(nn.Module):
+    """Contextual vectors of characters: one layer's states, or a learned mix of all layers (Peters et al., 2018)."""
+
+    def __init__(self, transformer: transformers.PreTrainedModel, output: str | int) -> None:
+        super().__init__()
+        depth = transformer.config.num_hidden_layers
+        if isinstance(output, int) and not 0 <= output <= depth:
+            raise UserError(f"encoder.output is {output}, but the encoder has layers 0 (embeddings) to {depth}")
+        transformer.pooler = None  # it serves whole-sentence tasks and would hold parameters that never learn
+        self.transformer = transformer
+        self.output = depth if output == "last" else output
+        if output == "mix":
+            self.mix = nn.Parameter(torch.zeros(depth + 1))
+            self.mix_scale = nn.Parameter(torch.ones(1))
+
+    @property
+    def size(self) -> int:
+        """E."""
+        return self.transformer.config.hidden_size
+
+    def freeze(self, frozen: bool) -> None:
+        """Take the transformer's parameters out of training, or put them back. The mix goes on learning."""
+        self.transformer.requires_grad_(not frozen)
+
+    def forward(self, token_ids: Tensor, character_mask: Tensor) -> Tensor:
+        """Encode.
+
+        Args:
+            token_ids: (B, L + 2), [CLS] characters [SEP], pads after it.
+            character_mask: (B, L) bool.
+
+        Returns:
+            (B, L, E), the states of the characters only.
+        """
+        # [CLS] and [SEP] are seen too: two more than there are characters.
+        positions = torch.arange(token_ids.shape[1], device=token_ids.device)
+        seen = positions < character_mask.sum(dim=1, keepdim=True) + 2  # (B, L + 2)
+        encoded = self.transformer(
+            input_ids=token_ids, attention_mask=seen.long(), output_hidden_states=True, return_dict=True
+        )
+        states = encoded.hidden_states  # M + 1 of (B, L + 2, E)
+        if self.output == "mix":
+            weights = self.mix.softmax(dim=0)
+            chosen = self.mix_scale * sum(weight * state for weight, state in zip(weights, states, strict=True))
+        else:
+            chosen = states[self.output]
+        return chosen[:, 1:-1]
+
+
+def build_encoder(settings: EncoderConfig, vocabulary_size: int, max_len: int, pad: int) -> CharacterEncoder:
+    """A fresh encoder with pretrained weights, or random ones for `scratch`.
+
+    Raises:
+        UserError: a hub or folder that does not yield a model, more layers asked for than there are, texts longer than
+            the encoder's positions, or a vocabulary of another size.
+    """
+    if settings.name == "scratch":
+        return encoder_from_config(scratch_config(settings, vocabulary_size, max_len, pad), settings.output)
+    transformers.logging.set_verbosity_error()  # it warns of the layers and heads that we leave out on purpose
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        description = transformers.AutoConfig.from_pretrained(settings.name)
+        if settings.layers > description.num_hidden_layers:
+            raise UserError(
+                f"encoder.layers is {settings.layers}, but {settings.name} has {description.num_hidden_layers} layers"
+            )
+        if settings.layers:
+            description.num_hidden_layers = settings.layers
+        # Safetensors only: other weight files are pickles.
+        transformer = transformers.AutoModel.from_pretrained(
+            settings.name, config=description, dtype=torch.float32, use_safetensors=True
+        )
+    except (OSError, ValueError, AttributeError) as error:
+        raise UserError(encoder_unavailable(settings.name, error)) from None
+    room = description.max_position_embeddings
+    if max_len + 2 > room:
+        raise UserError(f"data.max_len is {max_len}, but {settings.name} reads at most {room - 2} characters at a time")
+    if description.vocab_size < vocabulary_size:
+        raise UserError(
+            f"{settings.name} has {description.vocab_size} token rows, the processed data was made with "
+            f"{vocabulary_size}; run preprocess.py again with this encoder"
+        )
+    return CharacterEncoder(transformer, settings.output)
+
+
+def encoder_from_config(description: transformers.PretrainedConfig, output: str | int) -> CharacterEncoder:
+    """An encoder of a known shape with random weights, to be trained or to be loaded into."""
+    return CharacterEncoder(transformers.AutoModel.from_config(description), output)
+
+
+def scratch_config(
+    settings: EncoderConfig, vocabulary_size: int, max_len: int, pad: int
+) -> transformers.PretrainedConfig:
+    """The shape of a `scratch` encoder."""
+    return transformers.BertConfig(
+        vocab_size=vocabulary_size,
+        hidden_size=settings.hidden,
+        num_hidden_layers=settings.depth,
+        num_attention_heads=settings.heads,
+        intermediate_size=settings.feed_forward,
+        max_position_embeddings=max_len + 2,
+        pad_token_id=pad,
+    )
+
+
+def encoder_unavailable(name: str, error: Exception) -> str:
+    """One line that says which encoder could not be had, and the three ways out."""
+    reason = str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
+    mirror = os.environ.get("HF_ENDPOINT", "the default hub")
+    return (
+        f"encoder {name} could not be loaded from {mirror} or as a local folder with safetensors weights ({reason}); "
+        "give a local path with --set encoder.name=PATH, name a mirror in the environment variable HF_ENDPOINT, "
+        "or train a small one with --set encoder.name=scratch"
+    )

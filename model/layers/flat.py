@@ -1,0 +1,76 @@
+"""The FLAT encoder: transformer layers over characters and words with relative positions.
+
+B batch, L characters, W words, N = L + W, H hidden.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from config import FlatConfig
+from model.layers.attention import RelativeAttention
+from model.layers.position import PositionRows, RelativePositions
+
+
+class FlatLayer(nn.Module):
+    """Attention and feed-forward, each with dropout, residual and LayerNorm after it."""
+
+    def __init__(self, config: FlatConfig) -> None:
+        super().__init__()
+        self.attention = RelativeAttention(config.hidden, config.heads, config.scaled, config.attention_dropout)
+        self.attention_norm = nn.LayerNorm(config.hidden)
+        self.feed_forward = nn.Sequential(
+            nn.Linear(config.hidden, config.feed_forward),
+            nn.ReLU(),
+            nn.Dropout(config.dropout),
+            nn.Linear(config.feed_forward, config.hidden),
+        )
+        self.feed_forward_norm = nn.LayerNorm(config.hidden)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, nodes: Tensor, mask: Tensor, rows: PositionRows) -> Tensor:
+        nodes = self.attention_norm(nodes + self.dropout(self.attention(nodes, mask, rows)))
+        return self.feed_forward_norm(nodes + self.dropout(self.feed_forward(nodes)))
+
+
+class FlatEncoder(nn.Module):
+    """Characters and words, joined and attended to; the characters' rows come out."""
+
+    def __init__(self, config: FlatConfig, character_size: int, word_size: int, max_distance: int) -> None:
+        super().__init__()
+        self.characters = nn.Linear(character_size, config.hidden)
+        self.words = nn.Linear(word_size, config.hidden)
+        self.norm = nn.LayerNorm(config.hidden)
+        self.dropout = nn.Dropout(config.dropout)
+        self.positions = RelativePositions(
+            config.hidden, max_distance, config.fusion, config.shared_tables, config.learned_tables
+        )
+        self.layers = nn.ModuleList(FlatLayer(config) for _ in range(config.layers))
+
+    def forward(
+        self,
+        characters: Tensor,
+        character_mask: Tensor,
+        words: Tensor,
+        word_heads: Tensor,
+        word_tails: Tensor,
+        word_mask: Tensor,
+    ) -> Tensor:
+        """Encode a batch of lattices.
+
+        Args:
+            characters: (B, L, character size); character_mask: (B, L) bool.
+            words: (B, W, word size); word_heads, word_tails: (B, W) integers; word_mask: (B, W) bool. W may be 0.
+
+        Returns:
+            (B, L, H), pads zero.
+        """
+        length = characters.shape[1]
+        mask = torch.cat([character_mask, word_mask], dim=1)  # (B, N)
+        nodes = torch.cat([self.characters(characters), self.words(words)], dim=1)  # (B, N, H)
+        nodes = self.dropout(self.norm(nodes)) * mask.unsqueeze(2)
+        rows = self.positions(length, word_heads, word_tails)
+        for layer in self.layers:
+            nodes = layer(nodes, mask, rows)
+        return nodes[:, :length] * character_mask.unsqueeze(2)

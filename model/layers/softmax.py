@@ -1,0 +1,35 @@
+"""Independent tags: the baseline that a CRF is measured against. Same interface as `ChainCRF`.
+
+B sequences, L characters, T tags.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from model.layers.crf import Transitions
+
+
+class SoftmaxChain(nn.Module):
+    """A softmax over the tags of every character; it has no parameters."""
+
+    def __init__(self, num_tags: int) -> None:
+        super().__init__()
+        # Zero scores make the CRF's span probabilities those of independent tags.
+        self.register_buffer("zero", torch.zeros(num_tags), persistent=False)
+
+    @property
+    def scores(self) -> Transitions:
+        return Transitions.zero(self.zero)
+
+    def loss(self, emissions: Tensor, tags: Tensor, mask: Tensor, unknown: Tensor | None = None) -> Tensor:
+        """(B,) summed cross-entropy; unknown characters cost nothing. Shapes as in `ChainCRF.loss`."""
+        counted = mask if unknown is None else mask & ~unknown
+        losses = cross_entropy(emissions.transpose(1, 2), tags, reduction="none")  # (B, L)
+        return (losses * counted).sum(dim=1)
+
+    def best_tags(self, emissions: Tensor, mask: Tensor) -> Tensor:
+        """(B, L) most probable tags, 0 on pads."""
+        return emissions.argmax(dim=2) * mask

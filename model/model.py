@@ -1,0 +1,114 @@
+"""The network, top to bottom as in the figure of DESIGN: encoder, FLAT, emissions, CRF.
+
+B batch, L characters, W words, E encoder size, H FLAT size, K chains, T tags.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from config import Config
+from model.layers.crf import ChainCRF
+from model.layers.encoder import CharacterEncoder
+from model.layers.flat import FlatEncoder
+from model.layers.softmax import SoftmaxChain
+from utils.tags import TagScheme
+
+
+class Output(NamedTuple):
+    """Emissions (B, K, L, T) in float32, and the mean loss per character if tags were given."""
+
+    emissions: Tensor
+    loss: Tensor | None
+
+
+class LatticeTagger(nn.Module):
+    """BERT + FLAT + CRF. FLAT and CRF can each be left out, which gives the plain baselines."""
+
+    def __init__(
+        self, config: Config, scheme: TagScheme, encoder: CharacterEncoder, num_words: int, word_size: int
+    ) -> None:
+        super().__init__()
+        self.scheme = scheme
+        self.encoder = encoder
+        self.words = self.flat = None
+        emission_input = encoder.size
+        if config.flat.enabled:
+            self.words = nn.Embedding(num_words + 1, word_size, padding_idx=0)
+            self.words.weight.requires_grad_(config.lexicon.trainable)
+            self.flat = FlatEncoder(config.flat, encoder.size, word_size, max_distance=config.data.max_len - 1)
+            emission_input = config.flat.hidden
+        self.emission_dropout = nn.Dropout(config.crf.dropout)
+        self.emission = nn.Linear(emission_input, scheme.num_chains * scheme.num_tags)
+        self.crf = ChainCRF(scheme) if config.crf.enabled else SoftmaxChain(scheme.num_tags)
+
+    def forward(
+        self,
+        token_ids: Tensor,
+        character_mask: Tensor,
+        word_ids: Tensor,
+        word_heads: Tensor,
+        word_tails: Tensor,
+        word_mask: Tensor,
+        tags: Tensor | None = None,
+        unknown: Tensor | None = None,
+    ) -> Output:
+        """Score the tags of every character.
+
+        Args:
+            token_ids: (B, L + 2), [CLS] characters [SEP].
+            character_mask: (B, L) bool, each row a prefix.
+            word_ids, word_heads, word_tails: (B, W) integers, 0 on pads; word_mask: (B, W) bool.
+            tags: (B, K, L) integers, or None where no loss is wanted.
+            unknown: (B, K, L) bool, characters at which any tag is allowed.
+        """
+        characters = self.encoder(token_ids, character_mask)  # (B, L, E)
+        if self.flat is not None:
+            words = self.words(word_ids)  # (B, W, word size)
+            characters = self.flat(characters, character_mask, words, word_heads, word_tails, word_mask)  # (B, L, H)
+        emissions = self.emission(self.emission_dropout(characters))  # (B, L, K T)
+        emissions = emissions.float().unflatten(2, (self.scheme.num_chains, -1)).transpose(1, 2)  # (B, K, L, T)
+        loss = None if tags is None else self.loss(emissions, tags, character_mask, unknown)
+        return Output(emissions, loss)
+
+    def loss(self, emissions: Tensor, tags: Tensor, character_mask: Tensor, unknown: Tensor | None) -> Tensor:
+        """The negative log-likelihood, summed over chains, per character."""
+        # Half precision would lose the small differences of long sums.
+        with torch.autocast(emissions.device.type, enabled=False):
+            losses = self.crf.loss(
+                emissions.flatten(0, 1),
+                tags.flatten(0, 1),
+                self.chain_mask(character_mask),
+                None if unknown is None else unknown.flatten(0, 1),
+            )
+        return losses.sum() / character_mask.sum()
+
+    def chain_mask(self, character_mask: Tensor) -> Tensor:
+        """(B K, L): the mask of every chain."""
+        return character_mask.repeat_interleave(self.scheme.num_chains, dim=0)
+
+    def load_word_vectors(self, vectors: Tensor) -> None:
+        """Start the word embeddings from (words, word size); row 0 stays the pad."""
+        if self.words is None:
+            return
+        if tuple(vectors.shape) != (self.words.num_embeddings - 1, self.words.embedding_dim):
+            raise ValueError(f"vectors {tuple(vectors.shape)} do not fit embeddings {tuple(self.words.weight.shape)}")
+        with torch.no_grad():
+            self.words.weight[1:] = vectors
+
+
+def parameter_groups(model: LatticeTagger) -> dict[str, list[nn.Parameter]]:
+    """Every parameter in exactly one group, found by module: `encoder`, `crf`, and `other` for all the rest.
+
+    Frozen parameters are included: freezing is a matter of time, not of groups.
+    """
+    groups = {
+        "encoder": list(model.encoder.transformer.parameters()),
+        "crf": list(model.crf.parameters()),
+    }
+    taken = {id(parameter) for group in groups.values() for parameter in group}
+    groups["other"] = [parameter for parameter in model.parameters() if id(parameter) not in taken]
+    return groups

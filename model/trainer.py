@@ -1,0 +1,179 @@
+"""The training loop on accelerate: one process or many is the launcher's choice.
+
+The loop holds the training step and nothing else; freezing, early stopping, checkpoints and logs are callbacks.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+import transformers
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from config import TrainConfig
+from data.dataset import BucketSampler
+from model.model import LatticeTagger, parameter_groups
+from utils.callbacks.checkpoint import random_states, restore_random_states
+from utils.callbacks.events import Callback
+from utils.metrics import Scores
+
+
+@dataclass
+class TrainingState:
+    """What a resumed run must know. Epochs count from 0; `step` counts optimizer steps."""
+
+    epoch: int = -1
+    step: int = 0
+    best_f1: float = -1.0
+    best_epoch: int = -1
+    stopped: bool = False
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Trainer:
+    """Trains one network on one split.
+
+    Attributes:
+        network: the network itself, unwrapped.
+        state: where training stands; callbacks read it, and may set `stopped`.
+        main: whether this process is the one that writes.
+    """
+
+    def __init__(
+        self,
+        network: LatticeTagger,
+        loader: DataLoader,
+        settings: TrainConfig,
+        accelerator: Accelerator,
+        evaluate: Callable[[], Scores] | None,
+        callbacks: Sequence[Callback],
+        name: str = "train",
+    ) -> None:
+        self.network = network
+        self.settings = settings
+        self.accelerator = accelerator
+        self.evaluate = evaluate
+        self.callbacks = callbacks
+        self.name = name
+        self.main = accelerator.is_main_process
+        self.state = TrainingState()
+        self.optimizer = build_optimizer(network, settings)
+        self.sampler: BucketSampler = loader.batch_sampler
+        self._wrapped, self._optimizer, self._loader = accelerator.prepare(network, self.optimizer, loader)
+        self.steps_per_epoch = -(-len(self._loader) // settings.accumulation)
+        self.total_steps = self.steps_per_epoch * settings.epochs
+        self._schedule = transformers.get_scheduler(
+            "linear", self.optimizer, round(settings.warmup * self.total_steps), self.total_steps
+        )
+        self._losses: deque[Tensor] = deque(maxlen=50)
+
+    def fit(self) -> TrainingState:
+        """Train to the end, or until a callback stops it."""
+        self._tell("on_train_begin")
+        while self.state.epoch + 1 < self.settings.epochs and not self.state.stopped:
+            self.state.epoch += 1
+            self._epoch()
+        self._tell("on_train_end")
+        return self.state
+
+    def recent_loss(self) -> float:
+        """Mean loss of the last batches."""
+        return torch.stack(list(self._losses)).mean().item() if self._losses else float("nan")
+
+    def _epoch(self) -> None:
+        started = time.perf_counter()
+        self.sampler.set_epoch(self.state.epoch)
+        self._tell("on_epoch_begin")
+        self._wrapped.train()
+        losses = []
+        for batch in self._loader:
+            losses.append(self._train_on(batch))
+        seconds = time.perf_counter() - started
+        record = {"epoch": self.state.epoch, "loss": torch.stack(losses).mean().item(), "seconds": round(seconds, 1)}
+        self.state.history.append(record)
+        if self.evaluate is not None:
+            started = time.perf_counter()
+            scores = self.evaluate()
+            micro = scores.micro
+            record |= {"precision": micro.precision, "recall": micro.recall, "f1": micro.f1}
+            record["evaluation_seconds"] = round(time.perf_counter() - started, 1)
+            if micro.f1 > self.state.best_f1:
+                self.state.best_f1, self.state.best_epoch = micro.f1, self.state.epoch
+            self._tell("on_evaluate")
+        self._tell("on_epoch_end")
+
+    def _train_on(self, batch: dict[str, Tensor]) -> Tensor:
+        with self.accelerator.accumulate(self._wrapped):
+            # Forward, in half precision where asked; the loss itself is computed in float32.
+            with torch.autocast(
+                self.accelerator.device.type, torch.bfloat16, enabled=self.settings.precision == "bf16"
+            ):
+                loss = self._wrapped(**batch).loss
+            # Backward; gradients of several batches add up until it is time for a step.
+            self.accelerator.backward(loss)
+            if self.accelerator.sync_gradients and self.settings.clip:
+                self.accelerator.clip_grad_norm_(self.network.parameters(), self.settings.clip)
+            # Step: does nothing until all batches of the step have been seen.
+            self._optimizer.step()
+            self._optimizer.zero_grad()
+        loss = loss.detach()
+        self._losses.append(loss)
+        if self.accelerator.sync_gradients:
+            self._schedule.step()
+            self.state.step += 1
+            self._tell("on_step_end")
+        return loss
+
+    def _tell(self, event: str) -> None:
+        for callback in self.callbacks:
+            getattr(callback, event)(self)
+
+    # ---------------------------------------------------------------------------------------------------- resuming
+
+    def training_tensors(self) -> dict[str, Tensor]:
+        """Moments of the optimizer by parameter name, and the states of the random generators."""
+        tensors = random_states()
+        for name, parameter in self.network.named_parameters():
+            for key, value in self.optimizer.state.get(parameter, {}).items():
+                tensors[f"optimizer.{key}.{name}"] = value
+        return tensors
+
+    def load_training_tensors(self, tensors: dict[str, Tensor]) -> None:
+        """Undo `training_tensors`; the schedule follows from the step count."""
+        parameters = dict(self.network.named_parameters())
+        for full_name, value in tensors.items():
+            kind, _, rest = full_name.partition(".")
+            if kind == "optimizer":
+                key, _, name = rest.partition(".")
+                parameter = parameters[name]
+                # The step count stays on the processor, as AdamW keeps it.
+                self.optimizer.state[parameter][key] = value if key == "step" else value.to(parameter.device)
+        for _ in range(self.state.step):
+            self._schedule.step()
+        restore_random_states(tensors)
+
+
+def build_optimizer(network: LatticeTagger, settings: TrainConfig) -> torch.optim.AdamW:
+    """AdamW with a rate for each group, and no decay of biases, norms and transitions."""
+    rates = {"encoder": settings.encoder_rate, "other": settings.other_rate, "crf": settings.crf_rate}
+    exempt = {
+        id(parameter)
+        for module in network.modules()
+        for name, parameter in module.named_parameters(recurse=False)
+        if name.endswith("bias") or isinstance(module, nn.LayerNorm) or module is network.crf
+    }
+    groups = []
+    for name, parameters in parameter_groups(network).items():
+        for decays in (True, False):
+            chosen = [parameter for parameter in parameters if (id(parameter) not in exempt) == decays]
+            if chosen:
+                decay = settings.weight_decay if decays else 0.0
+                groups.append({"name": name, "params": chosen, "lr": rates[name], "weight_decay": decay})
+    return torch.optim.AdamW(groups)

@@ -1,0 +1,140 @@
+"""From processed data to trained folds: what `--mode train` does."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from accelerate import Accelerator
+from torch.utils.data import DataLoader
+
+from config import Config, UserError
+from data.dataset import BucketSampler, SegmentDataset, collate_samples
+from data.split import Split, make_splits
+from model.build import fresh_network, word_size
+from model.model import LatticeTagger
+from model.predictor import Predictor
+from model.trainer import Trainer
+from utils.callbacks.checkpoint import Checkpoint, resume
+from utils.callbacks.early_stopping import EarlyStopping
+from utils.callbacks.events import Callback
+from utils.callbacks.freeze import FreezeEncoder
+from utils.callbacks.reports import LogFile, Progress, TensorBoard
+from utils.device import choose_device, set_threads
+from utils.metrics import Scores, score_spans
+from utils.preprocess.processed import Processed
+from utils.run_folder import RunParts, fold_folder, read_metrics, save_parts
+from utils.tools import peak_memory_mib, write_json
+
+
+def train(
+    config: Config, processed: Processed, only_fold: int | None = None, go_on: bool = False
+) -> list[dict[str, Any]]:
+    """Train one split or every fold, each with a fresh network.
+
+    Args:
+        config: all settings.
+        processed: the data that belongs to them.
+        only_fold: train this fold alone.
+        go_on: continue a stopped run: finished folds are kept, a started one goes on after its last whole epoch.
+
+    Returns:
+        The metrics of each fold, as written to its metrics.json.
+
+    Raises:
+        UserError: settings that the data does not allow, or files that cannot be read or written.
+    """
+    splits = make_splits(processed, config)
+    if only_fold is not None and not 0 <= only_fold < len(splits):
+        raise UserError(f"--fold {only_fold}: this run has folds 0 to {len(splits) - 1}; see train.folds")
+    set_threads(config)
+    results = []
+    for fold, split in enumerate(splits):
+        if only_fold is None or fold == only_fold:
+            results.append(_train_fold(config, processed, split, fold, go_on))
+    return results
+
+
+def _train_fold(config: Config, processed: Processed, split: Split, fold: int, go_on: bool) -> dict[str, Any]:
+    run = config.run_folder
+    folder = fold_folder(run, fold)
+    if go_on and (folder / "metrics.json").exists():
+        return read_metrics(folder)
+    if not go_on:
+        _clear(folder)
+    network = fresh_network(config, processed, config.run.seed + fold)
+    accelerator = Accelerator(
+        cpu=choose_device(config) == "cpu", gradient_accumulation_steps=config.train.accumulation
+    )
+    if accelerator.is_main_process:
+        save_parts(_parts(config, processed, network), run)
+    dataset = SegmentDataset(processed, split.train, network.scheme)
+    if not len(dataset):
+        raise UserError("no training segments are left; check data.train and data.dev_share")
+    loader = DataLoader(
+        dataset,
+        batch_sampler=BucketSampler(dataset.lengths, config.train.batch_size, config.run.seed + fold),
+        collate_fn=partial(collate_samples, vocabulary=processed.vocabulary),
+    )
+    evaluate = partial(score_network, config, processed, network, split.dev) if split.dev else None
+    trainer = Trainer(network, loader, config.train, accelerator, evaluate, _callbacks(config, folder), f"fold {fold}")
+    if go_on:
+        resume(trainer, folder)
+    state = trainer.fit()
+    metrics = {
+        "fold": fold,
+        "train_documents": len(split.train),
+        "dev_documents": len(split.dev),
+        "additional_documents_left_out": split.leaks,
+        "spans_the_scheme_cannot_write": dataset.left_out,
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "train_seconds": round(sum(epoch["seconds"] for epoch in state.history), 1),
+        "peak_mib": peak_memory_mib(),
+        "best_epoch": state.best_epoch,
+        "selected": config.train.select,
+        "history": state.history,
+    }
+    if accelerator.is_main_process:
+        write_json(folder / "metrics.json", metrics)
+    return metrics
+
+
+def score_network(config: Config, processed: Processed, network: LatticeTagger, documents: list[int]) -> Scores:
+    """Strict scores of a network on some documents of the processed data."""
+    predictor = Predictor(
+        network,
+        processed.vocabulary,
+        config.data.max_len,
+        config.predict.overlap,
+        config.predict.batch_tokens,
+        next(network.parameters()).device,
+        half=config.train.precision == "bf16",
+    )
+    predicted = predictor.predict(processed.lattices, documents)
+    return score_spans([processed.documents[number].spans for number in documents], predicted, processed.categories)
+
+
+def _callbacks(config: Config, folder: Path) -> list[Callback]:
+    callbacks: list[Callback] = [FreezeEncoder(config.train.freeze_epochs), Progress(), LogFile(folder)]
+    callbacks += [TensorBoard(folder)]
+    if config.train.patience:
+        callbacks.append(EarlyStopping(config.train.patience))
+    return [*callbacks, Checkpoint(folder)]
+
+
+def _parts(config: Config, processed: Processed, network: LatticeTagger) -> RunParts:
+    return RunParts(
+        config,
+        processed.categories,
+        processed.vocabulary,
+        processed.lexicon,
+        network.encoder.transformer.config,
+        word_size(config, processed),
+    )
+
+
+def _clear(folder: Path) -> None:
+    """Remove what an earlier training of this fold left, so that nothing of two trainings is ever mixed."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()

@@ -1,0 +1,300 @@
+"""Command line: raw corpora to a processed folder of documents, lattices, segments and word vectors.
+
+    python preprocess.py --config configs/demo.yaml
+    python preprocess.py --sample 600                  write the made-up sample corpus
+
+Exit status 0, or 2 with one line on standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from config import Config, CorpusConfig, UserError, load_config
+from utils.preprocess.document import Document, Problems, category_counts
+from utils.preprocess.duplicates import group_near_duplicates
+from utils.preprocess.formats import check_categories, read_corpus
+from utils.preprocess.lattice import Lattices, build_lattices
+from utils.preprocess.lexicon import Lexicon, jieba_words, usable_words
+from utils.preprocess.noise import NoiseRates
+from utils.preprocess.processed import (
+    VERSION,
+    Part,
+    Processed,
+    fingerprints,
+    input_files,
+    load_processed,
+    save_processed,
+    shaping_settings,
+)
+from utils.preprocess.sample import write_sample
+from utils.preprocess.segment import cut_spans, segment_bounds
+from utils.preprocess.tokenizer import Vocabulary, encoder_vocabulary
+from utils.preprocess.vectors import read_vectors, read_vocabulary
+from utils.tools import peak_memory_mib
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        if options.sample is not None:
+            _sample(options)
+        if options.config:
+            config = load_config(options.config, options.set)
+            preprocess(config, force=options.force)
+        elif options.sample is None:
+            raise UserError("nothing to do; give --config configs/X.yaml, or --sample N for the sample corpus")
+    except UserError as error:
+        print(f"preprocess.py: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def preprocess(config: Config, force: bool = False) -> Processed:
+    """Make the processed folder, unless it stands there already and nothing it depends on has changed.
+
+    Raises:
+        UserError: a corpus, encoder or vector file that cannot be used.
+    """
+    if not force:
+        try:
+            processed = load_processed(config)
+        except UserError:
+            pass
+        else:
+            print(f"{config.processed_folder} is up to date")
+            return processed
+    started = time.perf_counter()
+    problems = Problems()
+    documents, parts, categories = read_documents(config, problems)
+    vocabulary = _vocabulary(config, documents, parts)
+    lattices, lexicon = _lattices(config, documents, parts, vocabulary, problems)
+    segments, lost = _segments(config, documents, problems)
+    vectors, covered = _vectors(config, lexicon, vocabulary, problems)
+    groups = group_near_duplicates([document.text for document in documents], config.data.duplicate_share)
+    inputs = fingerprints(input_files(config))
+    manifest = {"version": VERSION, "settings": shaping_settings(config), "inputs": inputs, "categories": categories}
+    processed = Processed(
+        documents, parts, categories, vocabulary, lattices, segments, groups, lexicon, vectors, manifest
+    )
+    manifest["report"] = describe(processed, problems, lost, covered)
+    save_processed(processed, config.processed_folder)
+    print_report(manifest["report"], problems, config.processed_folder, time.perf_counter() - started)
+    return processed
+
+
+# ---------------------------------------------------------------------------------------------------------- documents
+
+
+def read_documents(config: Config, problems: Problems) -> tuple[list[Document], list[Part], list[str]]:
+    """All corpora, one after the other, the part of each document, and the categories.
+
+    Raises:
+        UserError: no training corpus, or one without a single label.
+    """
+    data = config.data
+    if not data.train.path:
+        raise UserError("data.train is empty; name the training corpus, or start with configs/demo.yaml")
+    train = read_corpus(data.train, problems)
+    categories = data.categories or sorted(category_counts(train))
+    if not categories:
+        raise UserError(f"{data.train.path}: no labelled span in the training corpus; check data.train.labels")
+    sources: list[tuple[Part, CorpusConfig]] = [
+        ("dev", data.dev),
+        ("test", data.test),
+        *(("additional", corpus) for corpus in data.additional),
+        ("unlabelled", data.unlabelled),
+    ]
+    corpora = [("train", data.train, train)]
+    corpora += [(part, corpus, read_corpus(corpus, problems)) for part, corpus in sources if corpus.path]
+    documents: list[Document] = []
+    parts: list[Part] = []
+    for part, corpus, read in corpora:
+        kept = check_categories(read, categories, problems, corpus.path)
+        documents += kept
+        parts += [part] * len(kept)
+    return documents, parts, categories
+
+
+def _segments(config: Config, documents: list[Document], problems: Problems) -> tuple[np.ndarray, int]:
+    """Segments of all documents, (S, 3), and how many spans no segment holds."""
+    rows, lost = [], 0
+    for number, document in enumerate(tqdm(documents, desc="segments", unit="doc", delay=1)):
+        bounds = segment_bounds(document.text, document.spans, config.data.max_len)
+        rows += [(number, begin, end) for begin, end in bounds]
+        for span in cut_spans(document.spans, bounds) if len(bounds) > 1 else []:
+            lost += 1
+            problems.add("span longer than a segment", f"document {document.id}", f"{span.category} {span.begin}")
+    return np.array(rows, dtype=np.int64).reshape(-1, 3), lost
+
+
+# ---------------------------------------------------------------------------------------------- characters and words
+
+
+def _vocabulary(config: Config, documents: list[Document], parts: list[Part]) -> Vocabulary:
+    if config.encoder.name != "scratch":
+        return encoder_vocabulary(config.encoder.name)
+    learnable = (doc.text for doc, part in zip(documents, parts, strict=True) if part in ("train", "additional"))
+    return Vocabulary.from_texts(learnable)
+
+
+def _lattices(
+    config: Config, documents: list[Document], parts: list[Part], vocabulary: Vocabulary, problems: Problems
+) -> tuple[Lattices, Lexicon]:
+    """Lattices of all documents over the words that are kept, and the lexicon of those words."""
+    lexicon = Lexicon(_all_words(config, problems), config.lexicon.match)
+    texts = tqdm((document.text for document in documents), "lattices", len(documents), unit="doc", delay=1)
+    lattices = build_lattices(texts, vocabulary, lexicon)
+    # A random vector that no training text moves is noise, so such words are not matched at all.
+    useful = ("train", "additional") if config.lexicon.vectors == "random" else ("train", "additional", "unlabelled")
+    seen = np.repeat(np.isin(parts, useful), np.diff(lattices.word_offsets))
+    return _compact(lattices, lexicon, np.unique(lattices.words[seen]))
+
+
+def _all_words(config: Config, problems: Problems) -> list[str]:
+    if config.lexicon.match == "none":
+        return []
+    if config.lexicon.source == "vectors":
+        return list(usable_words(read_vocabulary(Path(config.lexicon.path), problems)))
+    return jieba_words()
+
+
+def _compact(lattices: Lattices, lexicon: Lexicon, kept: np.ndarray) -> tuple[Lattices, Lexicon]:
+    """The same lattices over the kept words only (numbers from 1), renumbered in the same order."""
+    renumbered = np.zeros(len(lexicon.words) + 1, dtype=np.int32)
+    renumbered[kept] = np.arange(1, len(kept) + 1)
+    words = renumbered[lattices.words]
+    stays = words > 0
+    before = np.concatenate([[0], np.cumsum(stays)])
+    compact = Lattices(
+        lattices.tokens,
+        lattices.token_offsets,
+        words[stays],
+        lattices.heads[stays],
+        lattices.tails[stays],
+        before[lattices.word_offsets],
+    )
+    return compact, Lexicon([lexicon.words[number - 1] for number in kept], lexicon.match)
+
+
+def _vectors(
+    config: Config, lexicon: Lexicon, vocabulary: Vocabulary, problems: Problems
+) -> tuple[np.ndarray | None, float | None]:
+    """Vectors of the lexicon's words, and the share of words that have one; (None, None) where they are random."""
+    if config.lexicon.vectors == "random" or not lexicon.words:
+        return None, None
+    if config.lexicon.vectors == "encoder":
+        # Here, because only this needs PyTorch.
+        import torch
+
+        from model.layers.encoder import build_encoder
+        from model.word_states import word_states
+        from utils.device import choose_device, set_threads
+
+        set_threads(config)
+        encoder = build_encoder(config.encoder, len(vocabulary), config.data.max_len, vocabulary.pad)
+        half = config.train.precision == "bf16"
+        return word_states(encoder, lexicon.words, vocabulary, torch.device(choose_device(config)), half), 1.0
+    read = read_vectors(Path(config.lexicon.path), lexicon.words, problems)
+    spread = float(read.matrix.std()) or 1.0
+    vectors = np.random.default_rng(config.run.seed).normal(0, spread, (len(lexicon.words), read.matrix.shape[1]))
+    rows = {word: row for row, word in enumerate(lexicon.words)}
+    vectors[[rows[word] for word in read.words]] = read.matrix
+    return vectors.astype(np.float32), len(read.words) / len(lexicon.words)
+
+
+# ------------------------------------------------------------------------------------------------------------- report
+
+
+def describe(processed: Processed, problems: Problems, lost: int, covered: float | None) -> dict[str, Any]:
+    """The closing report, as values."""
+    lattices, parts = processed.lattices, np.array(processed.parts)
+    lengths = np.diff(lattices.token_offsets)
+    segment_parts = parts[processed.segments[:, 0]] if len(processed.segments) else parts[:0]
+    report: dict[str, Any] = {"parts": {}, "categories": {}}
+    for part in dict.fromkeys(processed.parts):
+        own = [processed.documents[number] for number in processed.of_part(part)]
+        report["parts"][part] = {
+            "documents": len(own),
+            "segments": int((segment_parts == part).sum()),
+            "characters": int(lengths[parts == part].sum()),
+            "spans": sum(len(document.spans) for document in own),
+        }
+        report["categories"][part] = dict(category_counts(own).most_common())
+    characters = max(int(lengths.sum()), 1)
+    return report | {
+        "groups": len(set(processed.groups.tolist())),
+        "words": len(processed.lexicon.words),
+        "words_per_character": len(lattices.words) / characters,
+        "vocabulary_coverage": float((lattices.tokens != processed.vocabulary.unknown).mean()) if characters else 1.0,
+        "vector_coverage": covered,
+        "spans_longer_than_a_segment": lost,
+        "dropped": dict(problems.counts),
+    }
+
+
+def print_report(report: dict[str, Any], problems: Problems, folder: Path, seconds: float) -> None:
+    """The closing report, for a person; what was dropped comes last."""
+    print(f"{'part':<12}{'documents':>10}{'segments':>10}{'characters':>12}{'spans':>8}")
+    for part, counts in report["parts"].items():
+        print(f"{part:<12}{counts['documents']:>10}{counts['segments']:>10}{counts['characters']:>12}{counts['spans']:>8}")
+    for part, categories in report["categories"].items():
+        if categories:
+            print(f"spans, {part}: " + ", ".join(f"{category} {count}" for category, count in categories.items()))
+    covered = report["vector_coverage"]
+    print(
+        f"{report['words']} words, {report['words_per_character']:.2f} per character; "
+        f"vocabulary covers {report['vocabulary_coverage']:.2%} of the characters; "
+        f"vectors {'are random' if covered is None else f'for {covered:.1%} of the words'}; "
+        f"{report['groups']} groups of near-duplicate texts"
+    )
+    memory = peak_memory_mib()
+    used = f" and {memory:.0f} MiB" if memory else ""
+    characters = sum(counts["characters"] for counts in report["parts"].values())
+    print(f"{folder}: {characters} characters in {seconds:.1f} s{used}")
+    for message in itertools.islice(problems.messages, 20):
+        print(f"  {message}")
+    if sum(problems.counts.values()) > 20:
+        print(f"  ... and {sum(problems.counts.values()) - 20} more")
+    print(problems.summary())
+
+
+# ------------------------------------------------------------------------------------------------------- command line
+
+
+def _sample(options: argparse.Namespace) -> None:
+    if options.sample < 4:
+        raise UserError(f"--sample {options.sample}: a sample corpus needs at least 4 documents")
+    names = ("missing", "type", "boundary", "spurious")
+    rates = NoiseRates(**{name: getattr(options, f"noise_{name}") for name in names})
+    noise = rates if any(getattr(rates, name) for name in names) else None
+    report = write_sample(Path(options.sample_folder), options.sample, max(options.sample // 3, 1), options.seed, noise)
+    print(report)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Raw corpora to segments with lattices, on disk.")
+    parser.add_argument("--config", action="append", metavar="FILE", help="settings; may be given more than once")
+    parser.add_argument("--set", action="append", metavar="KEY=VALUE", help="one setting, e.g. data.max_len=200")
+    parser.add_argument("--force", action="store_true", help="rebuild even if nothing has changed")
+    parser.add_argument("--sample", type=int, metavar="N", help="write a made-up corpus of N training documents")
+    parser.add_argument("--sample-folder", default="data/origin/sample", metavar="FOLDER", help="where to write it")
+    parser.add_argument("--seed", type=int, default=42, help="of the sample corpus")
+    for kind in ("missing", "type", "boundary", "spurious"):
+        parser.add_argument(
+            f"--noise-{kind}", type=float, default=0.0, metavar="RATE", help=f"share of {kind} labels in the sample"
+        )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

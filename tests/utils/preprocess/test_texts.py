@@ -1,0 +1,93 @@
+"""Texts to predict on: every input form gives every text, as stored, one at a time."""
+
+import io
+import zipfile
+from types import SimpleNamespace
+
+import pytest
+
+from config import UserError
+from utils.preprocess import files
+from utils.preprocess.document import Document, Problems, Span, to_json
+from utils.preprocess.formats import read_texts
+
+
+def read(path=None, stream=None):
+    problems = Problems()
+    return list(read_texts(path, stream, problems)), problems
+
+
+def test_folder_zip_and_single_file(tmp_path):
+    texts = {"10": "十\r\n", "9": "", "乙": "\ufeff三\n"}
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name, text in texts.items():
+            (tmp_path / f"{name}.txt").write_bytes(text.encode())
+            archive.writestr(f"inner/{name}.txt", text)
+    expected = [Document("9", ""), Document("10", "十\r\n"), Document("乙", "\ufeff三\n")]
+    assert read(tmp_path)[0] == expected
+    assert read(tmp_path / "a.zip")[0] == expected
+    assert read(tmp_path / "10.txt")[0] == [expected[1]]
+
+
+def test_jsonl_keeps_entities_and_empty_texts(tmp_path):
+    path = tmp_path / "a.jsonl"
+    labelled = Document("a", "张三", (Span("name", 0, 1),))
+    path.write_text(to_json(labelled) + '\n{"text": ""}\n{"id": "a", "text": "again"}\n', encoding="utf-8")
+    documents, problems = read(path)
+    assert documents == [labelled, Document("1", "")]
+    assert problems.counts == {"duplicate id": 1}
+
+
+def test_half_a_surrogate_pair_is_replaced_in_place(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text(
+        r'{"id": "\udc00", "text": "a\ud800b\ud83d\ude00", '
+        r'"entities": [{"category": "x", "pos_b": 1, "pos_e": 2, "privacy": "\ud800b"}]}'
+    )
+    documents, problems = read(path)
+    assert documents == [Document("\ufffd", "a\ufffdb😀", (Span("x", 1, 2),))]
+    to_json(documents[0]).encode("utf-8")
+    assert list(problems.counts.values()) == [1]
+
+
+@pytest.mark.parametrize("wrap", [io.StringIO, lambda text: io.TextIOWrapper(io.BytesIO(text.encode()), "ascii")])
+def test_standard_input_is_a_text_a_line(wrap):
+    documents, problems = read(stream=wrap("张三\n\n李四\u2028王五"))
+    assert documents == [Document("0", "张三"), Document("1", ""), Document("2", "李四\u2028王五")]
+    assert not problems.counts
+
+
+def test_standard_input_is_read_as_it_comes():
+    taken = []
+
+    def lines():
+        for number in range(3):
+            taken.append(number)
+            yield f"{number}\n".encode()
+
+    texts = read_texts(None, SimpleNamespace(buffer=lines()), Problems())
+    assert next(texts).text == "0" and taken == [0]
+
+
+def test_files_are_read_as_they_come(tmp_path, monkeypatch):
+    for number in range(3):
+        (tmp_path / f"{number}.txt").write_text("字", encoding="utf-8")
+    decoded = []
+    monkeypatch.setattr(files, "decode", lambda raw, where, offset=0: decoded.append(where) or raw.decode())
+    texts = read_texts(tmp_path, None, Problems())
+    next(texts)
+    assert len(decoded) == 1
+
+
+def test_bad_input_is_refused(tmp_path):
+    with pytest.raises(UserError, match="nowhere"):
+        read_texts(tmp_path / "nowhere", None, Problems())
+    with pytest.raises(UserError, match=r"no \.txt"):
+        read(tmp_path)
+    with pytest.raises(UserError, match=r"standard input: not UTF-8 at byte 4.*iconv"):
+        read(stream=io.TextIOWrapper(io.BytesIO("张\n".encode() + "三".encode("gbk") + b"\n")))
+    (tmp_path / "a.docx").write_text("x")
+    with pytest.raises(UserError, match="jsonl"):
+        read(tmp_path / "a.docx")
+    with pytest.raises(ValueError):
+        read()

@@ -1,0 +1,85 @@
+"""Weights on disk: the best epoch's, the last epoch's, and all that a stopped run needs to go on."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from config import UserError
+from utils.callbacks.events import Callback
+from utils.run_folder import load_tensors, save_tensors, weights_path
+from utils.tools import read_json, write_json
+
+STATE = "state.json"
+
+
+class Checkpoint(Callback):
+    """Saves after every epoch.
+
+    The order of writing makes a stop at any moment harmless: weights and optimizer of an epoch go to files of their
+    own, then the state file that names the epoch is replaced, and only then are the files of the epoch before removed.
+    """
+
+    def __init__(self, fold: Path) -> None:
+        self.fold = fold
+
+    def on_evaluate(self, trainer) -> None:
+        if trainer.main and trainer.state.best_epoch == trainer.state.epoch:
+            save_tensors(trainer.network.state_dict(), weights_path(self.fold, "best"))
+
+    def on_epoch_end(self, trainer) -> None:
+        if not trainer.main:
+            return
+        folder = self.fold / "resume"
+        epoch = trainer.state.epoch
+        save_tensors(trainer.network.state_dict(), folder / f"model-{epoch}.safetensors")
+        save_tensors(trainer.training_tensors(), folder / f"optimizer-{epoch}.safetensors")
+        write_json(folder / STATE, asdict(trainer.state))
+        for stale in folder.glob("*.safetensors"):
+            if not stale.stem.endswith(f"-{epoch}"):
+                stale.unlink()
+
+    def on_train_end(self, trainer) -> None:
+        if not trainer.main:
+            return
+        save_tensors(trainer.network.state_dict(), weights_path(self.fold, "last"))
+        for leftover in (self.fold / "resume").glob("*"):
+            leftover.unlink()
+        (self.fold / "resume").rmdir()
+
+
+def resume(trainer, fold: Path) -> bool:
+    """Put a fresh trainer where a stopped one was; False where there is nothing to go on from.
+
+    Raises:
+        UserError: the files are damaged.
+    """
+    folder = fold / "resume"
+    if not (folder / STATE).exists():
+        return False
+    remedy = "start the run again without --resume"
+    state = read_json(folder / STATE, remedy)
+    try:
+        trainer.state = type(trainer.state)(**state)
+        trainer.network.load_state_dict(load_tensors(folder / f"model-{trainer.state.epoch}.safetensors"))
+        trainer.load_training_tensors(load_tensors(folder / f"optimizer-{trainer.state.epoch}.safetensors"))
+    except (TypeError, KeyError, RuntimeError) as error:
+        raise UserError(f"{folder}: does not fit this run ({str(error).splitlines()[0]}); {remedy}") from None
+    return True
+
+
+def random_states() -> dict[str, torch.Tensor]:
+    """The states of PyTorch's generators, which alone drive dropout."""
+    states = {"random.cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        states["random.cuda"] = torch.cuda.get_rng_state()
+    return states
+
+
+def restore_random_states(states: dict[str, torch.Tensor]) -> None:
+    """Undo `random_states`."""
+    torch.set_rng_state(states["random.cpu"])
+    if "random.cuda" in states and torch.cuda.is_available():
+        torch.cuda.set_rng_state(states["random.cuda"])

@@ -1,0 +1,30 @@
+"""Where to compute, decided once and handed down."""
+
+from __future__ import annotations
+
+import torch
+
+from config import Config, UserError
+
+
+def choose_device(config: Config) -> str:
+    """The device that `run.device` names; `auto` takes an accelerator where there is one.
+
+    Raises:
+        UserError: no such device here.
+    """
+    name = config.run.device
+    if name == "auto":
+        accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+        return accelerator.type if accelerator else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError):
+        raise UserError(f"run.device is {name}, which PyTorch does not find here; take auto or cpu") from None
+    return name
+
+
+def set_threads(config: Config) -> None:
+    """Give PyTorch the number of processor threads that `run.threads` asks for."""
+    if config.run.threads:
+        torch.set_num_threads(config.run.threads)

@@ -1,0 +1,75 @@
+"""After the network: votes of several models, and predictions as files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from typing import TextIO
+
+from utils.preprocess.document import Document, ScoredSpan
+
+COLUMNS = ("ID", "Category", "Pos_b", "Pos_e", "Privacy")
+
+
+def vote(predictions: Sequence[Sequence[ScoredSpan]], min_votes: float) -> list[ScoredSpan]:
+    """Merge what several models found in one document.
+
+    Args:
+        predictions: the spans of each model, all of the same document.
+        min_votes: a span stays when more than this share of the models found it, or all of them.
+
+    Returns:
+        Spans by begin, end and category; the probability is the mean over all models, a model that did not find the
+        span counting as 0.
+    """
+    votes: dict[tuple[str, int, int], list[float]] = {}
+    for spans in predictions:
+        for span in spans:
+            votes.setdefault((span.category, span.begin, span.end), []).append(span.probability)
+    models = len(predictions)
+    merged = [
+        ScoredSpan(*key, sum(probabilities) / models)
+        for key, probabilities in votes.items()
+        if len(probabilities) > min_votes * models or len(probabilities) == models
+    ]
+    return sorted(merged, key=lambda span: (span.begin, span.end, span.category))
+
+
+class PredictionWriter:
+    """Writes predictions as they come: JSON lines, and the competition's CSV (begin and end inclusive)."""
+
+    def __init__(self, lines: TextIO, table: TextIO) -> None:
+        self._lines = lines
+        self._table = csv.writer(table, lineterminator="\n")
+        self._table.writerow(COLUMNS)
+
+    def write(self, document: Document, spans: Sequence[ScoredSpan]) -> None:
+        """One document."""
+        self._lines.write(prediction_json(document, spans) + "\n")
+        for span in spans:
+            privacy = document.text[span.begin : span.end + 1]
+            self._table.writerow((document.id, span.category, span.begin, span.end, privacy))
+
+
+def prediction_json(document: Document, spans: Sequence[ScoredSpan]) -> str:
+    """One line: the document's format with a probability for each entity."""
+    entities = [
+        {
+            "category": span.category,
+            "pos_b": span.begin,
+            "pos_e": span.end,
+            "privacy": document.text[span.begin : span.end + 1],
+            "probability": round(span.probability, 6),
+        }
+        for span in spans
+    ]
+    return json.dumps({"id": document.id, "text": document.text, "entities": entities}, ensure_ascii=False)
+
+
+def prediction_csv(document: Document, spans: Sequence[ScoredSpan]) -> str:
+    """The rows of one document, for a caller that wants text."""
+    table = io.StringIO()
+    PredictionWriter(io.StringIO(), table).write(document, spans)
+    return table.getvalue().split("\n", 1)[1]

@@ -1,0 +1,180 @@
+"""Near-duplicate texts, and texts that leak into held-out ones, by the character n-grams ("shingles") they share.
+
+Containment, not similarity, is what counts: a sentence that stands inside a long document shares nearly all of *its*
+shingles with it, and a model that trained on the one has seen the other. Nothing is sampled or estimated: up to the
+collision of two 64-bit hashes the answers are exact.
+
+S distinct shingles, E pairs of a shingle and a text that holds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio, odd: a product with it loses nothing
+NO_CHARACTER = 0x110000  # one past the last code point: fills up texts shorter than a shingle
+
+
+def shingles(text: str, size: int = 8) -> np.ndarray:
+    """Hashes of all windows of `size` characters, white space left out; a shorter text is one shingle as a whole.
+
+    Returns:
+        uint64, sorted, none twice, the same on every machine; empty for a text without characters.
+    """
+    hashes, _ = _occurrences([text], size)
+    return hashes
+
+
+def group_near_duplicates(texts: Sequence[str], share: float, size: int = 8) -> np.ndarray:
+    """Groups of texts such that no text shares much with one of another group.
+
+    Two texts are linked if they have `share` of the shingles of the smaller one in common; a group is all that links
+    connect.
+
+    Returns:
+        (len(texts),) int64, the index of the first text of each one's group.
+
+    Raises:
+        ValueError: `share` is not above 0, or `size` below 1.
+    """
+    hashes, owners = _occurrences(texts, size)
+    holders, needed = _Holders.of(hashes, owners), _needed(owners, len(texts), share)
+    groups = np.arange(len(texts))
+
+    # Neighbours among the holders of a shingle come first: cheap, and enough to join what a boilerplate paragraph
+    # makes alike in thousands of texts, whose pairs must not be listed.
+    left, right = owners[:-1], owners[1:]
+    same = hashes[:-1] == hashes[1:]
+    pairs, common = np.unique(left[same] * len(texts) + right[same], return_counts=True)
+    first, second = np.divmod(pairs, max(len(texts), 1))
+    linked = common >= np.minimum(needed[first], needed[second])
+    for one, other in zip(first[linked], second[linked], strict=True):
+        _join(groups, one, other)
+
+    # Then all that is left, exactly, through the shingles that texts of different groups hold.
+    mixed = np.zeros(len(holders.frequency), dtype=bool)
+    mixed[holders.shingle_of_pair[1:][same & (groups[left] != groups[right])]] = True
+    for text, own in _rarest_first(holders.shingle_of_pair, owners, holders.frequency, len(texts)):
+        for other in _texts_with(own, needed[text], holders, mixed):
+            _join(groups, text, other)
+    return groups
+
+
+def leaking(texts: Sequence[str], held_out: Sequence[str], share: float, size: int = 8) -> np.ndarray:
+    """Which texts would tell a model about a held-out one.
+
+    Returns:
+        (len(texts),) bool: `share` of the text's own shingles stand in held-out texts, taken together, or `share` of
+        some held-out text's shingles stand in it.
+
+    Raises:
+        ValueError: `share` is not above 0, or `size` below 1.
+    """
+    hashes, owners = _occurrences(texts, size)
+    held_hashes, held_owners = _occurrences(held_out, size)
+    found = np.bincount(owners[np.isin(hashes, held_hashes)], minlength=len(texts))
+    leaks = found >= _needed(owners, len(texts), share)
+
+    holders, needed = _Holders.of(hashes, owners), _needed(held_owners, len(held_out), share)
+    open_shingles = np.zeros(len(holders.frequency), dtype=bool)
+    open_shingles[holders.shingle_of_pair[~leaks[owners]]] = True
+    known = np.isin(held_hashes, holders.hashes)
+    held_shingles = np.searchsorted(holders.hashes, held_hashes[known])
+    for held, own in _rarest_first(held_shingles, held_owners[known], holders.frequency, len(held_out)):
+        leaks[_texts_with(own, needed[held], holders, open_shingles)] = True
+    return leaks
+
+
+@dataclass(frozen=True)
+class _Holders:
+    """The texts that hold each shingle; a shingle's number is its place among the sorted hashes."""
+
+    hashes: np.ndarray  # (S,) sorted
+    frequency: np.ndarray  # (S,) how many texts hold it
+    starts: np.ndarray  # (S,) where its texts begin in `owners`
+    owners: np.ndarray  # (E,) texts, by shingle
+    shingle_of_pair: np.ndarray  # (E,)
+
+    @classmethod
+    def of(cls, hashes: np.ndarray, owners: np.ndarray) -> _Holders:
+        distinct, shingle_of_pair, frequency = np.unique(hashes, return_inverse=True, return_counts=True)
+        return cls(distinct, frequency, np.cumsum(frequency) - frequency, owners, shingle_of_pair)
+
+    def texts(self, numbers: np.ndarray) -> np.ndarray:
+        """The holders of each of these shingles, one after the other."""
+        begins, ends = self.starts[numbers], self.starts[numbers] + self.frequency[numbers]
+        return np.concatenate([self.owners[begin:end] for begin, end in zip(begins, ends, strict=True)])
+
+
+def _texts_with(own: np.ndarray, needed: int, holders: _Holders, worth: np.ndarray) -> np.ndarray:
+    """The texts that hold at least `needed` of the shingles `own`, which come rarest first.
+
+    Who holds `needed` of n shingles misses at most n - needed, hence holds one of *any* n - needed + 1 of them. So the
+    rarest that many tell whether there can be such a text, and the frequent ones are looked at only then. `worth`
+    marks the shingles (S,) that can tell something new.
+    """
+    rarest = own[: max(len(own) - needed + 1, 0)]
+    if not worth[rarest].any():
+        return np.empty(0, dtype=np.int64)
+    return np.flatnonzero(np.bincount(holders.texts(own)) >= needed)
+
+
+def _rarest_first(
+    shingle_of_pair: np.ndarray, owners: np.ndarray, frequency: np.ndarray, count: int
+) -> Iterator[tuple[int, np.ndarray]]:
+    """For each text that has shingles: its number, and its shingles from the rarest to the most frequent."""
+    order = np.lexsort((frequency[shingle_of_pair], owners))
+    ends = np.cumsum(np.bincount(owners, minlength=count))
+    for text, own in enumerate(np.split(shingle_of_pair[order], ends[:-1])):
+        if len(own):
+            yield text, own
+
+
+def _needed(owners: np.ndarray, count: int, share: float) -> np.ndarray:
+    """(count,) how many of a text's shingles make the share; more than it has, if it has none."""
+    if share <= 0:
+        raise ValueError(f"share is {share}; it must be above 0")
+    own = np.bincount(owners, minlength=count)
+    return np.maximum(np.ceil(share * own - 1e-9), 1).astype(np.int64)  # 0.28 * 25 is a little above 7
+
+
+def _join(groups: np.ndarray, one: int, other: int) -> None:
+    """Make two groups one, under the smaller index."""
+    low, high = sorted((groups[one], groups[other]))
+    if low != high:
+        groups[groups == high] = low
+
+
+def _occurrences(texts: Sequence[str], size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The hash and the text (E,) of every shingle in every text, sorted by hash, then text, none twice.
+
+    The characters of all texts stand one after the other, so that a few NumPy calls hash all windows at once.
+    """
+    if size < 1:
+        raise ValueError(f"size is {size}; a shingle has at least 1 character")
+    bare = ["".join(text.split()) for text in texts]
+    characters = np.frombuffer("".join(bare).encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.uint64)
+    lengths = np.array([len(text) for text in bare], dtype=np.int64)
+    ends = np.cumsum(lengths)
+    windows = np.where(lengths < size, lengths.clip(max=1), lengths - size + 1)  # how many each text has
+    owners = np.repeat(np.arange(len(texts)), windows)
+    first_window = np.cumsum(windows) - windows
+    begins = np.arange(len(owners)) + np.repeat(ends - lengths - first_window, windows)
+    ends = ends[owners]
+
+    hashes = np.full(len(owners), size, dtype=np.uint64)
+    for position in range(size):
+        places = begins + position
+        inside = places < ends
+        code = np.where(inside, characters[np.where(inside, places, 0)], np.uint64(NO_CHARACTER))
+        hashes = (hashes ^ code) * MULTIPLIER  # wraps at 2^64, as it should
+        hashes ^= hashes >> np.uint64(32)  # brings the high bits, which the product mixed best, back to the low ones
+
+    order = np.lexsort((owners, hashes))
+    hashes, owners = hashes[order], owners[order]
+    new = np.ones(len(hashes), dtype=bool)
+    new[1:] = (hashes[1:] != hashes[:-1]) | (owners[1:] != owners[:-1])
+    return hashes[new], owners[new]

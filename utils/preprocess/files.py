@@ -1,0 +1,148 @@
+"""Bytes off the disk: lines of a file, files of a folder, files inside a zip that is never unpacked.
+
+Everything is UTF-8 or an error that says where it is not. Nothing is translated: a text comes out as it was stored.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import re
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from config import UserError
+
+
+@dataclass(frozen=True)
+class NamedFile:
+    """One file of a folder or zip.
+
+    Attributes:
+        where: how messages name it, `train_label.zip/3.csv`.
+        stem: its name without folder and suffix, `3`.
+        raw: its content.
+    """
+
+    where: str
+    stem: str
+    raw: bytes
+
+    def text(self) -> str:
+        """The content exactly as stored, line ends and all. Raises UserError where it is not UTF-8."""
+        return decode(self.raw, self.where)
+
+
+def require(path: Path) -> None:
+    """Raise UserError where `path` is not on the disk."""
+    if not path.exists():
+        raise UserError(f"{path}: no such file or folder; check the path")
+
+
+def is_tree(path: Path) -> bool:
+    """Whether `path` holds files of its own: a folder or a zip."""
+    return path.is_dir() or path.suffix.lower() == ".zip"
+
+
+def named_files(path: Path, suffix: str) -> Iterator[NamedFile]:
+    """The files that end in `suffix`, 2 before 10, one at a time: of a folder or zip, sub-folders included, or `path`.
+
+    Raises:
+        UserError: the path is missing, cannot be read, or is a damaged zip.
+    """
+    require(path)
+    try:
+        if path.is_dir():
+            yield from _files_of_folder(path, suffix)
+        elif is_tree(path):
+            yield from _files_of_zip(path, suffix)
+        elif path.suffix.lower() == suffix:
+            yield _named_file(path, str(path))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error}); check the file and its rights") from None
+    # zipfile raises RuntimeError for a password and for a compression it does not know.
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        raise UserError(f"{path}: damaged or not a zip ({error}); fetch it again or unpack it") from None
+
+
+def _files_of_folder(path: Path, suffix: str) -> Iterator[NamedFile]:
+    names = [PurePosixPath(found.relative_to(path).as_posix()) for found in path.rglob("*") if found.is_file()]
+    for name in _wanted(names, suffix):
+        yield _named_file(path / name, f"{path}/{name}")
+
+
+def _files_of_zip(path: Path, suffix: str) -> Iterator[NamedFile]:
+    with zipfile.ZipFile(path) as archive:
+        members = {PurePosixPath(name): name for name in archive.namelist() if not name.endswith("/")}
+        for name in _wanted(members, suffix):
+            yield NamedFile(f"{path}/{name}", name.stem, archive.read(members[name]))
+
+
+def _wanted(names: Iterable[PurePosixPath], suffix: str) -> list[PurePosixPath]:
+    """Without what macOS and editors leave behind (`__MACOSX/`, `._3.txt`), in the order a person counts."""
+
+    def hidden(name: PurePosixPath) -> bool:
+        return any(part.startswith(".") or part == "__MACOSX" for part in name.parts)
+
+    def order(name: PurePosixPath) -> tuple[list[str | int], str]:
+        # Splitting at a group leaves text at even places and digits at odd ones, so like meets like.
+        pieces = re.split(r"(\d+)", name.stem)
+        return [int(piece) if index % 2 else piece for index, piece in enumerate(pieces)], str(name)
+
+    return sorted((name for name in names if name.suffix.lower() == suffix and not hidden(name)), key=order)
+
+
+def _named_file(path: Path, where: str) -> NamedFile:
+    """One file off the disk. A name that is not UTF-8 is escaped, so that it can be written as an id later."""
+    return NamedFile(_printable(where), _printable(path.stem), path.read_bytes())
+
+
+def _printable(name: str) -> str:
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Line numbers from 1 and the lines of a text file, one at a time.
+
+    Raises:
+        UserError: the file is missing, cannot be read, or is not UTF-8.
+    """
+    require(path)
+    try:
+        with path.open("rb") as stream:
+            yield from decode_lines(stream, str(path))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read as a text file ({error.strerror or error})") from None
+
+
+def decode_lines(stream: Iterable[bytes], where: str) -> Iterator[tuple[int, str]]:
+    """Number and decode lines, without byte-order mark and line ends.
+
+    Bytes are split at newlines only: `str.splitlines` would also cut at the separators U+2028 and U+0085, which occur
+    inside texts.
+    """
+    offset = 0
+    for number, raw in enumerate(stream, start=1):
+        mark = len(codecs.BOM_UTF8) if number == 1 and raw.startswith(codecs.BOM_UTF8) else 0
+        yield number, decode(raw[mark:], where, offset + mark).removesuffix("\n").removesuffix("\r")
+        offset += len(raw)
+
+
+def decode(raw: bytes, where: str, offset: int = 0) -> str:
+    """UTF-8 text; `offset` is where `raw` begins in its file.
+
+    Raises:
+        UserError: naming the file and the first bad byte, and how to convert a file that looks like GBK.
+    """
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        problem = f"{where}: not UTF-8 at byte {offset + error.start}"
+    try:
+        raw.decode("gb18030")
+    except UnicodeDecodeError:
+        raise UserError(f"{problem}; convert it to UTF-8") from None
+    raise UserError(f"{problem}; it looks like GBK: convert it with iconv -f GBK -t UTF-8")

@@ -1,0 +1,119 @@
+"""Corpora of one JSON object a line: CLUENER and the house's own documents."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from config import CorpusConfig
+from utils.preprocess.document import Document, Problems, Span, sorted_spans
+from utils.preprocess.files import read_lines
+from utils.preprocess.labels import Located, check_label
+
+Label = tuple[Any, Any, Any, Any]  # category, begin, end, own text: as read, so of any type
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def read_cluener(corpus: CorpusConfig, problems: Problems) -> Iterator[Located]:
+    """Sentences of a CLUENER file.
+
+    | key     | value                                                             |
+    |---------|-------------------------------------------------------------------|
+    | `text`  | the sentence                                                      |
+    | `label` | `{category: {text: [[begin, end], ...]}}`, end inclusive          |
+    | `id`    | optional; otherwise the running number, from 0                    |
+
+    Raises:
+        UserError: the file is missing or not UTF-8.
+    """
+    for where, document, record in _documents(corpus, problems):
+        spans = _spans(document.text, _tree_labels(record.get("label"), where, problems), where, problems)
+        yield Located(where, Document(document.id, document.text, spans))
+
+
+def read_jsonl(corpus: CorpusConfig, problems: Problems) -> Iterator[Located]:
+    """Documents of the house's own format, which `document.to_json` writes.
+
+    | key        | value                                                                                    |
+    |------------|------------------------------------------------------------------------------------------|
+    | `text`     | the text                                                                                 |
+    | `entities` | optional; list of `{"category", "pos_b", "pos_e", "privacy"}`, pos_e inclusive, privacy  |
+    |            | (the text at that place, to compare) optional                                            |
+    | `doubtful` | optional; a list like `entities`                                                         |
+    | `id`       | optional; otherwise the running number, from 0                                           |
+
+    Raises:
+        UserError: the file is missing or not UTF-8.
+    """
+    for where, document, record in _documents(corpus, problems):
+        spans, doubtful = (
+            _spans(document.text, _list_labels(record.get(key), key, where, problems), where, problems)
+            for key in ("entities", "doubtful")
+        )
+        yield Located(where, Document(document.id, document.text, spans, doubtful))
+
+
+def parse_line(line: str) -> Any:
+    """The JSON value of a line, or None where there is none."""
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _documents(corpus: CorpusConfig, problems: Problems) -> Iterator[tuple[str, Document, dict[str, Any]]]:
+    """Place, id and text, and the whole record, of every line that has a text."""
+    lines = (numbered for numbered in read_lines(Path(corpus.path)) if numbered[1].strip())
+    for running, (number, line) in enumerate(lines):
+        where = f"{corpus.path}:{number}"
+        record = parse_line(line)
+        if not isinstance(record, dict):
+            problems.add("line is not a JSON object", where, repr(line[:80]))
+        elif not isinstance(record.get("text"), str):
+            problems.add("line without a text", where, f"its keys are {', '.join(record) or 'none'}")
+        else:
+            record = _writable(record, where, problems)
+            identity = record.get("id")
+            yield where, Document(str(running if identity is None else identity), record["text"]), record
+
+
+def _writable(record: dict[str, Any], where: str, problems: Problems) -> dict[str, Any]:
+    r"""JSON's `\ud800` makes a string that UTF-8 cannot hold; U+FFFD takes its place and keeps the offsets."""
+    written = json.dumps(record, ensure_ascii=False)
+    mended, count = LONE_SURROGATE.subn("\ufffd", written)
+    if not count:
+        return record
+    problems.add("half a surrogate pair, replaced by U+FFFD", where, f"{count} characters")
+    return json.loads(mended)
+
+
+def _tree_labels(tree: Any, where: str, problems: Problems) -> Iterator[Label]:
+    """CLUENER's tree as a flat list."""
+    for category, texts in _expect(dict, tree, "label", where, problems).items():
+        for expected, places in _expect(dict, texts, "label", where, problems).items():
+            for place in _expect(list, places, "label", where, problems):
+                begin, end = place if isinstance(place, list) and len(place) == 2 else (place, None)
+                yield category, begin, end, expected
+
+
+def _list_labels(entities: Any, key: str, where: str, problems: Problems) -> Iterator[Label]:
+    for entity in _expect(list, entities, key, where, problems):
+        if entity := _expect(dict, entity, key, where, problems):
+            yield entity.get("category"), entity.get("pos_b"), entity.get("pos_e"), entity.get("privacy")
+
+
+def _expect(kind: type, value: Any, key: str, where: str, problems: Problems) -> Any:
+    """`value` if it is of that kind; otherwise an empty one, reported unless nothing was there."""
+    if isinstance(value, kind):
+        return value
+    if value is not None:
+        problems.add("labels of another shape", where, f"in {key}: expected a {kind.__name__}, found {value!r}")
+    return kind()
+
+
+def _spans(text: str, labels: Iterable[Label], where: str, problems: Problems) -> tuple[Span, ...]:
+    spans = (check_label(text, *label, where, problems) for label in labels)
+    return sorted_spans(span for span in spans if span)

@@ -1,0 +1,181 @@
+"""Raw corpora to documents, whatever format they come in; and texts to predict on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import TextIO
+
+from config import CorpusConfig, UserError
+from utils.preprocess.document import Document, Problems, Span, sorted_spans
+from utils.preprocess.files import decode_lines, is_tree, named_files, read_lines, require
+from utils.preprocess.format_bmes import is_tagged, read_bmes
+from utils.preprocess.format_ccf import read_ccf
+from utils.preprocess.format_json import LONE_SURROGATE, parse_line, read_cluener, read_jsonl
+from utils.preprocess.labels import Located
+
+READERS: dict[str, Callable[[CorpusConfig, Problems], Iterator[Located]]] = {
+    "ccf": read_ccf,
+    "cluener": read_cluener,
+    "bmes": read_bmes,
+    "jsonl": read_jsonl,
+}
+FORMATS = (
+    "ccf (a folder or zip of N.txt), cluener (JSON lines with text and label), bmes (a character and a tag a line) "
+    "or jsonl (JSON lines with text)"
+)
+ANY_CATEGORY = "*"  # of a doubtful stretch
+
+
+# ------------------------------------------------------------------------------------------------------------ corpora
+
+
+def read_corpus(corpus: CorpusConfig, problems: Problems) -> list[Document]:
+    """The documents of a labelled or unlabelled corpus, with categories renamed as it asks.
+
+    What cannot be used (labels that do not fit their text, empty texts, repeated ids, ...) is dropped with a line in
+    `problems`.
+
+    Raises:
+        UserError: the path is missing, not UTF-8, a damaged zip, of no known format, or without one usable document.
+    """
+    if not corpus.path:
+        raise UserError("a corpus has no path; set its path")
+    path = Path(corpus.path)
+    require(path)
+    name = recognise(path) if corpus.format == "auto" else corpus.format
+    before = problems.counts.copy()
+    located = _unique(_with_text(READERS[name](corpus, problems), problems), problems)
+    documents = [_renamed(document, corpus.categories) for document in located]
+    if not documents:
+        dropped = Problems(counts=problems.counts - before).summary()
+        raise UserError(f"{path}: no usable document in format {name} ({dropped}); expected {FORMATS}")
+    return documents
+
+
+def recognise(path: Path) -> str:
+    """The format of the corpus at `path`, by its first lines.
+
+    | found                                        | format  |
+    |----------------------------------------------|---------|
+    | a folder or zip with a `.txt` in it          | ccf     |
+    | a JSON object whose `label` is an object     | cluener |
+    | any other JSON object with `text`            | jsonl   |
+    | one character, space or tab, a tag           | bmes    |
+
+    Raises:
+        UserError: none of them; the message names the four.
+    """
+    if is_tree(path):
+        if any(named_files(path, ".txt")):
+            return "ccf"
+        raise UserError(f"{path}: no .txt in it; a corpus is {FORMATS}")
+    # Past damaged lines, which the reader will report, but not through all of a large foreign file.
+    for _, line in islice(read_lines(path), 100):
+        record = parse_line(line)
+        if isinstance(record, dict) and "text" in record:
+            return "cluener" if isinstance(record.get("label"), dict) else "jsonl"
+        if is_tagged(line):
+            return "bmes"
+    raise UserError(f"{path}: format not recognised; a corpus is {FORMATS}")
+
+
+def check_categories(documents: list[Document], allowed: list[str], problems: Problems, where: str) -> list[Document]:
+    """Drop spans of categories that are not `allowed`, with a line in `problems` each; an empty list allows all.
+
+    Doubtful stretches of such categories go too, unreported: there is nothing left for them to doubt.
+    """
+    if not allowed:
+        return documents
+    checked = []
+    for document in documents:
+        for span in document.spans:
+            if span.category not in allowed:
+                text = document.text[span.begin : span.end + 1]
+                problems.add("unknown category", f"{where}, document {document.id}", f"{span.category} {text!r}")
+        spans = tuple(span for span in document.spans if span.category in allowed)
+        doubtful = tuple(span for span in document.doubtful if span.category in [*allowed, ANY_CATEGORY])
+        checked.append(replace(document, spans=spans, doubtful=doubtful))
+    return checked
+
+
+def _with_text(located: Iterable[Located], problems: Problems) -> Iterator[Located]:
+    for where, document in located:
+        if document.text.strip():
+            yield Located(where, document)
+        else:
+            problems.add("empty text", where)
+
+
+def _unique(located: Iterable[Located], problems: Problems) -> Iterator[Document]:
+    """Documents whose id was not seen before."""
+    seen: set[str] = set()
+    for where, document in located:
+        if document.id in seen:
+            problems.add("duplicate id", where, document.id)
+        else:
+            seen.add(document.id)
+            yield document
+
+
+def _renamed(document: Document, categories: dict[str, str]) -> Document:
+    """With the categories' new names; an empty new name drops the span."""
+
+    def rename(spans: tuple[Span, ...]) -> tuple[Span, ...]:
+        renamed = (span._replace(category=categories.get(span.category, span.category)) for span in spans)
+        return sorted_spans(span for span in renamed if span.category)
+
+    return replace(document, spans=rename(document.spans), doubtful=rename(document.doubtful))
+
+
+# -------------------------------------------------------------------------------------------------------------- texts
+
+
+def read_texts(path: Path | None, stream: TextIO | None, problems: Problems) -> Iterator[Document]:
+    """Texts to predict on, one at a time. An empty text is a document too, so that every input has its answer.
+
+    | input                     | documents                                                              |
+    |---------------------------|------------------------------------------------------------------------|
+    | a folder or zip of `.txt` | a file each; the id is its name without `.txt`                         |
+    | one `.txt`                | one                                                                    |
+    | `.jsonl` or `.json`       | a line each: `text`, optional `id` and `entities`; repeated ids go     |
+    | no path                   | a line of `stream` each; the id is its running number, from 0          |
+
+    Raises:
+        UserError: the path is missing (at once), or nothing readable: not UTF-8, a damaged zip, a foreign format.
+        ValueError: neither a path nor a stream.
+    """
+    if path is None:
+        if stream is None:
+            raise ValueError("read_texts needs a path or a stream, got neither")
+        return _texts_of_stream(stream, problems)
+    require(path)
+    suffix = path.suffix.lower()
+    if is_tree(path) or suffix == ".txt":
+        return _unique(_texts_of_files(path), problems)
+    if suffix in (".jsonl", ".json"):
+        return _unique(read_jsonl(CorpusConfig(path=str(path)), problems), problems)
+    raise UserError(f"{path}: not an input; give a folder or zip of .txt, a .txt, a .jsonl, or lines on standard input")
+
+
+def _texts_of_files(path: Path) -> Iterator[Located]:
+    empty = True
+    for file in named_files(path, ".txt"):
+        empty = False
+        yield Located(file.where, Document(file.stem, file.text()))
+    if empty:
+        raise UserError(f"{path}: no .txt in it; give a folder or zip that holds some")
+
+
+def _texts_of_stream(stream: TextIO, problems: Problems) -> Iterator[Document]:
+    """Lines of the bytes beneath, where there are any: what they are does not depend on the terminal's settings."""
+    where = "standard input"
+    raw = getattr(stream, "buffer", None)
+    lines = decode_lines(raw, where) if raw else enumerate((line.removesuffix("\n") for line in stream), start=1)
+    for number, line in lines:
+        text, count = LONE_SURROGATE.subn("\ufffd", line)
+        if count:
+            problems.add("half a surrogate pair, replaced by U+FFFD", f"{where}:{number}", f"{count} characters")
+        yield Document(str(number - 1), text)

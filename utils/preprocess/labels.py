@@ -1,0 +1,44 @@
+"""One label against the text it claims to stand in. What does not fit is reported and dropped."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from utils.preprocess.document import Document, Problems, Span
+
+
+class Located(NamedTuple):
+    """A document and where it was read, `train.json:12`, for messages."""
+
+    where: str
+    document: Document
+
+
+def check_label(
+    text: str, category: Any, begin: Any, end: Any, expected: Any, where: str, problems: Problems
+) -> Span | None:
+    """The span that a label names, or None and a line in `problems`.
+
+    Args:
+        text: the document.
+        category, begin, end: as read, so of any type; offsets may be digits in a string, `end` is inclusive.
+        expected: the label's own copy of its text, compared with what stands there; None where the format has none.
+        where: file and line.
+        problems: gets what does not fit.
+    """
+    if not isinstance(category, str) or not category.strip():
+        return problems.add("label without a category", where, repr(category))
+    try:
+        # By way of text, so that true and 3.7 are not taken for whole numbers.
+        span = Span(category, int(str(begin)), int(str(end)))
+    except ValueError:
+        return problems.add("offsets are not numbers", where, f"{category} {begin!r} to {end!r}")
+    place = f"{category} {span.begin} to {span.end}"
+    if span.begin > span.end:
+        return problems.add("begin is after end", where, place)
+    if span.begin < 0 or span.end >= len(text):
+        return problems.add("offsets outside the text", where, f"{place}, the text has {len(text)} characters")
+    found = text[span.begin : span.end + 1]
+    if expected is not None and expected != found:
+        return problems.add("label text differs", where, f"{place}: label {expected!r}, text {found!r}")
+    return span

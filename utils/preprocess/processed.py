@@ -1,0 +1,174 @@
+"""The processed folder: documents, lattices, segments and lexicon on disk, with a manifest that says what shaped them.
+
+    manifest.json     version, settings, digests of all inputs, categories, counts
+    documents.jsonl   every document, with the part it belongs to
+    vocabulary.txt    the encoder's tokens
+    lexicon.txt       the words that the corpora have
+    vectors.npy       float32 (words, size), absent where vectors are random
+    *.npy             lattices, segments (document, begin, end), groups of near-duplicates
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from config import Config, CorpusConfig, UserError
+from utils.preprocess.document import Document, from_record, to_record
+from utils.preprocess.lattice import Lattices
+from utils.preprocess.lexicon import Lexicon, load_words, save_words
+from utils.preprocess.tokenizer import Vocabulary
+from utils.tools import atomic_folder, digest_file, read_json, write_json
+
+VERSION = 1
+Part = Literal["train", "dev", "test", "additional", "unlabelled"]
+
+
+@dataclass
+class Processed:
+    """Everything that training needs of the corpora.
+
+    Attributes:
+        documents: of all parts, the parts one after the other.
+        parts: the part of each document.
+        categories: in their fixed order.
+        lattices: one for each document.
+        segments: int64 (S, 3) document, begin, end (exclusive).
+        groups: int64 (D,) equal for near-duplicate texts.
+        lexicon: the words that the corpora have.
+        vectors: float32 (words, size), or None for random ones.
+        manifest: as on disk.
+    """
+
+    documents: list[Document]
+    parts: list[Part]
+    categories: list[str]
+    vocabulary: Vocabulary
+    lattices: Lattices
+    segments: np.ndarray
+    groups: np.ndarray
+    lexicon: Lexicon
+    vectors: np.ndarray | None
+    manifest: dict[str, Any]
+
+    def of_part(self, part: Part) -> list[int]:
+        """Numbers of the documents of a part."""
+        return [number for number, own in enumerate(self.parts) if own == part]
+
+
+def shaping_settings(config: Config) -> dict[str, Any]:
+    """The settings that the processed data depends on."""
+    data = asdict(config.data)
+    for later in ("dev_share", "split_seed", "processed", "additional_leaks"):  # these matter only when training
+        del data[later]
+    settings = {"data": data, "lexicon": asdict(config.lexicon), "encoder": {"name": config.encoder.name}}
+    del settings["lexicon"]["trainable"]
+    if config.lexicon.vectors == "encoder":
+        settings["encoder"] |= {"layers": config.encoder.layers, "output": config.encoder.output}
+    return settings
+
+
+def input_files(config: Config) -> list[Path]:
+    """Every file that the processed data is made of, but for the encoder, which its name stands for."""
+    paths = []
+    for corpus in corpora(config):
+        for text in filter(None, (corpus.path, corpus.labels)):
+            path = Path(text)
+            paths += sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    return paths + ([Path(config.lexicon.path)] if config.lexicon.path else [])
+
+
+def corpora(config: Config) -> list[CorpusConfig]:
+    """Every corpus that the settings name."""
+    data = config.data
+    return [corpus for corpus in (data.train, data.dev, data.test, data.unlabelled, *data.additional) if corpus.path]
+
+
+def fingerprints(paths: list[Path]) -> dict[str, dict[str, Any]]:
+    """Size, time and digest of each file."""
+    return {
+        str(path): {"size": stat.st_size, "modified": stat.st_mtime_ns, "sha256": digest_file(path)}
+        for path in paths
+        for stat in (path.stat(),)
+    }
+
+
+def save_processed(processed: Processed, folder: Path) -> None:
+    """Write the folder, whole or not at all."""
+    with atomic_folder(folder) as temporary:
+        with (temporary / "documents.jsonl").open("w", encoding="utf-8", newline="\n") as lines:
+            for document, part in zip(processed.documents, processed.parts, strict=True):
+                lines.write(json.dumps({"part": part, **to_record(document)}, ensure_ascii=False) + "\n")
+        processed.vocabulary.save(temporary / "vocabulary.txt")
+        save_words(processed.lexicon.words, temporary / "lexicon.txt")
+        processed.lattices.save(temporary)
+        np.save(temporary / "segments.npy", processed.segments, allow_pickle=False)
+        np.save(temporary / "groups.npy", processed.groups, allow_pickle=False)
+        if processed.vectors is not None:
+            np.save(temporary / "vectors.npy", processed.vectors, allow_pickle=False)
+        write_json(temporary / "manifest.json", processed.manifest)
+
+
+def load_processed(config: Config) -> Processed:
+    """Read the folder that belongs to the settings.
+
+    Raises:
+        UserError: there is none, it is of another version, was made with other settings, or an input has changed.
+    """
+    folder = config.processed_folder
+    again = "run preprocess.py with the same --config and --set"
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no processed data; {again}")
+    manifest = read_json(folder / "manifest.json", again)
+    _refuse_stale(manifest, config, folder, again)
+    documents, parts = [], []
+    try:
+        with (folder / "documents.jsonl").open(encoding="utf-8") as lines:
+            for line in lines:
+                record = json.loads(line)
+                parts.append(record["part"])
+                documents.append(from_record(record))
+        vectors_path = folder / "vectors.npy"
+        return Processed(
+            documents=documents,
+            parts=parts,
+            categories=manifest["categories"],
+            vocabulary=Vocabulary.load(folder / "vocabulary.txt"),
+            lattices=Lattices.load(folder),
+            segments=np.load(folder / "segments.npy", allow_pickle=False),
+            groups=np.load(folder / "groups.npy", allow_pickle=False),
+            lexicon=Lexicon(load_words(folder / "lexicon.txt"), config.lexicon.match),
+            vectors=np.load(vectors_path, mmap_mode="r", allow_pickle=False) if vectors_path.exists() else None,
+            manifest=manifest,
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{folder}: damaged ({error}); {again}") from None
+
+
+def _refuse_stale(manifest: dict[str, Any], config: Config, folder: Path, again: str) -> None:
+    if manifest.get("version") != VERSION:
+        raise UserError(f"{folder}: made by version {manifest.get('version')}, this is version {VERSION}; {again}")
+    made, wanted = manifest["settings"], shaping_settings(config)
+    for section, values in wanted.items():
+        for name, value in values.items():
+            if made.get(section, {}).get(name) != value:
+                raise UserError(f"{folder}: made with another {section}.{name} than this run's; {again}")
+    recorded = manifest["inputs"]
+    current = input_files(config)
+    if gone := [path for path in current if not path.exists()]:
+        raise UserError(f"{gone[0]}: gone since the processed data was made; put it back, or change the setting")
+    if set(map(str, current)) != set(recorded):
+        changed = sorted(set(map(str, current)) ^ set(recorded))[0]
+        raise UserError(f"{folder}: older than its inputs ({changed} came or went); {again}")
+    for path in current:
+        was, stat = recorded[str(path)], path.stat()
+        unchanged = stat.st_size == was["size"] and (
+            stat.st_mtime_ns == was["modified"] or digest_file(path) == was["sha256"]
+        )
+        if not unchanged:
+            raise UserError(f"{folder}: older than its inputs ({path} has changed); {again}")
+

@@ -1,0 +1,113 @@
+"""One character is one token, so offsets are exact by construction.
+
+A character the vocabulary lacks is tried in its compatibility form (NFKC) and in lower case, then is `[UNK]`.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from config import UserError
+
+SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+
+class Vocabulary:
+    """Characters to rows of the encoder's embedding table.
+
+    Attributes:
+        tokens: every token of the encoder in the order of its rows; only single characters are ever looked up.
+        pad, unknown, begin, end: rows of [PAD], [UNK], [CLS], [SEP].
+    """
+
+    def __init__(self, tokens: list[str]) -> None:
+        rows = {token: row for row, token in enumerate(tokens)}
+        missing = [special for special in SPECIALS[:4] if special not in rows]
+        if missing:
+            raise UserError(f"the encoder's vocabulary lacks {' '.join(missing)}; a BERT-like vocabulary is needed")
+        self.tokens = tokens
+        self.pad, self.unknown, self.begin, self.end = (rows[special] for special in SPECIALS[:4])
+        self._rows = {token: row for token, row in rows.items() if len(token) == 1}
+        self._learned: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def encode(self, text: str) -> np.ndarray:
+        """int32 (characters,) rows."""
+        return np.fromiter(map(self.row, text), dtype=np.int32, count=len(text))
+
+    def row(self, character: str) -> int:
+        """The row of one character."""
+        row = self._rows.get(character)
+        if row is None:
+            row = self._learned.get(character)
+        if row is None:
+            row = self._learned[character] = self._look_further(character)
+        return row
+
+    def _look_further(self, character: str) -> int:
+        compatible = unicodedata.normalize("NFKC", character)
+        for form in (compatible, character.lower(), compatible.lower()):
+            if form in self._rows:
+                return self._rows[form]
+        return self.unknown
+
+    def save(self, path: Path) -> None:
+        """One token a line, in the order of the rows."""
+        path.write_text("".join(f"{token}\n" for token in self.tokens), encoding="utf-8", newline="\n")
+
+    @classmethod
+    def load(cls, path: Path) -> Vocabulary:
+        """Read what `save` wrote, or an encoder's vocab.txt."""
+        # A vocabulary may hold U+2028 and other characters that splitlines would split at.
+        return cls(path.read_text(encoding="utf-8").rstrip("\n").split("\n"))
+
+    @classmethod
+    def from_texts(cls, texts: Iterable[str], min_count: int = 2) -> Vocabulary:
+        """For an encoder from scratch: the characters that occur often enough to be learned, most frequent first."""
+        counts = Counter(character for text in texts for character in text)
+        frequent = sorted((c for c, n in counts.items() if n >= min_count and c != "\n"), key=lambda c: (-counts[c], c))
+        return cls([*SPECIALS, *frequent])
+
+
+def encoder_vocabulary(name: str) -> Vocabulary:
+    """The vocabulary of an encoder: `vocab.txt` or `tokenizer.json` in its folder or at its hub id.
+
+    Raises:
+        UserError: neither file can be had.
+    """
+    for filename in ("vocab.txt", "tokenizer.json"):
+        path = _encoder_file(name, filename)
+        if path is None:
+            continue
+        if filename == "vocab.txt":
+            return Vocabulary.load(path)
+        rows = json.loads(path.read_text(encoding="utf-8")).get("model", {}).get("vocab")
+        if isinstance(rows, dict):
+            return Vocabulary(sorted(rows, key=rows.__getitem__))
+    raise UserError(
+        f"encoder {name}: no vocab.txt or tokenizer.json in a local folder or on the hub; give a local path with "
+        "--set encoder.name=PATH, name a mirror in the environment variable HF_ENDPOINT, or train a small encoder "
+        "with --set encoder.name=scratch"
+    )
+
+
+def _encoder_file(name: str, filename: str) -> Path | None:
+    """The file in a local folder, or from the hub's cache or the hub; None where it is not to be had."""
+    if Path(name).is_dir():
+        path = Path(name) / filename
+        return path if path.is_file() else None
+    import huggingface_hub  # here, because its import is slow and most runs do not need it
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(huggingface_hub.hf_hub_download(name, filename))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError):
+        return None

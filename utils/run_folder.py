@@ -1,0 +1,143 @@
+"""The run folder: everything that a trained run needs, so that it can be copied elsewhere and used there.
+
+    config.yaml               every setting
+    manifest.json             version, categories, digest of the lexicon, size of its vectors
+    vocabulary.txt            the encoder's tokens
+    lexicon.txt               the words of the lattice
+    encoder/config.json       the encoder's shape
+    fold0/best/               weights (safetensors) of the best epoch by dev F1
+    fold0/last/               weights of the last epoch; optimizer and random states while training goes on
+    fold0/train.log, tensorboard/, metrics.json
+    eval/, predictions/       what `--mode eval` and `--mode predict` wrote
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import yaml
+from torch import Tensor
+from transformers import AutoConfig, PretrainedConfig
+
+from config import Config, UserError, from_dict, save_config
+from utils.preprocess.lexicon import Lexicon, load_words, save_words
+from utils.preprocess.tokenizer import Vocabulary
+from utils.tools import atomic_file, read_json, write_json
+
+VERSION = 1
+REMEDY = "train again, or name another run with --set run.name=NAME"
+
+
+@dataclass
+class RunParts:
+    """What rebuilds the network and its input, apart from the weights."""
+
+    config: Config
+    categories: list[str]
+    vocabulary: Vocabulary
+    lexicon: Lexicon
+    encoder: PretrainedConfig
+    word_size: int
+
+
+def fold_folder(run: Path, fold: int) -> Path:
+    """Where a fold keeps its weights and logs; a run without folds is fold 0."""
+    return run / f"fold{fold}"
+
+
+def save_parts(parts: RunParts, run: Path) -> None:
+    """Write all but the weights."""
+    with atomic_file(run / "config.yaml") as temporary:
+        save_config(parts.config, temporary)
+    with atomic_file(run / "vocabulary.txt") as temporary:
+        parts.vocabulary.save(temporary)
+    with atomic_file(run / "lexicon.txt") as temporary:
+        save_words(parts.lexicon.words, temporary)
+    parts.encoder.save_pretrained(run / "encoder")
+    manifest = {
+        "version": VERSION,
+        "categories": parts.categories,
+        "lexicon": lexicon_digest(parts.lexicon.words),
+        "word_size": parts.word_size,
+    }
+    write_json(run / "manifest.json", manifest)
+
+
+def load_parts(run: Path) -> RunParts:
+    """Read all but the weights.
+
+    Raises:
+        UserError: the folder is missing, incomplete, of another version, or its lexicon is not the one trained with.
+    """
+    if not run.is_dir():
+        raise UserError(f"{run}: no such run; train it first with --mode train")
+    manifest = read_json(run / "manifest.json", f"this is no finished run folder; {REMEDY}")
+    if manifest.get("version") != VERSION:
+        raise UserError(f"{run}: made by version {manifest.get('version')}, this is version {VERSION}; {REMEDY}")
+    try:
+        config = from_dict(yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8")), str(run / "config.yaml"))
+        vocabulary = Vocabulary.load(run / "vocabulary.txt")
+        encoder = AutoConfig.from_pretrained(run / "encoder")
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise UserError(f"{run}: damaged ({str(error).splitlines()[0]}); {REMEDY}") from None
+    words = load_words(run / "lexicon.txt")
+    if lexicon_digest(words) != manifest["lexicon"]:
+        raise UserError(f"{run / 'lexicon.txt'}: not the lexicon that this run was trained with; {REMEDY}")
+    return RunParts(
+        config, manifest["categories"], vocabulary, Lexicon(words, config.lexicon.match), encoder, manifest["word_size"]
+    )
+
+
+def lexicon_digest(words: list[str]) -> str:
+    """SHA-256 of the words in their order."""
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()
+
+
+def save_tensors(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
+    """Write tensors as safetensors, whole or not at all."""
+    with atomic_file(path) as temporary:
+        contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        safetensors.torch.save_file(contiguous, temporary, metadata)
+
+
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """Read tensors.
+
+    Raises:
+        UserError: the file is missing or cut short.
+    """
+    try:
+        return safetensors.torch.load_file(path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such weights; {REMEDY}") from None
+    except (safetensors.SafetensorError, OSError) as error:
+        raise UserError(f"{path}: damaged or cut short ({error}); {REMEDY}") from None
+
+
+def trained_folds(run: Path, select: str) -> list[Path]:
+    """The weight files of a run, a fold each, in order.
+
+    Raises:
+        UserError: none are there.
+    """
+    folds = sorted(run.glob("fold*"), key=lambda folder: int(folder.name[4:]) if folder.name[4:].isdigit() else -1)
+    paths = [weights_path(folder, select) for folder in folds]
+    paths = [path for path in paths if path.exists()]
+    if not paths:
+        raise UserError(f"{run}: no trained weights ({select}); {REMEDY}")
+    return paths
+
+
+def weights_path(fold: Path, select: str) -> Path:
+    """`best` or `last` weights of a fold."""
+    return fold / select / "model.safetensors"
+
+
+def read_metrics(fold: Path) -> dict[str, Any]:
+    """What training wrote of a fold."""
+    return read_json(fold / "metrics.json", REMEDY)
