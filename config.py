@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import types
 import typing
 from dataclasses import dataclass, field
@@ -20,6 +21,9 @@ import yaml
 
 class UserError(Exception):
     """Something the user can mend. Its text is one line: what, where, what to do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(line.strip() for line in message.splitlines()))  # others' messages may have several
 
 
 # ----------------------------------------------------------------------------------------------------------- settings
@@ -61,7 +65,7 @@ class DataConfig:
     split_seed: int = 42  # draws the dev part or the folds; apart from run.seed, so that seeds share a split
     max_len: int = 150  # tokens (characters) in a segment
     duplicate_share: float = 0.5  # texts that share this part of the shorter one's 8-grams stay in one fold
-    processed: str = "data/processed"  # parent of the processed folder, which bears the run's name
+    processed: str = ""  # the processed folder, which several runs may share; empty: data/processed/ and the run's name
 
 
 @dataclass
@@ -166,7 +170,7 @@ class Config:
 
     @property
     def processed_folder(self) -> Path:
-        return Path(self.data.processed) / self.run.name
+        return Path(self.data.processed or f"data/processed/{self.run.name}")
 
 
 # ------------------------------------------------------------------------------------------------------------ reading
@@ -188,7 +192,7 @@ def load_config(paths: list[str | Path] | None = None, overrides: list[str] | No
             raise UserError(f"--set {override}: expected section.key=value")
         try:
             value = yaml.safe_load(text) if text else ""
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: what looks like a date and is none
             value = text
         nested: dict[str, Any] = {}
         inner = nested
@@ -230,6 +234,8 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         raise UserError(f"{path}{line}: not valid YAML ({getattr(error, 'problem', None) or error})") from None
+    except (ValueError, RecursionError) as error:  # what looks like a date and is none; blocks within blocks
+        raise UserError(f"{path}: not valid YAML ({error}); put text that looks like a date in quotes") from None
     if loaded is None:
         return {}
     if not isinstance(loaded, dict):
@@ -298,7 +304,7 @@ def _convert(value: Any, hint: Any, name: str, where: str) -> Any:
     if hint in (int, float) and not isinstance(value, bool):
         try:
             number = float(value)
-            if hint is float or number == int(number):
+            if math.isfinite(number) and (hint is float or number == int(number)):
                 return hint(value) if isinstance(value, int) else hint(number)
         except (TypeError, ValueError, OverflowError):
             pass

@@ -278,7 +278,7 @@ def _sample(options: argparse.Namespace) -> None:
     rates = NoiseRates(**{name: getattr(options, f"noise_{name}") for name in names})
     noise = rates if any(getattr(rates, name) for name in names) else None
     report = write_sample(Path(options.sample_folder), options.sample, max(options.sample // 3, 1), options.seed, noise)
-    print(report)
+    print(report.summary())
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -176,4 +176,4 @@ def build_optimizer(network: LatticeTagger, settings: TrainConfig) -> torch.opti
             if chosen:
                 decay = settings.weight_decay if decays else 0.0
                 groups.append({"name": name, "params": chosen, "lr": rates[name], "weight_decay": decay})
-    return torch.optim.AdamW(groups)
+    return torch.optim.AdamW(groups, fused=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -54,14 +55,14 @@ def writable(folder: Path) -> Iterator[None]:
     """Turn the refusal of a file system into one line.
 
     Raises:
-        UserError: no permission, no room, or a file where a folder should be.
+        UserError: no permission, no room, a file where a folder should be or the other way round, or too long a name.
     """
     try:
         yield
-    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+    except (PermissionError, NotADirectoryError, IsADirectoryError, FileExistsError) as error:
         raise UserError(f"{folder}: cannot be written ({error.strerror or error}); choose another folder") from None
     except OSError as error:
-        if error.errno in (28, 30, 122):  # no space, read-only file system, quota
+        if error.errno in (errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.ENAMETOOLONG):
             raise UserError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from None
         raise
 

@@ -42,15 +42,20 @@ class PredictionWriter:
 
     def __init__(self, lines: TextIO, table: TextIO) -> None:
         self._lines = lines
-        self._table = csv.writer(table, lineterminator="\n")
-        self._table.writerow(COLUMNS)
+        self._table = table
+        self._write_row(COLUMNS)
 
     def write(self, document: Document, spans: Sequence[ScoredSpan]) -> None:
         """One document."""
         self._lines.write(prediction_json(document, spans) + "\n")
         for span in spans:
             privacy = document.text[span.begin : span.end + 1]
-            self._table.writerow((document.id, span.category, span.begin, span.end, privacy))
+            self._write_row((document.id, span.category, span.begin, span.end, privacy))
+
+    def _write_row(self, values: Sequence[str | int]) -> None:
+        row = io.StringIO(newline="")
+        csv.writer(row).writerow(values)  # quotes the characters of its own line end, so \r too
+        self._table.write(row.getvalue().removesuffix("\r\n") + "\n")
 
 
 def prediction_json(document: Document, spans: Sequence[ScoredSpan]) -> str:

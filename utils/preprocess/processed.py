@@ -19,6 +19,8 @@ import numpy as np
 
 from config import Config, CorpusConfig, UserError
 from utils.preprocess.document import Document, from_record, to_record
+from utils.preprocess.files import require
+from utils.preprocess.format_ccf import find_labels
 from utils.preprocess.lattice import Lattices
 from utils.preprocess.lexicon import Lexicon, load_words, save_words
 from utils.preprocess.tokenizer import Vocabulary
@@ -76,8 +78,8 @@ def input_files(config: Config) -> list[Path]:
     """Every file that the processed data is made of, but for the encoder, which its name stands for."""
     paths = []
     for corpus in corpora(config):
-        for text in filter(None, (corpus.path, corpus.labels)):
-            path = Path(text)
+        labels = Path(corpus.labels) if corpus.labels else find_labels(Path(corpus.path))
+        for path in filter(None, (Path(corpus.path), labels)):
             paths += sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
     return paths + ([Path(config.lexicon.path)] if config.lexicon.path else [])
 
@@ -89,7 +91,13 @@ def corpora(config: Config) -> list[CorpusConfig]:
 
 
 def fingerprints(paths: list[Path]) -> dict[str, dict[str, Any]]:
-    """Size, time and digest of each file."""
+    """Size, time and digest of each file.
+
+    Raises:
+        UserError: one is not there, which nobody may have noticed yet where the settings make no use of it.
+    """
+    for path in paths:
+        require(path)
     return {
         str(path): {"size": stat.st_size, "modified": stat.st_mtime_ns, "sha256": digest_file(path)}
         for path in paths
@@ -124,16 +132,16 @@ def load_processed(config: Config) -> Processed:
     if not folder.is_dir():
         raise UserError(f"{folder}: no processed data; {again}")
     manifest = read_json(folder / "manifest.json", again)
-    _refuse_stale(manifest, config, folder, again)
     documents, parts = [], []
     try:
+        _refuse_stale(manifest, config, folder, again)
         with (folder / "documents.jsonl").open(encoding="utf-8") as lines:
             for line in lines:
                 record = json.loads(line)
                 parts.append(record["part"])
                 documents.append(from_record(record))
         vectors_path = folder / "vectors.npy"
-        return Processed(
+        processed = Processed(
             documents=documents,
             parts=parts,
             categories=manifest["categories"],
@@ -145,8 +153,20 @@ def load_processed(config: Config) -> Processed:
             vectors=np.load(vectors_path, mmap_mode="r", allow_pickle=False) if vectors_path.exists() else None,
             manifest=manifest,
         )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError) as error:
         raise UserError(f"{folder}: damaged ({error}); {again}") from None
+    _refuse_incomplete(processed, folder, again)
+    return processed
+
+
+def _refuse_incomplete(processed: Processed, folder: Path, again: str) -> None:
+    """What does not fit together would fail much later, or train on the wrong words."""
+    counts = {len(processed.documents), len(processed.lattices), len(processed.groups)}
+    words = len(processed.lexicon.words)
+    word_numbers_fit = processed.lattices.words.max(initial=0) <= words
+    vectors_fit = processed.vectors is None or len(processed.vectors) == words
+    if len(counts) > 1 or not word_numbers_fit or not vectors_fit:
+        raise UserError(f"{folder}: damaged (its files do not fit together); {again}")
 
 
 def _refuse_stale(manifest: dict[str, Any], config: Config, folder: Path, again: str) -> None:

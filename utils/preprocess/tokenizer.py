@@ -27,6 +27,8 @@ class Vocabulary:
     """
 
     def __init__(self, tokens: list[str]) -> None:
+        # vocabulary.txt has a token a line, so a token that holds a line break could not be read back.
+        tokens = ["" if "\n" in token or "\r" in token else token for token in tokens]
         rows = {token: row for row, token in enumerate(tokens)}
         missing = [special for special in SPECIALS[:4] if special not in rows]
         if missing:
@@ -73,7 +75,7 @@ class Vocabulary:
     def from_texts(cls, texts: Iterable[str], min_count: int = 2) -> Vocabulary:
         """For an encoder from scratch: the characters that occur often enough to be learned, most frequent first."""
         counts = Counter(character for text in texts for character in text)
-        frequent = sorted((c for c, n in counts.items() if n >= min_count and c != "\n"), key=lambda c: (-counts[c], c))
+        frequent = sorted((c for c, n in counts.items() if n >= min_count and c not in "\n\r"), key=lambda c: (-counts[c], c))
         return cls([*SPECIALS, *frequent])
 
 
@@ -91,8 +93,15 @@ def encoder_vocabulary(name: str) -> Vocabulary:
             return Vocabulary.load(path)
         rows = json.loads(path.read_text(encoding="utf-8")).get("model", {}).get("vocab")
         if isinstance(rows, dict):
-            return Vocabulary(sorted(rows, key=rows.__getitem__))
-    raise UserError(
+            tokens = [""] * (max(rows.values(), default=0) + 1)  # a row that no token has stays in its place
+            for token, row in rows.items():
+                tokens[row] = token
+            return Vocabulary(tokens)
+    raise _unavailable(name)
+
+
+def _unavailable(name: str) -> UserError:
+    return UserError(
         f"encoder {name}: no vocab.txt or tokenizer.json in a local folder or on the hub; give a local path with "
         "--set encoder.name=PATH, name a mirror in the environment variable HF_ENDPOINT, or train a small encoder "
         "with --set encoder.name=scratch"
@@ -107,7 +116,10 @@ def _encoder_file(name: str, filename: str) -> Path | None:
     import huggingface_hub  # here, because its import is slow and most runs do not need it
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
+    huggingface_hub.logging.set_verbosity_error()  # its retries say nothing that the one error line does not
     try:
         return Path(huggingface_hub.hf_hub_download(name, filename))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError):
+    except LocalEntryNotFoundError:  # the hub is out of reach, so the other file is too
+        raise _unavailable(name) from None
+    except (HfHubHTTPError, HFValidationError, OSError):
         return None

@@ -1,0 +1,187 @@
+"""The CRF against plain loops and against the enumeration of every tag path of tiny problems."""
+
+import itertools
+import math
+
+import pytest
+import torch
+import torchcrf
+
+from model.layers.crf import ChainCRF, TaggedSpans, Transitions, backward_scores, forward_scores, span_log_probabilities
+from model.layers.softmax import SoftmaxChain
+from utils.preprocess.document import Span
+from utils.tags import TagScheme
+
+SCHEMES = [TagScheme("per_type", ["a"]), TagScheme("bmes", ["a"]), TagScheme("bmes", ["a", "b"])]
+
+
+def make(scheme, lengths, seed=0):
+    """A CRF with random learned scores, random emissions and the mask of some lengths."""
+    torch.manual_seed(seed)
+    crf = ChainCRF(scheme)
+    with torch.no_grad():
+        for parameter in crf.parameters():
+            parameter[parameter > -100] = torch.randn_like(parameter[parameter > -100])
+    emissions = torch.randn(len(lengths), max(lengths), scheme.num_tags)
+    mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
+    return crf, emissions, mask
+
+
+def path_score(crf, emissions, path):
+    """One path, re-scored with a plain loop."""
+    score = crf.start_transitions[path[0]] + emissions[0, path[0]]
+    for position in range(1, len(path)):
+        score = score + crf.transitions[path[position - 1], path[position]] + emissions[position, path[position]]
+    return score + crf.end_transitions[path[-1]]
+
+
+def all_paths(crf, emissions, length):
+    """Every path of a length with its score, illegal ones included (their score is what makes them impossible)."""
+    paths = list(itertools.product(range(crf.num_tags), repeat=length))
+    return paths, torch.stack([path_score(crf, emissions, path) for path in paths])
+
+
+@pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: f"{scheme.name}{len(scheme.categories)}")
+def test_loss_is_that_of_the_enumeration(scheme):
+    lengths = [4, 2, 1]
+    crf, emissions, mask = make(scheme, lengths)
+    gold = [scheme.encode([Span("a", 1, 2)], 4)[0][0], scheme.encode([Span("a", 0, 0)], 2)[0][0], [0]]
+    tags = torch.zeros(3, 4, dtype=torch.long)
+    for row, path in enumerate(gold):
+        tags[row, : len(path)] = torch.as_tensor(path)
+    losses = crf.loss(emissions, tags, mask)
+    for row, length in enumerate(lengths):
+        _, scores = all_paths(crf, emissions[row], length)
+        expected = torch.logsumexp(scores, 0) - path_score(crf, emissions[row], tags[row, :length].tolist())
+        torch.testing.assert_close(losses[row], expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES[:2], ids=lambda scheme: scheme.name)
+def test_partial_loss_sums_over_every_path_that_agrees_with_what_is_known(scheme):
+    crf, emissions, mask = make(scheme, [4, 3])
+    tags = torch.tensor([[0, 1, 3, 0], [0, 0, 0, 0]])
+    unknown = torch.tensor([[False, True, True, False], [True, True, True, False]])
+    losses = crf.loss(emissions, tags, mask, unknown)
+    for row, length in enumerate([4, 3]):
+        paths, scores = all_paths(crf, emissions[row], length)
+        agrees = [all(unknown[row, i] or path[i] == tags[row, i] for i in range(length)) for path in paths]
+        expected = torch.logsumexp(scores, 0) - torch.logsumexp(scores[torch.tensor(agrees)], 0)
+        torch.testing.assert_close(losses[row], expected, rtol=1e-4, atol=1e-4)
+    assert losses[1].item() == pytest.approx(0.0, abs=1e-5)  # nothing is known of the second text
+
+
+def test_partial_loss_with_nothing_unknown_is_the_ordinary_loss():
+    crf, emissions, mask = make(SCHEMES[0], [5, 3])
+    tags = torch.tensor([[0, 1, 2, 3, 0], [1, 3, 0, 0, 0]])
+    torch.testing.assert_close(
+        crf.loss(emissions, tags, mask, torch.zeros_like(mask)), crf.loss(emissions, tags, mask), rtol=1e-5, atol=1e-5
+    )
+
+
+def test_a_hole_in_the_mask_would_splice_the_chain():
+    """What earlier code did for doubtful labels is another function than the partial likelihood."""
+    crf, emissions, _ = make(SCHEMES[0], [3])
+    tags, unknown = torch.tensor([[1, 0, 3]]), torch.tensor([[False, True, False]])
+    hole = torch.tensor([[True, False, True]])
+    spliced = -torchcrf.CRF.forward(crf, emissions, tags, hole, reduction="none")
+    right = crf.loss(emissions, tags, torch.ones_like(hole), unknown)
+    assert not torch.allclose(spliced, right, atol=1e-2)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: f"{scheme.name}{len(scheme.categories)}")
+def test_best_tags_are_the_best_of_the_enumeration_and_pytorch_crfs(scheme):
+    for seed in range(5):
+        crf, emissions, mask = make(scheme, [4, 3, 1], seed)
+        best = crf.best_tags(emissions, mask)
+        for row, expected in enumerate(torchcrf.CRF.decode(crf, emissions, mask)):
+            assert best[row, : len(expected)].tolist() == expected
+            assert not best[row, len(expected) :].any()
+        for row, length in enumerate([4, 3, 1]):
+            paths, scores = all_paths(crf, emissions[row], length)
+            assert tuple(best[row, :length].tolist()) == paths[int(scores.argmax())]
+
+
+def test_best_tags_are_legal_even_where_emissions_want_otherwise():
+    for scheme in SCHEMES:
+        crf, emissions, mask = make(scheme, [6])
+        best = crf.best_tags(emissions * 50, mask)[0].tolist()
+        allowed, starts, ends = scheme.transitions()
+        assert starts[best[0]] and ends[best[-1]]
+        assert all(allowed[pair] for pair in itertools.pairwise(best))
+
+
+@pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: f"{scheme.name}{len(scheme.categories)}")
+@pytest.mark.parametrize("softmax", [False, True])
+def test_span_probability_is_the_summed_weight_of_the_taggings_that_hold_the_span(scheme, softmax):
+    lengths = [4, 3]
+    crf, emissions, mask = make(scheme, lengths, seed=3)
+    scores = SoftmaxChain(scheme.num_tags).scores if softmax else crf.scores
+    category = scheme.categories[-1]
+    code = scheme.tags_of(category)
+    spans = [(row, b, e) for row, length in enumerate(lengths) for b in range(length) for e in range(b, length)]
+    columns = [(row, b, e, code.first, code.inside, code.last, code.single) for row, b, e in spans]
+    opening = torch.from_numpy(scheme.opening())
+    logs = span_log_probabilities(
+        emissions, mask, Transitions(*scores), TaggedSpans(*torch.tensor(columns).unbind(1)), opening
+    )
+    for (row, begin, end), log in zip(spans, logs.tolist(), strict=True):
+        length = lengths[row]
+        weight = total = 0.0
+        for path in itertools.product(range(scheme.num_tags), repeat=length):
+            score = scores.start[path[0]] + scores.end[path[-1]] + sum(emissions[row, i, path[i]] for i in range(length))
+            score = score + sum(scores.pairs[pair] for pair in itertools.pairwise(path))
+            total += math.exp(score)
+            tags = torch.zeros(scheme.num_chains, length, dtype=torch.long)
+            tags[code.chain] = torch.tensor(path)
+            whole = path[begin] == code.single if begin == end else (
+                path[begin] == code.first
+                and all(path[i] == code.inside for i in range(begin + 1, end))
+                and path[end] == code.last
+            )
+            if whole and (end + 1 == length or opening[path[end + 1]]):
+                weight += math.exp(score)
+                if not softmax or scheme.name == "bmes":
+                    assert Span(category, begin, end) in scheme.decode(tags.numpy())
+        assert math.exp(log) == pytest.approx(weight / total, rel=1e-4, abs=1e-7)
+
+
+def test_forward_and_backward_agree_everywhere():
+    crf, emissions, mask = make(SCHEMES[2], [5, 5])
+    total = torch.logsumexp(forward_scores(emissions, crf.scores) + backward_scores(emissions, mask, crf.scores), 2)
+    torch.testing.assert_close(total, total[:, :1].expand_as(total), rtol=1e-4, atol=1e-4)
+
+
+def test_a_batch_equals_its_samples_and_more_padding_changes_nothing():
+    crf, emissions, mask = make(SCHEMES[1], [5, 2, 4])
+    tags = torch.zeros(3, 5, dtype=torch.long)
+    losses = crf.loss(emissions, tags, mask)
+    padded = torch.nn.functional.pad(emissions, (0, 0, 0, 3), value=7.0)
+    longer = torch.nn.functional.pad(mask, (0, 3))
+    torch.testing.assert_close(crf.loss(padded, torch.nn.functional.pad(tags, (0, 3)), longer), losses)
+    assert torch.equal(crf.best_tags(padded, longer)[:, :5], crf.best_tags(emissions, mask))
+    for row, length in enumerate([5, 2, 4]):
+        alone = crf.loss(emissions[row : row + 1, :length], tags[row : row + 1, :length], mask[row : row + 1, :length])
+        torch.testing.assert_close(alone[0], losses[row])
+
+
+def test_forbidden_transitions_stay_forbidden_and_the_others_learn():
+    crf, emissions, mask = make(SCHEMES[0], [5, 4])
+    before = [parameter.detach().clone() for parameter in crf.parameters()]
+    optimizer = torch.optim.AdamW(crf.parameters(), lr=0.1, weight_decay=0.0)
+    for _ in range(3):
+        crf.loss(emissions, torch.tensor([[0, 1, 3, 0, 0], [1, 2, 3, 0, 0]]), mask).sum().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    for parameter, old in zip(crf.parameters(), before, strict=True):
+        forbidden = old < -100
+        assert torch.equal(parameter[forbidden], old[forbidden])
+        assert not torch.equal(parameter[~forbidden], old[~forbidden])
+
+
+def test_softmax_loss_is_the_sum_of_cross_entropies_and_unknown_costs_nothing():
+    emissions = torch.randn(2, 3, 4)
+    tags, mask = torch.tensor([[1, 2, 3], [0, 0, 0]]), torch.tensor([[True, True, True], [True, True, False]])
+    unknown = torch.tensor([[False, True, False], [False, False, False]])
+    logs = emissions.log_softmax(2)
+    losses = SoftmaxChain(4).loss(emissions, tags, mask, unknown)
+    torch.testing.assert_close(losses, -torch.stack([logs[0, 0, 1] + logs[0, 2, 3], logs[1, 0, 0] + logs[1, 1, 0]]))

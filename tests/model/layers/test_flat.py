@@ -1,0 +1,194 @@
+"""The lattice transformer against the formula of the paper, written as nested loops."""
+
+import math
+
+import pytest
+import torch
+from torch.nn.functional import softmax
+
+from config import FlatConfig
+from model.layers.attention import RelativeAttention, diagonals
+from model.layers.flat import FlatEncoder
+from model.layers.position import FUSIONS, RelativePositions, sinusoids
+
+LENGTH, WORDS, HIDDEN, HEADS = 6, 3, 8, 2
+
+
+def random_lattice(batch=2, seed=0):
+    """Word heads and tails inside LENGTH characters, and a mask of all nodes with some pads of both kinds."""
+    generator = torch.Generator().manual_seed(seed)
+    heads = torch.randint(0, LENGTH - 1, (batch, WORDS), generator=generator)
+    tails = torch.minimum(heads + torch.randint(1, 4, (batch, WORDS), generator=generator), torch.tensor(LENGTH - 1))
+    mask = torch.ones(batch, LENGTH + WORDS, dtype=torch.bool)
+    mask[1, LENGTH - 2 : LENGTH] = False
+    mask[1, -1] = False
+    heads[1, -1] = tails[1, -1] = 0
+    return heads, tails, mask
+
+
+def looped_row(positions, head_i, tail_i, head_j, tail_j):
+    """R_ij from its four distances, as FLAT's equations 5 to 7 have it."""
+    fusion = positions.fusion
+    distances = [head_i - head_j, head_i - tail_j, tail_i - head_j, tail_i - tail_j]
+    tables = positions.tables if len(positions.tables) == 4 else [positions.tables[0]] * 4
+    vectors = [table[distance + positions.max_distance] for table, distance in zip(tables, distances, strict=True)]
+    if fusion.fusion == "ff":
+        return torch.relu(fusion.project(torch.cat(vectors)))
+    if fusion.fusion == "ff_linear":
+        return fusion.project(torch.cat(vectors))
+    if fusion.fusion == "ff_two":
+        return torch.relu(fusion.project(torch.cat([vectors[0], vectors[3]])))
+    score = fusion.score(torch.cat(vectors))
+    if fusion.fusion == "attn":
+        weights = softmax(score, dim=0)
+        return sum(weights[k] * fusion.project(vectors[k]) for k in range(4))
+    weights = softmax(score.view(4, -1), dim=0)
+    return sum(weights[k] * fusion.project(vectors[k]) for k in range(4))
+
+
+def looped_attention(attention, positions, nodes, mask, word_heads, word_tails):
+    """A*_ij = (W_q x_i + u)^T W_k x_j + (W_q x_i + v)^T W_R R_ij, then softmax and values, four nested loops."""
+    batch, count, hidden = nodes.shape
+    size = hidden // attention.heads
+    outputs = torch.zeros_like(nodes)
+    for b in range(batch):
+        heads = list(range(LENGTH)) + word_heads[b].tolist()
+        tails = list(range(LENGTH)) + word_tails[b].tolist()
+        query, key, value = attention.query(nodes[b]), attention.key(nodes[b]), attention.value(nodes[b])
+        for a in range(attention.heads):
+            part = slice(a * size, (a + 1) * size)
+            u, v = attention.content_bias[a, 0], attention.position_bias[a, 0]
+            for i in range(count):
+                logits = []
+                for j in range(count):
+                    row = attention.position(looped_row(positions, heads[i], tails[i], heads[j], tails[j]))
+                    logit = (query[i, part] + u) @ key[j, part] + (query[i, part] + v) @ row[part]
+                    logits.append(logit * attention.scale if mask[b, j] else torch.tensor(-math.inf, dtype=nodes.dtype))
+                outputs[b, i, part] = softmax(torch.stack(logits), dim=0) @ value[:, part]
+    return attention.output(outputs)
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+@pytest.mark.parametrize(("shared", "learned", "scaled"), [(True, False, False), (False, True, True)])
+def test_attention_equals_the_four_loops(fusion, shared, learned, scaled):
+    torch.manual_seed(1)
+    positions = RelativePositions(HIDDEN, 9, fusion, shared, learned).double()
+    if learned:  # four equal tables would hide a table in the wrong place
+        torch.nn.init.normal_(positions.tables)
+    attention = RelativeAttention(HIDDEN, HEADS, scaled).double()
+    torch.nn.init.normal_(attention.content_bias)
+    torch.nn.init.normal_(attention.position_bias)
+    heads, tails, mask = random_lattice()
+    nodes = torch.randn(2, LENGTH + WORDS, HIDDEN, dtype=torch.float64, requires_grad=True)
+    parameters = [*attention.parameters(), *positions.parameters(), nodes]
+
+    fast = attention(nodes, mask, positions(LENGTH, heads, tails))
+    slow = looped_attention(attention, positions, nodes, mask, heads, tails)
+    torch.testing.assert_close(fast, slow, rtol=0, atol=1e-10)
+
+    weights = torch.randn_like(fast)
+    fast_gradients = torch.autograd.grad((fast * weights).sum(), parameters)
+    slow_gradients = torch.autograd.grad((slow * weights).sum(), parameters)
+    for fast_gradient, slow_gradient in zip(fast_gradients, slow_gradients, strict=True):
+        torch.testing.assert_close(fast_gradient, slow_gradient, rtol=0, atol=1e-8)
+
+
+def test_diagonals_reads_by_distance():
+    by_distance = torch.randn(2, 5, 9)
+    out = diagonals(by_distance)
+    for i in range(5):
+        for j in range(5):
+            assert torch.equal(out[:, i, j], by_distance[:, i, 4 - (i - j)])
+
+
+def test_the_table_means_the_same_in_every_batch():
+    """Earlier code indexed the table by the batch's length, so that padding moved every position."""
+    positions = RelativePositions(HIDDEN, 9)
+    heads, tails = torch.tensor([[1]]), torch.tensor([[2]])
+    short, long = positions(4, heads, tails), positions(8, heads, tails)
+    torch.testing.assert_close(short.characters[3], long.characters[7])  # distance 0
+    torch.testing.assert_close(short.characters[0], long.characters[4])  # distance 3
+    for i in range(4):
+        torch.testing.assert_close(
+            short.pairs[short.character_word[0, i, 0]], long.pairs[long.character_word[0, i, 0]]
+        )
+
+
+def test_sinusoids_are_those_of_the_paper():
+    table = sinusoids(3, 4)
+    assert table.shape == (7, 4)
+    for distance in range(-3, 4):
+        slow = [math.sin(distance), math.sin(distance / 10000), math.cos(distance), math.cos(distance / 10000)]
+        torch.testing.assert_close(table[distance + 3], torch.tensor(slow))
+
+
+def test_too_long_a_text_is_refused_with_both_numbers():
+    with pytest.raises(ValueError, match=r"19 .* 9"):
+        RelativePositions(HIDDEN, 9)(20, torch.zeros(1, 0, dtype=torch.long), torch.zeros(1, 0, dtype=torch.long))
+
+
+def flat_encoder(layers=2, **settings):
+    torch.manual_seed(0)
+    config = FlatConfig(layers=layers, hidden=HIDDEN, heads=HEADS, feed_forward=16, **settings)
+    return FlatEncoder(config, character_size=5, word_size=3, max_distance=20).eval()
+
+
+def inputs(batch=3, length=LENGTH, words=WORDS, seed=2):
+    generator = torch.Generator().manual_seed(seed)
+    heads = torch.randint(0, 3, (batch, words), generator=generator)
+    return {
+        "characters": torch.randn(batch, length, 5, generator=generator),
+        "character_mask": torch.arange(length) < torch.tensor([length, length - 2, 3])[:batch, None],
+        "words": torch.randn(batch, words, 3, generator=generator),
+        "word_heads": heads,
+        "word_tails": heads + 1,
+        "word_mask": torch.arange(words) < torch.tensor([words, words - 1, 0])[:batch, None],
+    }
+
+
+@torch.no_grad()
+def test_a_batch_equals_its_samples():
+    encoder, batch = flat_encoder(), inputs()
+    together = encoder(**batch)
+    for row in range(3):
+        length, words = int(batch["character_mask"][row].sum()), int(batch["word_mask"][row].sum())
+        alone = {
+            name: tensor[row : row + 1, : words if name.startswith("word") else length]
+            for name, tensor in batch.items()
+        }
+        torch.testing.assert_close(encoder(**alone)[0], together[row, :length], rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+def test_more_padding_changes_nothing_and_pads_are_zero():
+    encoder, batch = flat_encoder(), inputs()
+    padded = {
+        name: torch.nn.functional.pad(tensor, (0, 0) * (tensor.dim() - 2) + (0, 4), value=0)
+        for name, tensor in batch.items()
+    }
+    plain, more = encoder(**batch), encoder(**padded)
+    torch.testing.assert_close(more[:, :LENGTH], plain, rtol=1e-4, atol=1e-5)
+    assert not more[~padded["character_mask"]].any()
+
+
+@torch.no_grad()
+def test_the_order_of_words_does_not_matter_and_their_places_do():
+    encoder, batch = flat_encoder(), inputs(batch=1)
+    plain = encoder(**batch)
+    order = torch.tensor([2, 0, 1])
+    shuffled = {name: tensor[:, order] if name.startswith("word") else tensor for name, tensor in batch.items()}
+    torch.testing.assert_close(encoder(**shuffled), plain, rtol=1e-4, atol=1e-5)
+    moved = batch | {"word_heads": batch["word_heads"] + 1, "word_tails": batch["word_tails"] + 1}
+    assert not torch.allclose(encoder(**moved), plain, atol=1e-4)
+
+
+def test_no_saved_tensor_has_a_row_of_hidden_for_every_pair_of_characters():
+    """The memory that sinks other code: batch x N x N x hidden. Pairs of characters must cost no more than a logit."""
+    batch, length, hidden, heads = 2, 60, 32, 4
+    positions, attention = RelativePositions(hidden, length), RelativeAttention(hidden, heads)
+    nodes = torch.randn(batch, length, hidden, requires_grad=True)
+    none = torch.zeros(batch, 0, dtype=torch.long)
+    sizes = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: sizes.append(tensor.numel()) or tensor, lambda t: t):
+        attention(nodes, torch.ones(batch, length, dtype=torch.bool), positions(length, none, none))
+    assert max(sizes) <= batch * heads * length * 2 * length
