@@ -45,7 +45,7 @@ def train(config: Config, options: argparse.Namespace) -> None:
     metrics = train_folds(config, load_processed(config), options.fold, options.resume)
     for fold in metrics:
         epochs = fold["history"]
-        shown = epochs[fold["best_epoch"]] if fold["selected"] == "best" else epochs[-1]
+        shown = epochs[fold["best_epoch"] - 1] if fold["selected"] == "best" else epochs[-1]
         score = f"dev P {shown['precision']:.4f} R {shown['recall']:.4f} F1 {shown['f1']:.4f}" if "f1" in shown else ""
         print(f"fold {fold['fold']}: {len(epochs)} epochs in {fold['train_seconds']:.0f} s; "
               f"{fold['selected']} epoch {shown['epoch']}: {score or 'no dev part'}")  # fmt: skip
@@ -90,15 +90,16 @@ def predict(config: Config, options: argparse.Namespace) -> None:
     _apply_prediction_settings(tagger.config, config, options)
     started = time.perf_counter()
     documents = characters = spans = 0
-    with atomic_file(folder / "predict.jsonl") as lines_path, atomic_file(folder / "predict.csv") as table_path:
-        with (
-            lines_path.open("w", encoding="utf-8", newline="\n") as lines,
-            table_path.open("w", encoding="utf-8", newline="") as table,
-        ):
-            writer = PredictionWriter(lines, table)
-            for document, found in tqdm(tagger.predict_documents(texts), "predict", unit="doc", delay=1):
-                writer.write(document, found)
-                documents, characters, spans = documents + 1, characters + len(document.text), spans + len(found)
+    with (
+        atomic_file(folder / "predict.jsonl") as lines_path,
+        atomic_file(folder / "predict.csv") as table_path,
+        lines_path.open("w", encoding="utf-8", newline="\n") as lines,
+        table_path.open("w", encoding="utf-8", newline="") as table,
+    ):
+        writer = PredictionWriter(lines, table)
+        for document, found in tqdm(tagger.predict_documents(texts), "predict", unit="doc", delay=1):
+            writer.write(document, found)
+            documents, characters, spans = documents + 1, characters + len(document.text), spans + len(found)
     seconds = time.perf_counter() - started
     memory = peak_memory_mib()
     print(f"{documents} documents, {characters} characters, {spans} spans in {seconds:.1f} s"

@@ -12,14 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-import transformers
 from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from config import TrainConfig
-from data.dataset import BucketSampler
 from model.model import LatticeTagger, parameter_groups
+from model.schedule import linear
 from utils.callbacks.checkpoint import random_states, restore_random_states
 from utils.callbacks.events import Callback
 from utils.metrics import Scores
@@ -65,13 +64,10 @@ class Trainer:
         self.main = accelerator.is_main_process
         self.state = TrainingState()
         self.optimizer = build_optimizer(network, settings)
-        self.sampler: BucketSampler = loader.batch_sampler
         self._wrapped, self._optimizer, self._loader = accelerator.prepare(network, self.optimizer, loader)
         self.steps_per_epoch = -(-len(self._loader) // settings.accumulation)
         self.total_steps = self.steps_per_epoch * settings.epochs
-        self._schedule = transformers.get_scheduler(
-            "linear", self.optimizer, round(settings.warmup * self.total_steps), self.total_steps
-        )
+        self.warmup_steps = round(settings.warmup * self.total_steps)
         self._losses: deque[Tensor] = deque(maxlen=50)
 
     def fit(self) -> TrainingState:
@@ -89,14 +85,15 @@ class Trainer:
 
     def _epoch(self) -> None:
         started = time.perf_counter()
-        self.sampler.set_epoch(self.state.epoch)
+        # Through accelerate, which would otherwise count epochs from 0 again after a resume.
+        self._loader.set_epoch(self.state.epoch)
         self._tell("on_epoch_begin")
         self._wrapped.train()
         losses = []
         for batch in self._loader:
             losses.append(self._train_on(batch))
         seconds = time.perf_counter() - started
-        record = {"epoch": self.state.epoch, "loss": torch.stack(losses).mean().item(), "seconds": round(seconds, 1)}
+        record = {"epoch": self.state.epoch + 1, "loss": torch.stack(losses).mean().item(), "seconds": round(seconds, 1)}
         self.state.history.append(record)
         if self.evaluate is not None:
             started = time.perf_counter()
@@ -110,6 +107,9 @@ class Trainer:
         self._tell("on_epoch_end")
 
     def _train_on(self, batch: dict[str, Tensor]) -> Tensor:
+        factor = linear(self.state.step, self.warmup_steps, self.total_steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["rate"] * factor
         with self.accelerator.accumulate(self._wrapped):
             # Forward, in half precision where asked; the loss itself is computed in float32.
             with torch.autocast(
@@ -126,7 +126,6 @@ class Trainer:
         loss = loss.detach()
         self._losses.append(loss)
         if self.accelerator.sync_gradients:
-            self._schedule.step()
             self.state.step += 1
             self._tell("on_step_end")
         return loss
@@ -146,7 +145,7 @@ class Trainer:
         return tensors
 
     def load_training_tensors(self, tensors: dict[str, Tensor]) -> None:
-        """Undo `training_tensors`; the schedule follows from the step count."""
+        """Undo `training_tensors`; the rates follow from the step count."""
         parameters = dict(self.network.named_parameters())
         for full_name, value in tensors.items():
             kind, _, rest = full_name.partition(".")
@@ -155,8 +154,6 @@ class Trainer:
                 parameter = parameters[name]
                 # The step count stays on the processor, as AdamW keeps it.
                 self.optimizer.state[parameter][key] = value if key == "step" else value.to(parameter.device)
-        for _ in range(self.state.step):
-            self._schedule.step()
         restore_random_states(tensors)
 
 
@@ -175,5 +172,5 @@ def build_optimizer(network: LatticeTagger, settings: TrainConfig) -> torch.opti
             chosen = [parameter for parameter in parameters if (id(parameter) not in exempt) == decays]
             if chosen:
                 decay = settings.weight_decay if decays else 0.0
-                groups.append({"name": name, "params": chosen, "lr": rates[name], "weight_decay": decay})
+                groups.append({"name": name, "params": chosen, "rate": rates[name], "weight_decay": decay})
     return torch.optim.AdamW(groups, fused=True)

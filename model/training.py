@@ -24,7 +24,7 @@ from utils.callbacks.reports import LogFile, Progress, TensorBoard
 from utils.device import choose_device, set_threads
 from utils.metrics import Scores, score_spans
 from utils.preprocess.processed import Processed
-from utils.run_folder import RunParts, fold_folder, read_metrics, save_parts
+from utils.run_folder import RunParts, fold_folder, read_metrics, refuse_other_run, save_parts
 from utils.tools import peak_memory_mib, write_json
 
 
@@ -49,6 +49,8 @@ def train(
     if only_fold is not None and not 0 <= only_fold < len(splits):
         raise UserError(f"--fold {only_fold}: this run has folds 0 to {len(splits) - 1}; see train.folds")
     set_threads(config)
+    if go_on:
+        refuse_other_run(config.run_folder, config, processed.digest)
     results = []
     for fold, split in enumerate(splits):
         if only_fold is None or fold == only_fold:
@@ -91,7 +93,7 @@ def _train_fold(config: Config, processed: Processed, split: Split, fold: int, g
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "train_seconds": round(sum(epoch["seconds"] for epoch in state.history), 1),
         "peak_mib": peak_memory_mib(),
-        "best_epoch": state.best_epoch,
+        "best_epoch": state.best_epoch + 1,  # counted from 1; 0 without a dev part
         "selected": config.train.select,
         "history": state.history,
     }
@@ -131,6 +133,7 @@ def _parts(config: Config, processed: Processed, network: LatticeTagger) -> RunP
         processed.lexicon,
         network.encoder.transformer.config,
         word_size(config, processed),
+        processed.digest,
     )
 
 

@@ -24,12 +24,13 @@ import yaml
 from torch import Tensor
 from transformers import AutoConfig, PretrainedConfig
 
-from config import Config, UserError, from_dict, save_config
+from config import Config, UserError, from_dict, save_config, to_dict
 from utils.preprocess.lexicon import Lexicon, load_words, save_words
 from utils.preprocess.tokenizer import Vocabulary
 from utils.tools import atomic_file, read_json, write_json
 
 VERSION = 1
+FREE_ON_RESUME = {"run.device", "run.threads", "run.folder"}  # these do not change what is learned
 REMEDY = "train again, or name another run with --set run.name=NAME"
 
 
@@ -43,6 +44,7 @@ class RunParts:
     lexicon: Lexicon
     encoder: PretrainedConfig
     word_size: int
+    data: str  # digest of the processed data it was trained on
 
 
 def fold_folder(run: Path, fold: int) -> Path:
@@ -64,6 +66,7 @@ def save_parts(parts: RunParts, run: Path) -> None:
         "categories": parts.categories,
         "lexicon": lexicon_digest(parts.lexicon.words),
         "word_size": parts.word_size,
+        "data": parts.data,
     }
     write_json(run / "manifest.json", manifest)
 
@@ -88,9 +91,29 @@ def load_parts(run: Path) -> RunParts:
     words = load_words(run / "lexicon.txt")
     if lexicon_digest(words) != manifest["lexicon"]:
         raise UserError(f"{run / 'lexicon.txt'}: not the lexicon that this run was trained with; {REMEDY}")
+    lexicon = Lexicon(words, config.lexicon.match)
     return RunParts(
-        config, manifest["categories"], vocabulary, Lexicon(words, config.lexicon.match), encoder, manifest["word_size"]
+        config, manifest["categories"], vocabulary, lexicon, encoder, manifest["word_size"], manifest["data"]
     )
+
+
+def refuse_other_run(run: Path, config: Config, data: str) -> None:
+    """A stopped run goes on only as it began.
+
+    Raises:
+        UserError: the run in this folder has other settings, or was trained on other data.
+    """
+    if not (run / "manifest.json").exists():
+        return
+    parts = load_parts(run)
+    remedy = "start without --resume, or give the run another name with --set run.name=NAME"
+    if parts.data != data:
+        raise UserError(f"{run}: was trained on other processed data; {remedy}")
+    began, now = to_dict(parts.config), to_dict(config)
+    for section, values in now.items():
+        for name, value in values.items():
+            if f"{section}.{name}" not in FREE_ON_RESUME and section != "predict" and began[section][name] != value:
+                raise UserError(f"{run}: began with {section}.{name} {began[section][name]}, not {value}; {remedy}")
 
 
 def lexicon_digest(words: list[str]) -> str:

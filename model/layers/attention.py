@@ -78,8 +78,8 @@ class RelativeAttention(nn.Module):
     def _gathered(self, query: Tensor, pairs: Tensor, index: Tensor) -> Tensor:
         """Logits (B, A, I, J) of queries (B, A, I, D) with the rows that `index` (B, I, J) names."""
         chosen = embedding(index, pairs)  # (B, I, J, H)
-        # One product for all heads: a head's query stands in its own part of H, zeros in the others'. That is A times the
-        # arithmetic, but the rows are read as they lie; splitting them by head would copy the largest tensor there is.
+        # One product for all heads: a head's query stands in its own part of H, zeros in the others'. That is A times
+        # the arithmetic, but the rows are read as they lie; splitting them by head would copy the largest tensor here.
         own = torch.eye(self.heads, dtype=query.dtype, device=query.device).unsqueeze(2)  # (A, A, 1)
         spread = (query.transpose(1, 2).unsqueeze(3) * own).flatten(3)  # (B, I, A, H)
         return (spread @ chosen.transpose(2, 3)).transpose(1, 2)

@@ -30,7 +30,7 @@ class Progress(Callback):
         self._bar.close()
 
     def _show(self, trainer) -> None:
-        shown = {"epoch": trainer.state.epoch, "loss": f"{trainer.recent_loss():.4f}"}
+        shown = {"epoch": trainer.state.epoch + 1, "loss": f"{trainer.recent_loss():.4f}"}
         if trainer.state.history and "f1" in trainer.state.history[-1]:
             shown["f1"] = f"{trainer.state.history[-1]['f1']:.4f}"
         self._bar.set_postfix(shown)
@@ -54,7 +54,7 @@ class LogFile(Callback):
         self._write(trainer, values + (f" peak_mib {memory:.0f}" if memory else ""))
 
     def on_train_end(self, trainer) -> None:
-        self._write(trainer, f"finished; best dev F1 {trainer.state.best_f1:.4f} in epoch {trainer.state.best_epoch}")
+        self._write(trainer, f"finished; best dev F1 {trainer.state.best_f1:.4f} in epoch {trainer.state.best_epoch + 1}")
 
     def _write(self, trainer, line: str) -> None:
         if trainer.main:

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -56,6 +57,13 @@ class Processed:
     lexicon: Lexicon
     vectors: np.ndarray | None
     manifest: dict[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """Changes whenever what the data is made of changes, or the settings that shape it."""
+        contents = {path: entry["sha256"] for path, entry in self.manifest["inputs"].items()}
+        shaped = json.dumps([self.manifest["version"], self.manifest["settings"], contents], sort_keys=True)
+        return hashlib.sha256(shaped.encode()).hexdigest()
 
     def of_part(self, part: Part) -> list[int]:
         """Numbers of the documents of a part."""
@@ -163,9 +171,13 @@ def _refuse_incomplete(processed: Processed, folder: Path, again: str) -> None:
     """What does not fit together would fail much later, or train on the wrong words."""
     counts = {len(processed.documents), len(processed.lattices), len(processed.groups)}
     words = len(processed.lexicon.words)
-    word_numbers_fit = processed.lattices.words.max(initial=0) <= words
-    vectors_fit = processed.vectors is None or len(processed.vectors) == words
-    if len(counts) > 1 or not word_numbers_fit or not vectors_fit:
+    fits = (
+        len(counts) == 1
+        and processed.lattices.words.max(initial=0) <= words
+        and processed.lattices.tokens.max(initial=0) < len(processed.vocabulary)
+        and (processed.vectors is None or len(processed.vectors) == words)
+    )
+    if not fits:
         raise UserError(f"{folder}: damaged (its files do not fit together); {again}")
 
 

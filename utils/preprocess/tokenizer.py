@@ -75,28 +75,33 @@ class Vocabulary:
     def from_texts(cls, texts: Iterable[str], min_count: int = 2) -> Vocabulary:
         """For an encoder from scratch: the characters that occur often enough to be learned, most frequent first."""
         counts = Counter(character for text in texts for character in text)
-        frequent = sorted((c for c, n in counts.items() if n >= min_count and c not in "\n\r"), key=lambda c: (-counts[c], c))
-        return cls([*SPECIALS, *frequent])
+        learnable = (c for c, n in counts.items() if n >= min_count and c not in "\n\r")
+        return cls([*SPECIALS, *sorted(learnable, key=lambda c: (-counts[c], c))])
 
 
 def encoder_vocabulary(name: str) -> Vocabulary:
     """The vocabulary of an encoder: `vocab.txt` or `tokenizer.json` in its folder or at its hub id.
 
     Raises:
-        UserError: neither file can be had.
+        UserError: neither file can be had, or it is damaged.
     """
     for filename in ("vocab.txt", "tokenizer.json"):
         path = _encoder_file(name, filename)
         if path is None:
             continue
-        if filename == "vocab.txt":
-            return Vocabulary.load(path)
-        rows = json.loads(path.read_text(encoding="utf-8")).get("model", {}).get("vocab")
-        if isinstance(rows, dict):
+        try:
+            if filename == "vocab.txt":
+                return Vocabulary.load(path)
+            rows = json.loads(path.read_text(encoding="utf-8"))["model"]["vocab"]
             tokens = [""] * (max(rows.values(), default=0) + 1)  # a row that no token has stays in its place
             for token, row in rows.items():
                 tokens[row] = token
             return Vocabulary(tokens)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UserError(
+                f"{path}: not the vocabulary of a BERT-like encoder ({type(error).__name__}: {error}); "
+                "fetch it again, or choose another encoder.name"
+            ) from None
     raise _unavailable(name)
 
 

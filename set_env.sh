@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Make .venv from requirements.txt; then, on request, show the whole system or test it. Safe to run again.
+#
+#   bash set_env.sh         install
+#   bash set_env.sh demo    install; sample corpus, preprocess, train, score, predict
+#   bash set_env.sh test    install; style check and tests
+#
+# PYTHON=/path/to/python3 chooses the interpreter (3.11 or later) that .venv is made from.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+fail() { echo "set_env.sh: $1" >&2; exit 2; }
+
+install() {
+  local stamp
+  stamp=".venv/installed-$(cksum < requirements.txt | tr ' ' '-')"
+  [ -e "$stamp" ] && return
+  local python="${PYTHON:-python3}"
+  "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
+    fail "$python is missing or older than Python 3.11; name another with PYTHON=/path/to/python3"
+  [ -x .venv/bin/python ] || "$python" -m venv .venv ||
+    fail "no virtual environment could be made; install the package that holds Python's venv module"
+  echo "installing into .venv (some minutes the first time)"
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+  rm -f .venv/installed-*
+  touch "$stamp"
+}
+
+demo() {
+  local config=configs/demo.yaml
+  .venv/bin/python preprocess.py --sample 600 --config "$config"
+  .venv/bin/python main.py --mode train --config "$config" --resume
+  .venv/bin/python main.py --mode eval --config "$config" --split test
+  .venv/bin/python main.py --mode predict --config "$config" --input data/origin/sample/test_data
+}
+
+case "${1:-install}" in
+  install) install ;;
+  demo) install; demo ;;
+  test) install; .venv/bin/ruff check .; .venv/bin/python -m pytest ;;
+  *) fail "unknown word '$1'; say nothing, demo or test" ;;
+esac

@@ -1,0 +1,55 @@
+"""A run small enough to be trained by every test session, and the pieces it is made of."""
+
+from __future__ import annotations
+
+import pytest
+from transformers import BertConfig, BertModel
+
+from config import Config, load_config
+from preprocess import preprocess
+from utils.preprocess.sample import write_sample
+
+SMALL = [
+    "encoder.name=scratch", "encoder.hidden=16", "encoder.heads=2", "encoder.depth=2", "encoder.feed_forward=32",
+    "flat.hidden=16", "flat.heads=2", "flat.feed_forward=32", "lexicon.dimension=8", "data.max_len=60",
+    "predict.overlap=20", "train.epochs=2", "train.batch_size=8", "train.encoder_rate=1e-3", "train.other_rate=1e-2",
+    "run.threads=1",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def sample_folder(tmp_path_factory):
+    """The sample corpus, 40 training documents."""
+    folder = tmp_path_factory.mktemp("origin") / "sample"
+    write_sample(folder, 40, 10, 7)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_config(sample_folder, tmp_path_factory):
+    """A function that gives small settings on the sample corpus with changes, and preprocesses if needed."""
+    home = tmp_path_factory.mktemp("work")
+
+    def make(name: str, *changes: str) -> Config:
+        places = [
+            f"run.name={name}", f"run.folder={home}/runs", f"data.processed={home}/processed",
+            f"data.train={sample_folder}/train_data", f"data.test={sample_folder}/test_data",
+        ]  # fmt: skip
+        return load_config([], [*SMALL, *places, *changes])
+
+    preprocess(make("any"))
+    return make
+
+
+@pytest.fixture(scope="session")
+def pretrained_folder(tmp_path_factory):
+    """A local BERT with random weights, as a folder that a config can name."""
+    folder = tmp_path_factory.mktemp("bert")
+    shape = BertConfig(
+        vocab_size=3000, hidden_size=16, num_hidden_layers=3, num_attention_heads=2, intermediate_size=32,
+        max_position_embeddings=152,
+    )  # fmt: skip
+    BertModel(shape).save_pretrained(folder)
+    characters = [chr(code) for code in range(0x4E00, 0x4E00 + 3000 - 5)]
+    (folder / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *characters]) + "\n")
+    return folder

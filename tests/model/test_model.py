@@ -1,0 +1,178 @@
+"""The network as a whole: groups of parameters, invariances, and what each switch does."""
+
+import pytest
+import torch
+
+from config import UserError, load_config
+from data.dataset import SegmentDataset, collate_samples
+from model.build import fresh_network
+from model.layers.encoder import build_encoder
+from model.model import parameter_groups
+from model.trainer import build_optimizer
+from utils.preprocess.processed import load_processed
+
+SWITCHES = [
+    [], ["flat.enabled=false"], ["crf.enabled=false"], ["flat.enabled=false", "crf.enabled=false"],
+    ["crf.scheme=bmes"], ["encoder.output=mix"], ["encoder.output=0"], ["flat.layers=2", "flat.fusion=gate"],
+    ["flat.learned_tables=true", "flat.shared_tables=false"], ["lexicon.trainable=false"],
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def setting(small_config):
+    """A function: changes -> (network, training batch of 5 segments, config)."""
+
+    def make(*changes):
+        config = small_config("model", *changes)
+        processed = load_processed(config)
+        network = fresh_network(config, processed, seed=1)
+        dataset = SegmentDataset(processed, processed.of_part("train"), network.scheme)
+        return network, [dataset[index] for index in range(5)], config, processed
+
+    return make
+
+
+@pytest.mark.parametrize("switches", SWITCHES, ids=lambda switches: ",".join(switches) or "all on")
+def test_every_parameter_is_in_exactly_one_group_and_gets_a_gradient(setting, switches):
+    network, samples, config, processed = setting(*switches)
+    names = {id(parameter): name for name, parameter in network.named_parameters()}
+    grouped = [id(parameter) for group in parameter_groups(network).values() for parameter in group]
+    assert sorted(grouped) == sorted(names)
+    optimized = [id(parameter) for group in build_optimizer(network, config.train).param_groups
+                 for parameter in group["params"]]  # fmt: skip
+    assert sorted(optimized) == sorted(names)
+    network(**collate_samples(samples, processed.vocabulary)).loss.backward()
+    still = {name for name, parameter in network.named_parameters() if parameter.grad is None}
+    expected = {"words.weight"} if "lexicon.trainable=false" in switches else set()
+    if "encoder.output=0" in switches:  # layers above the chosen one are not used
+        expected = {name for name in names.values() if ".encoder.layer." in name}
+    assert still == expected
+
+
+def test_rates_follow_the_module(setting):
+    network, _, config, _ = setting()
+    of = {
+        id(parameter): (group["rate"], group["weight_decay"])
+        for group in build_optimizer(network, config.train).param_groups
+        for parameter in group["params"]
+    }
+    rates = {name: of[id(parameter)] for name, parameter in network.named_parameters()}
+    settings = config.train
+    assert rates["encoder.transformer.embeddings.word_embeddings.weight"][0] == settings.encoder_rate
+    assert rates["flat.positions.fusion.project.weight"] == (settings.other_rate, settings.weight_decay)
+    assert rates["flat.layers.0.attention.content_bias"] == (settings.other_rate, 0.0)
+    assert rates["flat.norm.weight"] == (settings.other_rate, 0.0)
+    assert rates["crf.transitions"] == (settings.crf_rate, 0.0)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("switches", SWITCHES[:3], ids=lambda switches: ",".join(switches) or "all on")
+def test_a_batch_equals_its_samples(setting, switches):
+    network, samples, _, processed = setting(*switches)
+    network.eval()
+    batch = collate_samples(samples, processed.vocabulary)
+    together = network(**batch)
+    total = 0.0
+    for row, sample in enumerate(samples):
+        alone = network(**collate_samples([sample], processed.vocabulary))
+        length = sample.tags.shape[1]
+        torch.testing.assert_close(alone.emissions[0], together.emissions[row, :, :length], rtol=1e-4, atol=1e-4)
+        total += alone.loss * length
+    torch.testing.assert_close(together.loss, total / batch["character_mask"].sum(), rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+def test_more_padding_changes_nothing(setting):
+    network, samples, _, processed = setting()
+    network.eval()
+    batch = collate_samples(samples, processed.vocabulary)
+    padded = {name: torch.nn.functional.pad(tensor, (0, 5)) for name, tensor in batch.items()}
+    plain, more = network(**batch), network(**padded)
+    length = batch["character_mask"].shape[1]
+    keep = batch["character_mask"][:, None, :, None]
+    torch.testing.assert_close(more.emissions[:, :, :length] * keep, plain.emissions * keep, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(more.loss, plain.loss, rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+def test_nothing_known_costs_nothing(setting):
+    network, samples, _, processed = setting()
+    batch = collate_samples(samples, processed.vocabulary)
+    batch["unknown"] = torch.ones_like(batch["tags"], dtype=torch.bool)
+    assert network.eval()(**batch).loss.item() == pytest.approx(0.0, abs=1e-5)
+
+
+def test_half_precision_keeps_the_loss_close_and_in_float32(setting):
+    network, samples, _, processed = setting()
+    network.eval()
+    batch = collate_samples(samples, processed.vocabulary)
+    full = network(**batch)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = network(**batch)
+    assert half.emissions.dtype == half.loss.dtype == torch.float32
+    torch.testing.assert_close(half.loss, full.loss, rtol=0.02, atol=0.02)
+
+
+def test_word_vectors_start_the_embeddings(setting):
+    network, _, _, _ = setting()
+    vectors = torch.randn(network.words.num_embeddings - 1, 8)
+    network.load_word_vectors(vectors)
+    assert torch.equal(network.words.weight[1:], vectors)
+    assert not network.words.weight[0].any()
+    with pytest.raises(ValueError, match="do not fit"):
+        network.load_word_vectors(vectors[:-1])
+
+
+class TestEncoder:
+    """Encoders from a local folder."""
+
+    def build(self, folder, *changes):
+        config = load_config([], [f"encoder.name={folder}", *changes])
+        return build_encoder(config.encoder, 3000, config.data.max_len, pad=0)
+
+    def test_it_is_cut_to_its_first_layers(self, pretrained_folder):
+        whole, cut = self.build(pretrained_folder), self.build(pretrained_folder, "encoder.layers=2")
+        states, kept = whole.transformer.state_dict(), cut.transformer.state_dict()
+        assert {name for name in states if ".layer.2." in name} == set(states) - set(kept) != set()
+        assert all(torch.equal(states[name], kept[name]) for name in kept)
+
+    @torch.no_grad()
+    def test_layer_k_of_the_whole_is_the_last_of_the_cut(self, pretrained_folder):
+        tokens, mask = torch.randint(5, 3000, (2, 9)), torch.ones(2, 7, dtype=torch.bool)
+        cut = self.build(pretrained_folder, "encoder.layers=2").eval()(tokens, mask)
+        one = self.build(pretrained_folder, "encoder.output=2").eval()(tokens, mask)
+        torch.testing.assert_close(cut, one)
+
+    @torch.no_grad()
+    def test_a_fresh_mix_is_the_mean_of_all_layers(self, pretrained_folder):
+        tokens, mask = torch.randint(5, 3000, (2, 9)), torch.ones(2, 7, dtype=torch.bool)
+        mixed = self.build(pretrained_folder, "encoder.output=mix").eval()(tokens, mask)
+        layers = [self.build(pretrained_folder, f"encoder.output={k}").eval()(tokens, mask) for k in range(4)]
+        torch.testing.assert_close(mixed, torch.stack(layers).mean(0))
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ("encoder.layers=4", "has 3 layers"),
+            ("encoder.output=4", "layers 0 (embeddings) to 3"),
+            ("data.max_len=151", "at most 150 characters"),
+        ],
+    )
+    def test_what_does_not_fit_is_said(self, pretrained_folder, change, message):
+        with pytest.raises(UserError) as caught:
+            self.build(pretrained_folder, change)
+        assert message in str(caught.value) and "\n" not in str(caught.value)
+
+    def test_no_encoder_names_id_path_and_mirror(self, tmp_path):
+        with pytest.raises(UserError) as caught:
+            self.build(tmp_path)
+        message = str(caught.value)
+        assert str(tmp_path) in message and "encoder.name=PATH" in message and "HF_ENDPOINT" in message
+        assert "\n" not in message
+
+    def test_pickled_weights_are_not_read(self, pretrained_folder, tmp_path):
+        encoder = self.build(pretrained_folder)
+        encoder.transformer.config.save_pretrained(tmp_path)
+        torch.save(encoder.transformer.state_dict(), tmp_path / "pytorch_model.bin")
+        with pytest.raises(UserError, match="safetensors"):
+            self.build(tmp_path)

@@ -1,0 +1,199 @@
+"""Training: steps, freezing, stopping, resuming, folds."""
+
+import pathlib
+import shutil
+
+import pytest
+import torch
+import transformers
+import yaml
+
+import model.training as training
+from config import UserError, load_config
+from model.training import train
+from preprocess import preprocess
+from utils.callbacks.events import Callback
+from utils.preprocess.processed import load_processed
+from utils.run_folder import fold_folder, load_tensors, weights_path
+
+CONFIGS = sorted(path for path in pathlib.Path("configs").glob("*.yaml") if path.name != "local.yaml")
+
+
+class Witness(Callback):
+    """Writes down what training does, and may stop it."""
+
+    def __init__(self, stop_after=None):
+        self.stop_after = stop_after
+        self.rates, self.encoders, self.gradients = [], [], []
+
+    def on_step_end(self, trainer):
+        self.rates.append([group["lr"] for group in trainer.optimizer.param_groups])
+
+    def on_epoch_end(self, trainer):
+        states = trainer.network.encoder.transformer.state_dict()
+        self.encoders.append({name: tensor.clone() for name, tensor in states.items()})
+        if trainer.state.epoch == self.stop_after:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture
+def run(small_config, monkeypatch):
+    """A function: train with changes, watched by a witness."""
+
+    def go(name, *changes, witness=None, fold=None, go_on=False):
+        config = small_config(name, *changes)
+        original = training._callbacks
+        with monkeypatch.context() as patch:
+            if witness:
+                # The witness comes last, so that an interruption finds everything written, as a real one between epochs.
+                patch.setattr(training, "_callbacks", lambda *given: [*original(*given), witness])
+            return config, train(config, load_processed(config), fold, go_on)
+
+    return go
+
+
+def weights(config, select="last", fold=0):
+    return load_tensors(weights_path(fold_folder(config.run_folder, fold), select))
+
+
+def equal(left, right):
+    return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(run):
+    first, _ = run("same_a")
+    second, _ = run("same_b")
+    other, _ = run("same_c", "run.seed=7")
+    assert equal(weights(first), weights(second))
+    assert not equal(weights(first), weights(other))
+
+
+def test_a_resumed_run_ends_where_an_uninterrupted_one_does(run):
+    whole, metrics = run("whole", "train.epochs=3")
+    with pytest.raises(KeyboardInterrupt):
+        run("stopped", "train.epochs=3", witness=Witness(stop_after=0))
+    resumed, resumed_metrics = run("stopped", "train.epochs=3", go_on=True)
+    assert equal(weights(whole), weights(resumed))
+    assert equal(weights(whole, "best"), weights(resumed, "best"))
+    scores = [[epoch["f1"] for epoch in one[0]["history"]] for one in (metrics, resumed_metrics)]
+    assert scores[0] == scores[1] and len(scores[0]) == 3
+    assert not (fold_folder(resumed.run_folder, 0) / "resume").exists()
+
+
+def test_a_finished_fold_is_not_trained_again(run):
+    config, metrics = run("finished")
+    before = weights_path(fold_folder(config.run_folder, 0), "last").stat().st_mtime_ns
+    assert run("finished", go_on=True)[1] == metrics
+    assert weights_path(fold_folder(config.run_folder, 0), "last").stat().st_mtime_ns == before
+
+
+def test_a_run_does_not_go_on_with_other_settings(run):
+    run("changed")
+    with pytest.raises(UserError, match=r"train\.other_rate 0\.01, not 0\.5"):
+        run("changed", "train.other_rate=0.5", go_on=True)
+
+
+def test_rates_warm_up_and_decay_with_optimizer_steps_not_batches(run):
+    witness = Witness()
+    config, metrics = run("rates", "train.accumulation=3", "train.warmup=0.25", "train.epochs=4", witness=witness)
+    batches = -(-_segments(config) // config.train.batch_size)
+    total = 4 * -(-batches // 3)
+    assert len(witness.rates) == total
+    warmup = round(0.25 * total)
+    expected = [(n + 1) / (warmup + 1) if n < warmup else (total - n) / (total - warmup) for n in range(total)]
+    measured = [rates[0] / config.train.encoder_rate for rates in witness.rates]
+    assert measured == pytest.approx(expected)
+
+
+def _segments(config):
+    from data.split import make_splits
+
+    processed = load_processed(config)
+    documents = make_splits(processed, config)[0].train
+    return sum(int(document in documents) for document in processed.segments[:, 0])
+
+
+def test_a_frozen_encoder_does_not_move_and_then_does(run, pretrained_folder, small_config):
+    change = [f"encoder.name={pretrained_folder}", "train.epochs=3", "train.freeze_epochs=2"]
+    config = small_config("frozen", *change, "data.processed=" + str(pretrained_folder) + "-processed")
+    preprocess(config)
+    witness = Witness()
+    run("frozen", *change, f"data.processed={config.data.processed}", witness=witness)
+    pretrained = transformers.AutoModel.from_pretrained(pretrained_folder).state_dict()
+    assert all(torch.equal(pretrained[name], tensor) for name, tensor in witness.encoders[0].items())
+    assert equal(witness.encoders[0], witness.encoders[1])
+    moved = [name for name in witness.encoders[1] if not torch.equal(witness.encoders[1][name], witness.encoders[2][name])]
+    assert any("attention" in name for name in moved)
+
+
+def test_early_stopping_stops_after_patience_and_keeps_the_best(run):
+    config, metrics = run("patience", "train.epochs=30", "train.patience=2", "train.encoder_rate=1e-12",
+                          "train.other_rate=1e-12", "train.crf_rate=1e-12")  # fmt: skip
+    assert len(metrics[0]["history"]) == 3  # nothing is learned: the first epoch stays the best
+    assert metrics[0]["best_epoch"] == 1
+    assert weights(config, "best").keys() == weights(config, "last").keys()
+
+
+def test_best_and_last_are_what_they_say(run):
+    witness = Witness()
+    config, metrics = run("best", "train.epochs=4", witness=witness)
+    scores = [epoch["f1"] for epoch in metrics[0]["history"]]
+    best = max(range(4), key=lambda epoch: (scores[epoch], -epoch))
+    assert metrics[0]["best_epoch"] == best + 1
+    prefix = "encoder.transformer."
+    for select, epoch in (("best", best), ("last", 3)):
+        stored = {name[len(prefix) :]: tensor for name, tensor in weights(config, select).items() if name.startswith(prefix)}
+        assert equal(stored, witness.encoders[epoch])
+
+
+def test_every_fold_starts_from_a_network_of_its_own(run):
+    """Earlier code trained all folds with one object, so that later folds began with weights that saw their dev part."""
+    both, _ = run("folds", "train.folds=2")
+    alone, metrics = run("folds_alone", "train.folds=2", fold=1)
+    assert len(metrics) == 1 and metrics[0]["fold"] == 1
+    assert equal(weights(both, fold=1), weights(alone, fold=1))
+    with pytest.raises(UserError, match="folds 0 to 1"):
+        run("folds_alone", "train.folds=2", fold=2)
+
+
+def test_training_again_leaves_nothing_of_the_training_before(run):
+    config, _ = run("again", "train.epochs=3")
+    stray = fold_folder(config.run_folder, 0) / "resume" / "state.json"
+    stray.parent.mkdir()
+    stray.write_text("{}")
+    run("again", "train.epochs=1")
+    assert not stray.exists()
+
+
+def test_an_epoch_longer_than_the_data_is_one_short_batch(run):
+    _, metrics = run("large", "train.batch_size=500", "train.epochs=1")
+    assert metrics[0]["history"][0]["loss"] > 0
+
+
+def test_half_precision_trains(run):
+    _, metrics = run("half", "train.precision=bf16", "train.epochs=1")
+    assert metrics[0]["history"][0]["loss"] > 0
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_shipped_config_trains_a_step(path, sample_folder, pretrained_folder, tmp_path):
+    """On the sample corpus, with a tiny encoder where the config names one of a hub; all else as shipped."""
+    shipped = yaml.safe_load(path.read_text(encoding="utf-8"))
+    encoder = shipped["encoder"]["name"]
+    changes = [
+        f"data.train={sample_folder}/train_data", "data.unlabelled.path=", f"run.folder={tmp_path}/runs",
+        f"data.processed={tmp_path}/processed", "train.epochs=1", "train.batch_size=64", "run.threads=1",
+    ]  # fmt: skip
+    if shipped["data"].get("dev"):
+        changes.append(f"data.dev={sample_folder}/test_data")
+    if shipped["data"].get("test"):
+        changes.append(f"data.test={sample_folder}/test_data")
+    if encoder != "scratch":
+        changes.append(f"encoder.name={pretrained_folder}")
+    if shipped["train"].get("folds"):
+        changes.append("train.folds=2")
+    config = load_config([path], changes)
+    preprocess(config)
+    metrics = train(config, load_processed(config), only_fold=0)
+    assert metrics[0]["history"][0]["loss"] > 0
+    shutil.rmtree(tmp_path / "runs")
