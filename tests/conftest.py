@@ -1,0 +1,97 @@
+"""What tests of several rooms share: corpora in memory and on disk."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from utils.preprocess.document import Document, Span, category_counts, sorted_spans
+from utils.preprocess.duplicates import group_near_duplicates
+from utils.preprocess.lattice import build_lattices
+from utils.preprocess.lexicon import Lexicon
+from utils.preprocess.processed import Processed
+from utils.preprocess.sample import make_documents, write_ccf
+from utils.preprocess.segment import segment_bounds
+from utils.preprocess.tokenizer import Vocabulary
+
+ALPHABET = "天地玄黄宇宙洪荒日月盈昃辰宿列张"
+
+
+def random_documents(count, seed, longest=80, alphabet=ALPHABET, categories=("name", "place")):
+    """Texts with commas and full stops, and spans that may overlap."""
+    draw = random.Random(seed)
+    documents = []
+    for number in range(count):
+        length = draw.randint(5, longest)
+        text = "".join(draw.choice("，。") if draw.random() < 0.1 else draw.choice(alphabet) for _ in range(length))
+        spans = []
+        for _ in range(draw.randint(1, 4)):
+            begin = draw.randrange(length)
+            end = min(begin + draw.randrange(6), length - 1)
+            spans.append(Span(draw.choice(categories), begin, end))
+        documents.append(Document(str(number), text, sorted_spans(spans)))
+    return documents
+
+
+def build_processed(documents, parts=None, max_len=40, words=(), groups=None):
+    """What preprocess.py makes of documents, without the disk."""
+    texts = [document.text for document in documents]
+    vocabulary = Vocabulary.from_texts(texts, min_count=1)
+    lexicon = Lexicon(list(words), "all")
+    segments = [
+        (number, begin, end)
+        for number, document in enumerate(documents)
+        for begin, end in segment_bounds(document.text, document.spans, max_len)
+    ]
+    return Processed(
+        documents=documents,
+        parts=parts or ["train"] * len(documents),
+        categories=sorted(category_counts(documents)) or ["name"],
+        vocabulary=vocabulary,
+        lattices=build_lattices(texts, vocabulary, lexicon),
+        segments=np.array(segments, dtype=np.int64).reshape(-1, 3),
+        groups=group_near_duplicates(texts, 0.5) if groups is None else np.asarray(groups),
+        lexicon=lexicon,
+        vectors=None,
+        manifest={},
+    )
+
+
+@pytest.fixture
+def processed_of():
+    """The function `build_processed`."""
+    return build_processed
+
+
+@pytest.fixture
+def documents_of():
+    """The function `random_documents`."""
+    return random_documents
+
+
+class Workspace:
+    """A tiny corpus in CCF layout and the settings to read it, in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.texts, self.labels = folder / "train_data", folder / "train_label"
+        self.processed = folder / "processed" / "tiny"
+        self.documents = make_documents(8, 1, "train")
+        write_ccf(self.documents, self.texts, self.labels)
+        self.settings = folder / "settings.yaml"
+        settings = {
+            "run": {"name": "tiny", "folder": str(folder / "runs")},
+            "data": {"train": str(self.texts), "processed": str(self.processed), "max_len": 80},
+            "encoder": {"name": "scratch"},
+            "lexicon": {"match": "none"},
+        }
+        self.settings.write_text(yaml.safe_dump(settings), encoding="utf-8")
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    return Workspace(tmp_path)

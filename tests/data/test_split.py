@@ -1,0 +1,167 @@
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from config import UserError, load_config
+from data.split import divide, draw_dev, make_splits
+from utils.preprocess.document import Document
+
+
+def config(*overrides):
+    return load_config([], ["data.train=unused", *overrides])
+
+
+def shingles(text):
+    return {text[place : place + 8] for place in range(max(len(text) - 7, 1))}
+
+
+def near_duplicates(one, other):
+    """The rule of data.duplicate_share 0.5, said plainly."""
+    first, second = shingles(one), shingles(other)
+    return len(first & second) >= 0.5 * min(len(first), len(second))
+
+
+@pytest.fixture
+def crowded(processed_of, documents_of):
+    """Documents of which many stand, whole or with a changed end, in others."""
+    documents = documents_of(60, 1, longest=100)
+    texts = [document.text for document in documents]
+    copies = [text[: max(8, len(text) * 3 // 4)] + "改了结尾" for text in texts[:15]] + texts[5:10]
+    longer = [f"前面还有话{text}后面也有" for text in texts[20:30]]
+    more = [Document(f"copy{number}", text) for number, text in enumerate(copies + longer)]
+    return processed_of([*documents, *more])
+
+
+# -------------------------------------------------------------------------------------------------------------- folds
+
+
+@pytest.mark.parametrize("folds", [2, 5])
+def test_every_document_is_held_out_once_and_trains_otherwise(crowded, folds):
+    splits = make_splits(crowded, config(f"train.folds={folds}"))
+    assert len(splits) == folds
+    held_out = [number for split in splits for number in split.dev]
+    assert sorted(held_out) == list(range(len(crowded.documents)))
+    for split in splits:
+        assert sorted(split.train + split.dev) == list(range(len(crowded.documents)))
+        assert split.leaks == 0
+
+
+@pytest.mark.parametrize("overrides", [["train.folds=5"], ["data.dev_share=0.3"], ["data.dev_share=0.1"]])
+def test_no_near_duplicate_of_a_held_out_text_trains(crowded, overrides):
+    texts = [document.text for document in crowded.documents]
+    pairs = [(i, j) for i, j in combinations(range(len(texts)), 2) if near_duplicates(texts[i], texts[j])]
+    assert len(pairs) >= 20, "there must be something to keep together"
+    for split in make_splits(crowded, config(*overrides)):
+        dev = set(split.dev)
+        assert dev
+        assert dev.isdisjoint(split.train)
+        assert all((i in dev) == (j in dev) for i, j in pairs)
+
+
+def test_the_same_seed_draws_the_same_and_another_another(crowded):
+    for overrides in (["train.folds=4"], ["data.dev_share=0.3"]):
+        first = make_splits(crowded, config(*overrides))
+        assert make_splits(crowded, config(*overrides)) == first
+        assert make_splits(crowded, config(*overrides, "run.seed=7")) == first, "a split is not the seed's business"
+        assert make_splits(crowded, config(*overrides, "data.split_seed=7")) != first
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_folds_differ_by_no_more_than_a_group(seed):
+    random = np.random.default_rng(seed)
+    groups = random.integers(0, 60, 200)
+    largest = np.bincount(groups).max()
+    sizes = np.bincount(divide(groups, 5, seed), minlength=5)
+    assert sizes.sum() == 200
+    assert sizes.max() - sizes.min() <= largest
+    assert np.ptp(np.bincount(divide(np.arange(103), 5, seed))) <= 1
+
+
+def test_a_large_group_does_not_unbalance_the_others():
+    groups = np.array([0] * 50 + list(range(1, 151)))
+    assert np.bincount(divide(groups, 4, 1)).tolist() == [50, 50, 50, 50]
+
+
+def test_whole_groups_go_to_a_fold():
+    groups = np.random.default_rng(1).integers(0, 40, 300)
+    folds = divide(groups, 6, 3)
+    assert all(len(set(folds[groups == group])) == 1 for group in groups)
+
+
+def test_more_folds_than_groups_are_refused(processed_of, documents_of):
+    processed = processed_of(documents_of(6, 1), groups=[0, 0, 0, 1, 1, 2])
+    assert len(make_splits(processed, config("train.folds=3"))) == 3
+    with pytest.raises(UserError, match=r"train\.folds is 4, but there are fewer groups"):
+        make_splits(processed, config("train.folds=4"))
+
+
+# ---------------------------------------------------------------------------------------------------------- dev share
+
+
+@pytest.mark.parametrize("share", [0.1, 0.25, 0.5, 0.9])
+def test_about_the_share_is_held_out(share):
+    for seed in range(10):
+        groups = np.random.default_rng(seed).integers(0, 150, 200)
+        dev = draw_dev(groups, list(range(200)), share, seed)
+        assert abs(len(dev) - share * 200) <= np.bincount(groups).max()
+        assert len(draw_dev(np.arange(200), list(range(200)), share, seed)) == share * 200
+
+
+def test_only_training_documents_are_held_out(processed_of, documents_of):
+    parts = ["train"] * 10 + ["test"] * 5 + ["unlabelled"] * 5 + ["additional"] * 4
+    (split,) = make_splits(processed_of(documents_of(24, 2), parts), config("data.dev_share=0.3"))
+    assert len(split.dev) == 3
+    assert set(split.dev) < set(range(10))
+    assert sorted(split.train + split.dev) == [*range(10), *range(20, 24)]
+
+
+def test_a_share_of_nothing_leaves_no_dev_part(processed_of, documents_of):
+    (split,) = make_splits(processed_of(documents_of(5, 1)), config("data.dev_share=0", "train.select=last"))
+    assert (split.train, split.dev) == ([0, 1, 2, 3, 4], [])
+
+
+def test_a_given_dev_part_is_taken_as_it_is(processed_of, documents_of):
+    processed = processed_of(documents_of(8, 1), ["train"] * 5 + ["dev"] * 3)
+    (split,) = make_splits(processed, config("data.dev=given"))
+    assert (split.train, split.dev) == ([0, 1, 2, 3, 4], [5, 6, 7])
+
+
+@pytest.mark.parametrize("groups", [[0, 0, 0, 0], [0, 1, 2, 3]])
+def test_a_share_that_leaves_a_part_empty_is_refused(groups):
+    with pytest.raises(UserError, match=r"data\.dev_share 0\.1 leaves no dev or no training part of 4 documents"):
+        draw_dev(np.array(groups), [0, 1, 2, 3], 0.1, 1)
+
+
+# --------------------------------------------------------------------------------------------------------- additional
+
+
+@pytest.fixture
+def leaking(processed_of, documents_of):
+    """Ten training texts (0 to 9) and a test text (10); additional ones that stand inside these, or nowhere else."""
+    own = [document.text + "补足长度的一些字" for document in documents_of(11, 3, longest=60)]
+    strange = [document.text for document in documents_of(4, 4, longest=60, alphabet="甲乙丙丁戊己庚辛")]
+    extra = [text[2:] for text in own] + strange
+    parts = ["train"] * 10 + ["test"] + ["additional"] * len(extra)
+    return processed_of([Document(str(n), text) for n, text in enumerate(own + extra)], parts)
+
+
+@pytest.mark.parametrize("overrides", [["train.folds=5"], ["data.dev_share=0.2"]])
+def test_additional_texts_that_share_text_with_dev_or_test_are_left_out(leaking, overrides):
+    for split in make_splits(leaking, config(*overrides)):
+        assert len(split.dev) == 2
+        left_out = {11 + number for number in split.dev} | {21}
+        assert set(split.train) == set(range(10)) - set(split.dev) | set(range(11, 26)) - left_out
+        assert split.leaks == 3
+
+
+def test_keep_keeps_them(leaking):
+    for split in make_splits(leaking, config("train.folds=5", "data.additional_leaks=keep")):
+        assert set(split.train) == set(range(26)) - set(split.dev) - {10}
+        assert split.leaks == 0
+
+
+def test_additional_texts_are_never_held_out(leaking):
+    for overrides in (["train.folds=5"], ["data.dev_share=0.4"]):
+        for split in make_splits(leaking, config(*overrides)):
+            assert max(split.dev) < 10

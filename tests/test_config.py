@@ -1,0 +1,294 @@
+from pathlib import Path
+
+import pytest
+
+from config import Config, CorpusConfig, UserError, from_dict, load_config, save_config, to_dict, validate
+
+ROOT = Path(__file__).parents[1]
+SHIPPED = sorted(path for path in (ROOT / "configs").glob("*.yaml") if path.name != "local.yaml")
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes a YAML file and gives its path."""
+
+    def write_yaml(text, name="settings.yaml"):
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write_yaml
+
+
+def refusal(paths=(), overrides=()):
+    """The one line with which the settings are refused."""
+    with pytest.raises(UserError) as caught:
+        load_config(list(paths), list(overrides))
+    message = str(caught.value)
+    assert message
+    assert "\n" not in message
+    return message
+
+
+# ------------------------------------------------------------------------------------------------------------ reading
+
+
+def test_defaults_are_valid():
+    validate(Config())
+    assert load_config() == Config()
+
+
+def test_later_files_win_over_earlier_ones_and_set_wins_over_files(write):
+    first = write("train: {epochs: 2, batch_size: 3, folds: 4}\nrun: {name: first}", "first.yaml")
+    second = write("train: {batch_size: 5, folds: 6}", "second.yaml")
+    config = load_config([first, second], ["train.folds=7"])
+    assert (config.train.epochs, config.train.batch_size, config.train.folds) == (2, 5, 7)
+    assert config.run.name == "first"
+    assert config.train.accumulation == Config().train.accumulation
+
+
+def test_the_last_set_wins():
+    assert load_config([], ["train.epochs=2", "train.epochs=3"]).train.epochs == 3
+
+
+def test_an_empty_file_changes_nothing(write):
+    assert load_config([write("# only a comment\n")]) == Config()
+
+
+def test_exponents_without_a_point_are_numbers(write):
+    config = load_config([write("train: {encoder_rate: 1e-5, clip: 2}")], ["train.crf_rate=3e-2"])
+    assert (config.train.encoder_rate, config.train.crf_rate, config.train.clip) == (1e-5, 3e-2, 2.0)
+    assert all(type(value) is float for value in (config.train.encoder_rate, config.train.crf_rate, config.train.clip))
+
+
+def test_whole_numbers_stay_whole(write):
+    config = load_config([write("train: {epochs: 3.0}")], ["run.seed=7"])
+    assert (type(config.train.epochs), config.train.epochs, config.run.seed) == (int, 3, 7)
+
+
+def test_a_bare_string_is_the_path_of_a_corpus(write):
+    config = load_config([write("data: {train: here, additional: [a, {path: b, format: bmes}]}")], ["data.dev=there"])
+    assert config.data.train == CorpusConfig(path="here")
+    assert config.data.dev == CorpusConfig(path="there")
+    assert config.data.additional == [CorpusConfig(path="a"), CorpusConfig(path="b", format="bmes")]
+
+
+def test_a_category_map_may_drop_a_category(write):
+    config = load_config([write("data: {train: {path: x, categories: {PER: name, LOC: }}}")])
+    assert config.data.train.categories == {"PER": "name", "LOC": ""}
+
+
+def test_a_layer_is_a_number_or_a_word():
+    assert load_config([], ["encoder.output=mix"]).encoder.output == "mix"
+    assert load_config([], ["encoder.output=3"]).encoder.output == 3
+
+
+def test_set_with_nothing_empties_a_text():
+    assert load_config([], ["data.train=somewhere", "data.train="]).data.train.path == ""
+
+
+def test_settings_survive_dictionaries_and_files(tmp_path, write):
+    config = load_config(
+        [write("data: {train: {path: 甲, categories: {a: b}}, additional: [x], dev_share: 0.25, categories: [名]}")],
+        ["encoder.output=2", "train.encoder_rate=1e-7", "flat.scaled=true"],
+    )
+    assert from_dict(to_dict(config), "here") == config
+    save_config(config, tmp_path / "resolved.yaml")
+    assert load_config([tmp_path / "resolved.yaml"]) == config
+
+
+def test_two_configurations_share_nothing():
+    one, other = load_config(), load_config()
+    one.data.additional.append(CorpusConfig("x"))
+    one.data.train.categories["a"] = "b"
+    assert other == Config()
+
+
+# ---------------------------------------------------------------------------------------------------------- bad input
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("train.epoch=3", "train.epochs"),
+        ("train.batchsize=3", "train.batch_size"),
+        ("trian.epochs=3", "did you mean train?"),
+        ("max_len=100", "data.max_len"),
+        ("maxlen=100", "data.max_len"),
+        ("train.max_len=100", "data.max_len"),
+        ("flat.fuson=ff", "flat.fusion"),
+        ("data.train.lables=x", "data.train.labels"),
+        ("train.zzzzzz=1", "known here: epochs"),
+    ],
+)
+def test_an_unknown_setting_names_the_nearest(override, expected):
+    message = refusal(overrides=[override])
+    assert "unknown setting" in message
+    assert expected in message
+    assert override in message
+
+
+def test_an_unknown_setting_in_a_file_names_the_file_and_the_nearest(write):
+    path = write("train:\n  epoch: 3\n")
+    assert refusal([path]) == f"{path}: unknown setting train.epoch; did you mean train.epochs?"
+
+
+def test_an_unknown_setting_of_an_additional_corpus_is_named(write):
+    assert "data.additional[0].label" in refusal([write("data: {additional: [{path: x, label: y}]}")])
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("train.epochs=many", "a whole number"),
+        ("train.epochs=2.5", "a whole number"),
+        ("train.epochs=true", "a whole number"),
+        ("train.epochs=.inf", "a whole number"),
+        ("train.epochs=1e400", "a whole number"),
+        ("train.encoder_rate=fast", "a number"),
+        ("train.encoder_rate=.nan", "a number"),
+        ("train.clip=.inf", "a number"),
+        ("train.encoder_rate=[1]", "a number"),
+        ("flat.scaled=1", "true or false"),
+        ("flat.scaled=maybe", "true or false"),
+        ("run.name=[a]", "text"),
+        ("run.name=true", "text"),
+        ("data.categories=name", "a list"),
+        ("data.train.categories=[name]", "a mapping"),
+        ("flat.fusion=sum", "ff, ff_linear, ff_two, attn, gate"),
+        ("encoder.output=first", "last, mix or a whole number"),
+        ("data.additional=here", "a list"),
+        ("train=5", "settings of its own"),
+        ("data.train=3", "settings of its own"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_refused_by_name(override, expected):
+    message = refusal(overrides=[override])
+    assert expected in message
+    assert override.partition("=")[0] in message
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"train: {epochs: 3", "line"),
+        (b"train:\n\tepochs: 3\n", "line 2"),
+        (b"- train\n", "section"),
+        (b"just words", "section"),
+        ("run: {name: 中}".encode("gbk"), "UTF-8"),
+        (b"run: {name: a\x00b}", "YAML"),
+        (b"run: {name: 2020-13-45}", "quotes"),
+        (b"a: &a [*a", "YAML"),
+        (b"[" * 5000, "YAML"),
+        (b"? [a]\n: 1\n", "not valid YAML"),
+        (b"5: 1\n", "unknown setting 5"),
+        (b'"a\\nb": 1\n', "unknown setting a b"),
+    ],
+)
+def test_a_file_that_is_no_configuration_is_named(tmp_path, content, expected):
+    path = tmp_path / "broken.yaml"
+    path.write_bytes(content)
+    message = refusal([path])
+    assert message.startswith(str(path))
+    assert expected in message
+
+
+def test_a_missing_file_and_a_folder_are_named(tmp_path):
+    assert "no such configuration file" in refusal([tmp_path / "none.yaml"])
+    assert str(tmp_path) in refusal([tmp_path])
+
+
+def test_set_needs_an_equals_sign():
+    assert "section.key=value" in refusal(overrides=["train.epochs"])
+
+
+def test_what_looks_like_a_date_but_is_none_is_text():
+    assert load_config([], ["run.name=2020-13-45"]).run.name == "2020-13-45"
+
+
+def test_a_user_error_is_one_line():
+    assert str(UserError("first\n  second\r\nthird")) == "first second third"
+
+
+BOUNDS = [
+    ("data.max_len=7", "data.max_len is 7; it must be at least 8"),
+    ("train.epochs=0", "train.epochs is 0"),
+    ("train.batch_size=0", "train.batch_size is 0"),
+    ("train.accumulation=0", "train.accumulation is 0"),
+    ("train.folds=-1", "train.folds is -1"),
+    ("train.clip=-0.1", "train.clip is -0.1"),
+    ("train.encoder_rate=0", "train.encoder_rate is 0"),
+    ("train.crf_rate=-1", "train.crf_rate is -1"),
+    ("data.duplicate_share=0", "data.duplicate_share is 0"),
+    ("data.dev_share=1", "data.dev_share is 1"),
+    ("data.dev_share=-0.1", "data.dev_share is -0.1"),
+    ("train.warmup=1", "train.warmup is 1"),
+    ("flat.dropout=1", "flat.dropout is 1"),
+    ("predict.min_votes=1", "predict.min_votes is 1"),
+    ("predict.min_probability=1.5", "predict.min_probability is 1.5"),
+    ("predict.overlap=-1", "predict.overlap is -1"),
+    ("predict.batch_tokens=0", "predict.batch_tokens is 0"),
+    ("run.seed=-1", "run.seed is -1"),
+    ("run.threads=-1", "run.threads is -1"),
+    ("lexicon.dimension=0", "lexicon.dimension is 0"),
+]
+CONTRADICTIONS = [
+    ("run.name=", "run.name is ''"),
+    ("run.name=a/b", "run.name is 'a/b'"),
+    ("run.name=..", "run.name is '..'"),
+    ("flat.heads=7", "flat.hidden 160 cannot be divided among flat.heads 7"),
+    ("flat.hidden=161 flat.heads=7", "even number"),
+    ("encoder.name=scratch encoder.heads=3", "encoder.hidden 128 cannot be divided among encoder.heads 3"),
+    ("encoder.name=scratch train.freeze_epochs=1", "encoder.name is scratch"),
+    ("train.freeze_epochs=3 train.epochs=2", "train.freeze_epochs 3 is more than train.epochs 2"),
+    ("lexicon.vectors=file", "lexicon.path is empty"),
+    ("lexicon.path=words.vec", "set lexicon.vectors to file"),
+    ("lexicon.source=vectors", "no vocabulary to take"),
+    ("lexicon.vectors=encoder encoder.name=scratch", "an untrained encoder knows no words"),
+    ("train.folds=1", "train.folds is 1"),
+    ("train.folds=2 data.dev=there", "drop one of them"),
+    ("data.dev_share=0", "there is no dev part"),
+    ("data.dev_share=0 train.select=last train.patience=2", "there is no dev part"),
+    ("predict.overlap=150", "predict.overlap 150 must be smaller than data.max_len 150"),
+    ("data.max_len=64", "predict.overlap 64 must be smaller than data.max_len 64"),
+]
+
+
+@pytest.mark.parametrize(("overrides", "expected"), BOUNDS + CONTRADICTIONS)
+def test_impossible_and_contradictory_settings_are_refused(overrides, expected):
+    assert expected in refusal(overrides=overrides.split())
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        "flat.enabled=false flat.heads=7",
+        "encoder.heads=3",
+        "train.freeze_epochs=2 train.epochs=2",
+        "data.dev_share=0 train.select=last",
+        "data.dev_share=0 data.dev=there",
+        "data.dev_share=0 train.folds=2",
+        "predict.overlap=149",
+        "predict.overlap=0 predict.min_votes=0 train.clip=0 data.max_len=8",
+        "lexicon.vectors=file lexicon.path=words.vec lexicon.source=vectors",
+        "encoder.name=scratch",
+        "data.dev_share=0.99",
+    ],
+)
+def test_what_is_just_possible_is_accepted(overrides):
+    load_config([], overrides.split())
+
+
+# ------------------------------------------------------------------------------------------------------------ shipped
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_every_shipped_configuration_loads_and_names_its_own_run(path):
+    config = load_config([path])
+    assert config.run.name == path.stem
+    given = path.read_text(encoding="utf-8").replace("...", "")
+    assert ".." not in given, "a shipped configuration names only what any user can have"
+
+
+def test_some_configurations_are_shipped():
+    assert SHIPPED
