@@ -43,6 +43,8 @@ def train(config: Config, options: argparse.Namespace) -> None:
     from utils.preprocess.processed import load_processed
 
     metrics = train_folds(config, load_processed(config), options.fold, options.resume)
+    if like := max(fold["train_documents_like_dev"] for fold in metrics):
+        print(f"{like} training texts are near-duplicates of dev texts; the dev score flatters by so much")
     for fold in metrics:
         epochs = fold["history"]
         shown = epochs[fold["best_epoch"] - 1] if fold["selected"] == "best" else epochs[-1]

@@ -13,11 +13,18 @@ from utils.preprocess.processed import Processed
 
 @dataclass(frozen=True)
 class Split:
-    """Numbers of documents, and how many additional ones were left out because they share text with a held-out part."""
+    """Numbers of documents.
+
+    Attributes:
+        leaks: additional documents left out because they share text with a held-out part.
+        like_dev: training documents that are near-duplicates of a dev text. Drawn splits have none; a dev corpus that
+            came with its training corpus is left as its makers divided it, and its scores flatter by so much.
+    """
 
     train: list[int]
     dev: list[int]
     leaks: int = 0
+    like_dev: int = 0
 
 
 def make_splits(processed: Processed, config: Config) -> list[Split]:
@@ -74,11 +81,12 @@ def draw_dev(groups: np.ndarray, train: list[int], share: float, seed: int) -> l
 def _split(processed: Processed, config: Config, train: list[int], dev: list[int]) -> Split:
     held_out = set(dev)
     own = [number for number in train if number not in held_out]
+    like_dev = int(np.isin(processed.groups[own], processed.groups[dev]).sum())
     additional = processed.of_part("additional")
     if not additional or config.data.additional_leaks == "keep":
-        return Split(own + additional, dev)
+        return Split(own + additional, dev, like_dev=like_dev)
     unseen = [processed.documents[number].text for number in dev + processed.of_part("test")]
     texts = [processed.documents[number].text for number in additional]
     leaks = leaking(texts, unseen, config.data.duplicate_share)
     clean = [number for number, leak in zip(additional, leaks, strict=True) if not leak]
-    return Split(own + clean, dev, int(leaks.sum()))
+    return Split(own + clean, dev, int(leaks.sum()), like_dev)

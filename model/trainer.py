@@ -93,7 +93,8 @@ class Trainer:
         for batch in self._loader:
             losses.append(self._train_on(batch))
         seconds = time.perf_counter() - started
-        record = {"epoch": self.state.epoch + 1, "loss": torch.stack(losses).mean().item(), "seconds": round(seconds, 1)}
+        loss = torch.stack(losses).mean().item()
+        record = {"epoch": self.state.epoch + 1, "loss": loss, "seconds": round(seconds, 1)}
         self.state.history.append(record)
         if self.evaluate is not None:
             started = time.perf_counter()

@@ -89,6 +89,7 @@ def _train_fold(config: Config, processed: Processed, split: Split, fold: int, g
         "train_documents": len(split.train),
         "dev_documents": len(split.dev),
         "additional_documents_left_out": split.leaks,
+        "train_documents_like_dev": split.like_dev,
         "spans_the_scheme_cannot_write": dataset.left_out,
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "train_seconds": round(sum(epoch["seconds"] for epoch in state.history), 1),

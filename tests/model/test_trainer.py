@@ -16,7 +16,8 @@ from utils.callbacks.events import Callback
 from utils.preprocess.processed import load_processed
 from utils.run_folder import fold_folder, load_tensors, weights_path
 
-CONFIGS = sorted(path for path in pathlib.Path("configs").glob("*.yaml") if path.name != "local.yaml")
+ROOT = pathlib.Path(__file__).parents[2]
+CONFIGS = sorted(path for path in (ROOT / "configs").glob("*.yaml") if path.name != "local.yaml")
 
 
 class Witness(Callback):
@@ -45,7 +46,7 @@ def run(small_config, monkeypatch):
         original = training._callbacks
         with monkeypatch.context() as patch:
             if witness:
-                # The witness comes last, so that an interruption finds everything written, as a real one between epochs.
+                # The witness comes last, so that an interruption finds everything written.
                 patch.setattr(training, "_callbacks", lambda *given: [*original(*given), witness])
             return config, train(config, load_processed(config), fold, go_on)
 
@@ -95,7 +96,7 @@ def test_a_run_does_not_go_on_with_other_settings(run):
 
 def test_rates_warm_up_and_decay_with_optimizer_steps_not_batches(run):
     witness = Witness()
-    config, metrics = run("rates", "train.accumulation=3", "train.warmup=0.25", "train.epochs=4", witness=witness)
+    config, _ = run("rates", "train.accumulation=3", "train.warmup=0.25", "train.epochs=4", witness=witness)
     batches = -(-_segments(config) // config.train.batch_size)
     total = 4 * -(-batches // 3)
     assert len(witness.rates) == total
@@ -122,7 +123,8 @@ def test_a_frozen_encoder_does_not_move_and_then_does(run, pretrained_folder, sm
     pretrained = transformers.AutoModel.from_pretrained(pretrained_folder).state_dict()
     assert all(torch.equal(pretrained[name], tensor) for name, tensor in witness.encoders[0].items())
     assert equal(witness.encoders[0], witness.encoders[1])
-    moved = [name for name in witness.encoders[1] if not torch.equal(witness.encoders[1][name], witness.encoders[2][name])]
+    still, free = witness.encoders[1:]
+    moved = [name for name in still if not torch.equal(still[name], free[name])]
     assert any("attention" in name for name in moved)
 
 
@@ -142,12 +144,12 @@ def test_best_and_last_are_what_they_say(run):
     assert metrics[0]["best_epoch"] == best + 1
     prefix = "encoder.transformer."
     for select, epoch in (("best", best), ("last", 3)):
-        stored = {name[len(prefix) :]: tensor for name, tensor in weights(config, select).items() if name.startswith(prefix)}
-        assert equal(stored, witness.encoders[epoch])
+        stored = {name: tensor for name, tensor in weights(config, select).items() if name.startswith(prefix)}
+        assert equal({name[len(prefix) :]: tensor for name, tensor in stored.items()}, witness.encoders[epoch])
 
 
 def test_every_fold_starts_from_a_network_of_its_own(run):
-    """Earlier code trained all folds with one object, so that later folds began with weights that saw their dev part."""
+    """Earlier code trained all folds with one object: later folds began with weights that saw their dev part."""
     both, _ = run("folds", "train.folds=2")
     alone, metrics = run("folds_alone", "train.folds=2", fold=1)
     assert len(metrics) == 1 and metrics[0]["fold"] == 1

@@ -54,7 +54,9 @@ class LogFile(Callback):
         self._write(trainer, values + (f" peak_mib {memory:.0f}" if memory else ""))
 
     def on_train_end(self, trainer) -> None:
-        self._write(trainer, f"finished; best dev F1 {trainer.state.best_f1:.4f} in epoch {trainer.state.best_epoch + 1}")
+        state = trainer.state
+        best = f"; best dev F1 {state.best_f1:.4f} in epoch {state.best_epoch + 1}" if state.best_epoch >= 0 else ""
+        self._write(trainer, "finished" + best)
 
     def _write(self, trainer, line: str) -> None:
         if trainer.main:

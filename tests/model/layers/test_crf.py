@@ -128,8 +128,9 @@ def test_span_probability_is_the_summed_weight_of_the_taggings_that_hold_the_spa
         length = lengths[row]
         weight = total = 0.0
         for path in itertools.product(range(scheme.num_tags), repeat=length):
-            score = scores.start[path[0]] + scores.end[path[-1]] + sum(emissions[row, i, path[i]] for i in range(length))
-            score = score + sum(scores.pairs[pair] for pair in itertools.pairwise(path))
+            score = scores.start[path[0]] + scores.end[path[-1]]
+            score = score + sum(emissions[row, i, path[i]] for i in range(length))
+            score = float(score + sum(scores.pairs[pair] for pair in itertools.pairwise(path)))
             total += math.exp(score)
             tags = torch.zeros(scheme.num_chains, length, dtype=torch.long)
             tags[code.chain] = torch.tensor(path)
