@@ -8,6 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
+from tqdm import tqdm
+
 from config import CorpusConfig, UserError
 from utils.preprocess.document import Document, Problems, Span, sorted_spans
 from utils.preprocess.files import decode_lines, is_tree, named_files, read_lines, require
@@ -48,7 +50,8 @@ def read_corpus(corpus: CorpusConfig, problems: Problems) -> list[Document]:
     name = recognise(path) if corpus.format == "auto" else corpus.format
     before = problems.counts.copy()
     located = _unique(_with_text(READERS[name](corpus, problems), problems), problems)
-    documents = [_renamed(document, corpus.categories) for document in located]
+    shown = tqdm(located, f"reading {path.name}", unit="doc", delay=1)
+    documents = [_renamed(document, corpus.categories) for document in shown]
     if not documents:
         dropped = Problems(counts=problems.counts - before).summary()
         raise UserError(f"{path}: no usable document in format {name} ({dropped}); expected {FORMATS}")

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import ahocorasick
 import jieba
+from tqdm import tqdm
 
 from config import UserError
 
@@ -64,7 +65,7 @@ class Lexicon:
 
 def _automaton(words: list[str]) -> ahocorasick.Automaton:
     automaton = ahocorasick.Automaton(ahocorasick.STORE_INTS)
-    for number, word in enumerate(words):
+    for number, word in enumerate(tqdm(words, "lexicon", unit="word", delay=1)):
         automaton.add_word(word, number)
     automaton.make_automaton()
     return automaton
