@@ -8,8 +8,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -19,21 +17,8 @@ from torch.utils.data import DataLoader
 from config import TrainConfig
 from model.model import LatticeTagger, parameter_groups
 from model.schedule import linear
-from utils.callbacks.checkpoint import random_states, restore_random_states
-from utils.callbacks.events import Callback
+from utils.callbacks.events import Callback, TrainingState
 from utils.metrics import Scores
-
-
-@dataclass
-class TrainingState:
-    """What a resumed run must know. Epochs count from 0; `step` counts optimizer steps."""
-
-    epoch: int = -1
-    step: int = 0
-    best_f1: float = -1.0
-    best_epoch: int = -1
-    stopped: bool = False
-    history: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Trainer:
@@ -156,6 +141,21 @@ class Trainer:
                 # The step count stays on the processor, as AdamW keeps it.
                 self.optimizer.state[parameter][key] = value if key == "step" else value.to(parameter.device)
         restore_random_states(tensors)
+
+
+def random_states() -> dict[str, Tensor]:
+    """The states of PyTorch's generators, which alone drive dropout."""
+    states = {"random.cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        states["random.cuda"] = torch.cuda.get_rng_state()
+    return states
+
+
+def restore_random_states(states: dict[str, Tensor]) -> None:
+    """Undo `random_states`."""
+    torch.set_rng_state(states["random.cpu"])
+    if "random.cuda" in states and torch.cuda.is_available():
+        torch.cuda.set_rng_state(states["random.cuda"])
 
 
 def build_optimizer(network: LatticeTagger, settings: TrainConfig) -> torch.optim.AdamW:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
-
 from config import UserError
-from utils.callbacks.events import Callback
+from utils.callbacks.events import Callback, RunningTrainer
 from utils.run_folder import load_tensors, save_tensors, weights_path
 from utils.tools import read_json, write_json
 
@@ -25,11 +23,11 @@ class Checkpoint(Callback):
     def __init__(self, fold: Path) -> None:
         self.fold = fold
 
-    def on_evaluate(self, trainer) -> None:
+    def on_evaluate(self, trainer: RunningTrainer) -> None:
         if trainer.main and trainer.state.best_epoch == trainer.state.epoch:
             save_tensors(trainer.network.state_dict(), weights_path(self.fold, "best"))
 
-    def on_epoch_end(self, trainer) -> None:
+    def on_epoch_end(self, trainer: RunningTrainer) -> None:
         if not trainer.main:
             return
         folder = self.fold / "resume"
@@ -41,7 +39,7 @@ class Checkpoint(Callback):
             if not stale.stem.endswith(f"-{epoch}"):
                 stale.unlink()
 
-    def on_train_end(self, trainer) -> None:
+    def on_train_end(self, trainer: RunningTrainer) -> None:
         if not trainer.main:
             return
         save_tensors(trainer.network.state_dict(), weights_path(self.fold, "last"))
@@ -50,7 +48,7 @@ class Checkpoint(Callback):
         (self.fold / "resume").rmdir()
 
 
-def resume(trainer, fold: Path) -> bool:
+def resume(trainer: RunningTrainer, fold: Path) -> bool:
     """Put a fresh trainer where a stopped one was; False where there is nothing to go on from.
 
     Raises:
@@ -68,18 +66,3 @@ def resume(trainer, fold: Path) -> bool:
     except (TypeError, KeyError, RuntimeError) as error:
         raise UserError(f"{folder}: does not fit this run ({str(error).splitlines()[0]}); {remedy}") from None
     return True
-
-
-def random_states() -> dict[str, torch.Tensor]:
-    """The states of PyTorch's generators, which alone drive dropout."""
-    states = {"random.cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        states["random.cuda"] = torch.cuda.get_rng_state()
-    return states
-
-
-def restore_random_states(states: dict[str, torch.Tensor]) -> None:
-    """Undo `random_states`."""
-    torch.set_rng_state(states["random.cpu"])
-    if "random.cuda" in states and torch.cuda.is_available():
-        torch.cuda.set_rng_state(states["random.cuda"])

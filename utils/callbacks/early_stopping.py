@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from utils.callbacks.events import Callback
+from utils.callbacks.events import Callback, RunningTrainer
 
 
 class EarlyStopping(Callback):
@@ -11,6 +11,6 @@ class EarlyStopping(Callback):
     def __init__(self, patience: int) -> None:
         self.patience = patience
 
-    def on_evaluate(self, trainer) -> None:
+    def on_evaluate(self, trainer: RunningTrainer) -> None:
         if trainer.state.epoch - trainer.state.best_epoch >= self.patience:
             trainer.state.stopped = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from utils.callbacks.events import Callback
+from utils.callbacks.events import Callback, RunningTrainer
 
 
 class FreezeEncoder(Callback):
@@ -11,5 +11,5 @@ class FreezeEncoder(Callback):
     def __init__(self, epochs: int) -> None:
         self.epochs = epochs
 
-    def on_epoch_begin(self, trainer) -> None:
+    def on_epoch_begin(self, trainer: RunningTrainer) -> None:
         trainer.network.encoder.freeze(trainer.state.epoch < self.epochs)
