@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
+from data.positions import relative_positions
 from utils.preprocess.document import Span
 from utils.preprocess.lattice import Lattices, LatticeSlice
 from utils.preprocess.processed import Processed
@@ -101,9 +102,9 @@ class BucketSampler(Sampler[list[int]]):
             yield batches[place].tolist()
 
 
-def collate_samples(samples: Sequence[Sample], vocabulary: Vocabulary) -> Batch:
+def collate_samples(samples: Sequence[Sample], vocabulary: Vocabulary, words: bool = True) -> Batch:
     """A training batch: `collate_lattices` plus `tags` (B, K, L) and, where any is set, `unknown` (B, K, L)."""
-    batch = collate_lattices([sample.lattice for sample in samples], vocabulary)
+    batch = collate_lattices([sample.lattice for sample in samples], vocabulary, words)
     chains, length = samples[0].tags.shape[0], batch["character_mask"].shape[1]
     tags = np.zeros((len(samples), chains, length), dtype=np.int64)
     unknown = np.zeros(tags.shape, dtype=bool)
@@ -116,31 +117,44 @@ def collate_samples(samples: Sequence[Sample], vocabulary: Vocabulary) -> Batch:
     return batch
 
 
-def collate_lattices(slices: Sequence[LatticeSlice], vocabulary: Vocabulary) -> Batch:
+def collate_lattices(slices: Sequence[LatticeSlice], vocabulary: Vocabulary, words: bool = True) -> Batch:
     """Pad lattices to common sizes.
 
+    Args:
+        slices: of documents, each with at least one character.
+        vocabulary: for [CLS], [SEP] and pads.
+        words: false leaves the words out, for a network that has no use for them.
+
     Returns:
-        token_ids (B, L + 2) with [CLS] and [SEP], character_mask (B, L), word_ids, word_heads, word_tails and word_mask
-        (B, W).
+        token_ids (B, L + 2) with [CLS] and [SEP], character_mask (B, L); with words also word_ids and word_mask (B, W),
+        and the relative positions of all nodes: distances (K, 4) and positions (B, L + W, L + W).
     """
     lengths = [len(part.tokens) for part in slices]
-    words = [len(part.words) for part in slices]
     tokens = np.full((len(slices), max(lengths) + 2), vocabulary.pad, dtype=np.int64)
-    ids, heads, tails = (np.zeros((len(slices), max(words)), dtype=np.int64) for _ in range(3))
     tokens[:, 0] = vocabulary.begin
     for row, part in enumerate(slices):
         tokens[row, 1 : lengths[row] + 1] = part.tokens
         tokens[row, lengths[row] + 1] = vocabulary.end
-        ids[row, : words[row]] = part.words
-        heads[row, : words[row]] = part.heads
-        tails[row, : words[row]] = part.tails
-    return {
+    batch = {
         "token_ids": torch.from_numpy(tokens),
         "character_mask": torch.arange(max(lengths)) < torch.tensor(lengths)[:, None],
+    }
+    return batch | _collate_words(slices, max(lengths)) if words else batch
+
+
+def _collate_words(slices: Sequence[LatticeSlice], length: int) -> Batch:
+    counts = [len(part.words) for part in slices]
+    ids, heads, tails = (np.zeros((len(slices), max(counts)), dtype=np.int64) for _ in range(3))
+    for row, part in enumerate(slices):
+        ids[row, : counts[row]] = part.words
+        heads[row, : counts[row]] = part.heads
+        tails[row, : counts[row]] = part.tails
+    distances, positions = relative_positions(length, heads, tails)
+    return {
         "word_ids": torch.from_numpy(ids),
-        "word_heads": torch.from_numpy(heads),
-        "word_tails": torch.from_numpy(tails),
-        "word_mask": torch.arange(max(words)) < torch.tensor(words)[:, None],
+        "word_mask": torch.arange(max(counts)) < torch.tensor(counts)[:, None],
+        "distances": torch.from_numpy(distances),
+        "positions": torch.from_numpy(positions),
     }
 
 
@@ -165,6 +179,8 @@ def window_batches(windows: Sequence[Window], batch_tokens: int) -> Iterator[lis
         yield batch
 
 
-def collate_windows(lattices: Lattices, windows: Sequence[Window], vocabulary: Vocabulary) -> Batch:
+def collate_windows(
+    lattices: Lattices, windows: Sequence[Window], vocabulary: Vocabulary, words: bool = True
+) -> Batch:
     """A batch for prediction."""
-    return collate_lattices([lattices.slice(*window) for window in windows], vocabulary)
+    return collate_lattices([lattices.slice(*window) for window in windows], vocabulary, words)

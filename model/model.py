@@ -1,6 +1,6 @@
 """The network, top to bottom as in the figure of DESIGN: encoder, FLAT, emissions, CRF.
 
-B batch, L characters, W words, E encoder size, H FLAT size, K chains, T tags.
+B batch, L characters, W words, P relative positions, E encoder size, H FLAT size, K chains, T tags.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ class LatticeTagger(nn.Module):
         self,
         token_ids: Tensor,
         character_mask: Tensor,
-        word_ids: Tensor,
-        word_heads: Tensor,
-        word_tails: Tensor,
-        word_mask: Tensor,
+        word_ids: Tensor | None = None,
+        word_mask: Tensor | None = None,
+        distances: Tensor | None = None,
+        positions: Tensor | None = None,
         tags: Tensor | None = None,
         unknown: Tensor | None = None,
     ) -> Output:
@@ -61,14 +61,16 @@ class LatticeTagger(nn.Module):
         Args:
             token_ids: (B, L + 2), [CLS] characters [SEP].
             character_mask: (B, L) bool, each row a prefix.
-            word_ids, word_heads, word_tails: (B, W) integers, 0 on pads; word_mask: (B, W) bool.
+            word_ids: (B, W) integers, 0 on pads; word_mask: (B, W) bool. These and the next two are FLAT's alone.
+            distances: (P, 4) integers, the four distances of each relative position; positions: (B, L + W, L + W)
+                int32, which of them each pair of nodes has.
             tags: (B, K, L) integers, or None where no loss is wanted.
             unknown: (B, K, L) bool, characters at which any tag is allowed.
         """
         characters = self.encoder(token_ids, character_mask)  # (B, L, E)
         if self.flat is not None:
             words = self.words(word_ids)  # (B, W, word size)
-            characters = self.flat(characters, character_mask, words, word_heads, word_tails, word_mask)  # (B, L, H)
+            characters = self.flat(characters, character_mask, words, word_mask, distances, positions)  # (B, L, H)
         emissions = self.emission(self.emission_dropout(characters))  # (B, L, K T)
         emissions = emissions.float().unflatten(2, (self.scheme.num_chains, -1)).transpose(1, 2)  # (B, K, L, T)
         loss = None if tags is None else self.loss(emissions, tags, character_mask, unknown)

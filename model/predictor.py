@@ -59,7 +59,7 @@ class Predictor:
         return [sorted(found[number], key=lambda span: (span.begin, span.end, span.category)) for number in documents]
 
     def _spans(self, lattices: Lattices, windows: list[Window]) -> list[list[ScoredSpan]]:
-        batch = collate_windows(lattices, windows, self.vocabulary)
+        batch = collate_windows(lattices, windows, self.vocabulary, words=self.model.flat is not None)
         batch = {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.half):
             emissions = self.model(**batch).emissions  # (B, K, L, T)

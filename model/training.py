@@ -77,7 +77,7 @@ def _train_fold(config: Config, processed: Processed, split: Split, fold: int, g
     loader = DataLoader(
         dataset,
         batch_sampler=BucketSampler(dataset.lengths, config.train.batch_size, config.run.seed + fold),
-        collate_fn=partial(collate_samples, vocabulary=processed.vocabulary),
+        collate_fn=partial(collate_samples, vocabulary=processed.vocabulary, words=config.flat.enabled),
     )
     evaluate = partial(score_network, config, processed, network, split.dev) if split.dev else None
     trainer = Trainer(network, loader, config.train, accelerator, evaluate, _callbacks(config, folder), f"fold {fold}")

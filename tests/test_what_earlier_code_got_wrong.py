@@ -15,6 +15,7 @@ import torch
 
 from config import load_config
 from data.dataset import SegmentDataset, collate_samples
+from data.positions import relative_positions
 from data.split import make_splits
 from model.build import fresh_network
 from model.layers.attention import RelativeAttention
@@ -98,12 +99,12 @@ def test_3_the_position_fusion_learns_and_its_biases_start_small(prepared):
 
 
 def test_4_a_distance_means_the_same_whatever_the_padding():
-    positions = RelativePositions(8, max_distance=30)
-    heads, tails = torch.tensor([[2]]), torch.tensor([[4]])
-    rows = [positions(length, heads, tails) for length in (6, 25)]
-    for i in range(6):
-        left, right = (one.pairs[one.character_word[0, i, 0]] for one in rows)
-        torch.testing.assert_close(left, right)
+    rows = RelativePositions(8, max_distance=30)
+    of_word = []
+    for length in (6, 25):
+        distances, index = relative_positions(length, np.array([[2]]), np.array([[4]]))
+        of_word.append(rows(torch.from_numpy(distances))[index[0, :6, length]])  # six characters seen with the word
+    torch.testing.assert_close(*of_word)
 
 
 def test_5_votes_of_two_documents_do_not_add_up():

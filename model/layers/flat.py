@@ -1,6 +1,6 @@
 """The FLAT encoder: transformer layers over characters and words with relative positions.
 
-B batch, L characters, W words, N = L + W, H hidden.
+B batch, L characters, W words, N = L + W, H hidden, K distinct relative positions.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from config import FlatConfig
 from model.layers.attention import RelativeAttention
-from model.layers.position import PositionRows, RelativePositions
+from model.layers.position import RelativePositions
+from model.layers.sampled import Pattern, make_pattern
 
 
 class FlatLayer(nn.Module):
@@ -29,8 +30,8 @@ class FlatLayer(nn.Module):
         self.feed_forward_norm = nn.LayerNorm(config.hidden)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, nodes: Tensor, mask: Tensor, rows: PositionRows) -> Tensor:
-        nodes = self.attention_norm(nodes + self.dropout(self.attention(nodes, mask, rows)))
+    def forward(self, nodes: Tensor, mask: Tensor, rows: Tensor, pattern: Pattern) -> Tensor:
+        nodes = self.attention_norm(nodes + self.dropout(self.attention(nodes, mask, rows, pattern)))
         return self.feed_forward_norm(nodes + self.dropout(self.feed_forward(nodes)))
 
 
@@ -53,24 +54,32 @@ class FlatEncoder(nn.Module):
         characters: Tensor,
         character_mask: Tensor,
         words: Tensor,
-        word_heads: Tensor,
-        word_tails: Tensor,
         word_mask: Tensor,
+        distances: Tensor,
+        positions: Tensor,
     ) -> Tensor:
         """Encode a batch of lattices.
 
         Args:
             characters: (B, L, character size); character_mask: (B, L) bool.
-            words: (B, W, word size); word_heads, word_tails: (B, W) integers; word_mask: (B, W) bool. W may be 0.
+            words: (B, W, word size); word_mask: (B, W) bool. W may be 0.
+            distances: (K, 4) integers, the four distances of each relative position in the batch.
+            positions: (B, N, N) int32, which of them each pair of nodes has.
 
         Returns:
             (B, L, H), pads zero.
+
+        Raises:
+            ValueError: texts longer than the position table.
         """
         length = characters.shape[1]
+        if length - 1 > self.positions.max_distance:
+            raise ValueError(f"{length} characters, but the position table ends at {self.positions.max_distance}")
         mask = torch.cat([character_mask, word_mask], dim=1)  # (B, N)
         nodes = torch.cat([self.characters(characters), self.words(words)], dim=1)  # (B, N, H)
         nodes = self.dropout(self.norm(nodes)) * mask.unsqueeze(2)
-        rows = self.positions(length, word_heads, word_tails)
+        rows = self.positions(distances)  # (K, H)
+        pattern = make_pattern(positions, len(distances))
         for layer in self.layers:
-            nodes = layer(nodes, mask, rows)
+            nodes = layer(nodes, mask, rows, pattern)
         return nodes[:, :length] * character_mask.unsqueeze(2)

@@ -4,40 +4,25 @@ For spans i, j with heads h and tails t there are four distances, each an index 
 
     R_ij = ReLU(W_r [p(h_i - h_j); p(h_i - t_j); p(t_i - h_j); p(t_i - t_j)])
 
-With length = tail - head, all four follow from (h_i - h_j, length_i, length_j). So a batch has only a few thousand
-different R, and for two characters (length 0) R depends on their distance alone. Only those rows are computed; the
-attention picks them by index.
+A batch has only a few thousand different combinations of four distances, so R is computed once for each of those, and
+the attention picks rows by index. W_r [p; p; p; p] is a sum of four products, each taken once for every distance there
+is, so that a row costs four look-ups.
 
-B batch, L characters, W words, H hidden, P table rows, K distinct pairs that have a word.
+H hidden, P distances of the table, K distinct relative positions.
 """
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import embedding
 
 FUSIONS = ("ff", "ff_linear", "ff_two", "attn", "gate")
-
-
-class PositionRows(NamedTuple):
-    """The distinct relative positions of a batch and where each is used.
-
-    Attributes:
-        characters: (2L - 1, H), one row for each distance of two characters, from L - 1 down to -(L - 1).
-        pairs: (K, H), one row for each distinct pair with a word.
-        character_word: (B, L, W) rows of `pairs` for character i seen with word j.
-        word_character: (B, W, L), likewise for a word seen with a character.
-        word_word: (B, W, W).
-    """
-
-    characters: Tensor
-    pairs: Tensor
-    character_word: Tensor
-    word_character: Tensor
-    word_word: Tensor
+ALL_FOUR = (0, 1, 2, 3)
+HEADS_AND_TAILS = (0, 3)  # h_i - h_j and t_i - t_j
 
 
 def sinusoids(max_distance: int, hidden: int) -> Tensor:
@@ -52,7 +37,7 @@ def sinusoids(max_distance: int, hidden: int) -> Tensor:
 
 
 class FourFusion(nn.Module):
-    """Four position vectors (..., 4, H) into one (..., H).
+    """The position vectors of four distances into one vector.
 
     | fusion    | formula                                                                 |
     |-----------|-------------------------------------------------------------------------|
@@ -75,20 +60,39 @@ class FourFusion(nn.Module):
         elif fusion == "gate":
             self.score = nn.Sequential(nn.Linear(4 * hidden, 2 * hidden), nn.ReLU(), nn.Linear(2 * hidden, 4 * hidden))
 
-    def forward(self, four: Tensor) -> Tensor:
+    def forward(self, tables: Tensor, places: Tensor) -> Tensor:
+        """Fuse.
+
+        Args:
+            tables: (4, P, H), a table for each distance.
+            places: (K, 4) rows of the tables.
+
+        Returns:
+            (K, H).
+        """
         if self.fusion == "ff":
-            return torch.relu(self.project(four.flatten(-2)))
+            return torch.relu(linear_of_joined(self.project, tables, places, ALL_FOUR))
         if self.fusion == "ff_linear":
-            return self.project(four.flatten(-2))
+            return linear_of_joined(self.project, tables, places, ALL_FOUR)
         if self.fusion == "ff_two":
-            return torch.relu(self.project(four[..., [0, 3], :].flatten(-2)))
-        score = self.score(four.flatten(-2))  # (..., 4) or (..., 4 H)
-        weight = score.unsqueeze(-1) if self.fusion == "attn" else score.unflatten(-1, (4, -1))
-        return (weight.softmax(dim=-2) * self.project(four)).sum(dim=-2)
+            return torch.relu(linear_of_joined(self.project, tables, places, HEADS_AND_TAILS))
+        first, activation, second = self.score
+        score = second(activation(linear_of_joined(first, tables, places, ALL_FOUR)))  # (K, 4) or (K, 4 H)
+        weight = (score.unsqueeze(-1) if self.fusion == "attn" else score.unflatten(-1, (4, -1))).softmax(dim=1)
+        projected = self.project(tables)  # (4, P, H)
+        return sum(weight[:, k] * embedding(places[:, k], projected[k]) for k in ALL_FOUR)
+
+
+def linear_of_joined(linear: nn.Linear, tables: Tensor, places: Tensor, which: Sequence[int]) -> Tensor:
+    """linear([p_k for k in which]) where p_k = tables[k][places[:, k]], without joining them: (K, out)."""
+    parts = linear.weight.chunk(len(which), dim=1)
+    return linear.bias + sum(
+        embedding(places[:, k], tables[k] @ part.T) for k, part in zip(which, parts, strict=True)
+    )
 
 
 class RelativePositions(nn.Module):
-    """Rows of R for a batch of lattices. The table's offset is fixed: a distance means the same in every batch."""
+    """Rows of R. The table's offset is fixed: a distance means the same in every batch."""
 
     def __init__(
         self, hidden: int, max_distance: int, fusion: str = "ff", shared_tables: bool = True, learned: bool = False
@@ -102,48 +106,6 @@ class RelativePositions(nn.Module):
         else:
             self.register_buffer("tables", tables, persistent=False)
 
-    def forward(self, length: int, word_heads: Tensor, word_tails: Tensor) -> PositionRows:
-        """Distinct rows and their places.
-
-        Args:
-            length: L, characters in the longest text of the batch.
-            word_heads, word_tails: (B, W) first and last character of each word; pads are 0.
-
-        Raises:
-            ValueError: a text longer than the table.
-        """
-        if length - 1 > self.max_distance:
-            raise ValueError(f"distances up to {length - 1} asked of a table that ends at {self.max_distance}")
-        distance = torch.arange(length - 1, -length, -1, device=word_heads.device)  # (2L - 1,)
-        characters = self._rows(distance, torch.zeros_like(distance), torch.zeros_like(distance))
-
-        heads = torch.arange(length, device=word_heads.device).expand(word_heads.shape[0], length)  # (B, L)
-        word_lengths = word_tails - word_heads  # (B, W)
-        lengths = torch.zeros_like(heads)
-        codes = [
-            self._code(heads, lengths, word_heads, word_lengths),  # (B, L, W)
-            self._code(word_heads, word_lengths, heads, lengths),  # (B, W, L)
-            self._code(word_heads, word_lengths, word_heads, word_lengths),  # (B, W, W)
-        ]
-        distinct, index = torch.unique(torch.cat([code.flatten() for code in codes]), return_inverse=True)
-        pairs = self._rows(*self._decode(distinct))
-        places = zip(index.split([code.numel() for code in codes]), codes, strict=True)
-        return PositionRows(characters, pairs, *(place.view_as(code) for place, code in places))
-
-    def _code(self, heads: Tensor, lengths: Tensor, other_heads: Tensor, other_lengths: Tensor) -> Tensor:
-        """One number for (distance, length, other length). No length passes max_distance: spans lie in the text."""
-        base = self.max_distance + 1
-        distance = heads.unsqueeze(2) - other_heads.unsqueeze(1) + self.max_distance
-        return (distance * base + lengths.unsqueeze(2)) * base + other_lengths.unsqueeze(1)
-
-    def _decode(self, code: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        base = self.max_distance + 1
-        return code // (base * base) - self.max_distance, code // base % base, code % base
-
-    def _rows(self, distance: Tensor, length: Tensor, other_length: Tensor) -> Tensor:
-        """(K, H) rows R for head distances and the lengths of both spans, each (K,)."""
-        four = torch.stack(
-            [distance, distance - other_length, distance + length, distance + length - other_length], dim=1
-        )  # (K, 4)
-        which = torch.arange(4, device=four.device) if self.tables.shape[0] == 4 else torch.zeros_like(four[:1])
-        return self.fusion(self.tables[which, four + self.max_distance])
+    def forward(self, distances: Tensor) -> Tensor:
+        """(K, H) rows R for the four distances (K, 4) of each relative position; none exceeds `max_distance`."""
+        return self.fusion(self.tables.expand(4, -1, -1), distances + self.max_distance)

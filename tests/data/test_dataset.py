@@ -65,8 +65,11 @@ def test_a_batch_is_the_text_the_words_and_the_tags_padded_by_hand(processed, na
     assert batch["token_ids"].tolist() == padded(tokens, vocabulary.pad)
     assert batch["character_mask"].tolist() == padded(masks, False)
     assert batch["word_ids"].tolist() == padded(ids, 0)
-    assert batch["word_heads"].tolist() == padded(heads, 0)
-    assert batch["word_tails"].tolist() == padded(tails, 0)
+    # Seen from character 0, a word's head and tail are the distances with their signs turned.
+    length = batch["character_mask"].shape[1]
+    seen = -batch["distances"][batch["positions"][:, 0, length:]]
+    assert seen[:, :, 0].tolist() == seen[:, :, 2].tolist() == padded(heads, 0)
+    assert seen[:, :, 1].tolist() == seen[:, :, 3].tolist() == padded(tails, 0)
     assert batch["word_mask"].tolist() == padded(word_masks, False)
     for row, expected in enumerate(tags):
         length = expected.shape[1]
@@ -74,7 +77,8 @@ def test_a_batch_is_the_text_the_words_and_the_tags_padded_by_hand(processed, na
         assert not batch["tags"][row, :, length:].any()
     assert batch["tags"].shape == (9, scheme.num_chains, batch["character_mask"].shape[1])
     for key, value in batch.items():
-        assert value.dtype == (torch.bool if key.endswith("mask") or key == "unknown" else torch.int64)
+        expected = torch.bool if key.endswith("mask") or key == "unknown" else torch.int64
+        assert value.dtype == (torch.int32 if key == "positions" else expected)
 
 
 def test_only_segments_of_the_chosen_documents_are_there(processed):
@@ -171,8 +175,14 @@ def test_unknown_is_padded_with_known_and_left_out_where_nothing_is(processed_of
 def test_a_batch_without_a_word_has_no_columns_for_words(processed_of, documents_of):
     processed = processed_of(documents_of(3, 1))
     batch = collate_windows(processed.lattices, [Window(0, 0, 5), Window(1, 0, 4)], processed.vocabulary)
-    for name in ("word_ids", "word_heads", "word_tails", "word_mask"):
+    for name in ("word_ids", "word_mask"):
         assert batch[name].shape == (2, 0)
+    assert batch["positions"].shape == (2, 5, 5)
+
+
+def test_a_network_without_words_gets_none(processed):
+    batch = collate_windows(processed.lattices, [Window(0, 0, 5)], processed.vocabulary, words=False)
+    assert set(batch) == {"token_ids", "character_mask"}
 
 
 def test_windows_are_collated_as_the_slices_they_are(processed):

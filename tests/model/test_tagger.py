@@ -141,6 +141,7 @@ class MarkerNetwork(torch.nn.Module):
         super().__init__()
         self.scheme = TagScheme("per_type", ["mark"])
         self.row = row
+        self.flat = None
         from model.layers.crf import ChainCRF
 
         self.crf = ChainCRF(self.scheme)

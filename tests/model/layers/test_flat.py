@@ -7,9 +7,11 @@ import torch
 from torch.nn.functional import softmax
 
 from config import FlatConfig
-from model.layers.attention import RelativeAttention, diagonals
+from data.positions import relative_positions
+from model.layers.attention import RelativeAttention
 from model.layers.flat import FlatEncoder
 from model.layers.position import FUSIONS, RelativePositions, sinusoids
+from model.layers.sampled import make_pattern, sampled_product
 
 LENGTH, WORDS, HIDDEN, HEADS = 6, 3, 8, 2
 
@@ -24,6 +26,11 @@ def random_lattice(batch=2, seed=0):
     mask[1, -1] = False
     heads[1, -1] = tails[1, -1] = 0
     return heads, tails, mask
+
+
+def positions_of(length, heads, tails):
+    """`relative_positions` of tensors, as tensors."""
+    return map(torch.from_numpy, relative_positions(length, heads.numpy(), tails.numpy()))
 
 
 def looped_row(positions, head_i, tail_i, head_j, tail_j):
@@ -57,7 +64,7 @@ def looped_attention(attention, positions, nodes, mask, word_heads, word_tails):
         query, key, value = attention.query(nodes[b]), attention.key(nodes[b]), attention.value(nodes[b])
         for a in range(attention.heads):
             part = slice(a * size, (a + 1) * size)
-            u, v = attention.content_bias[a, 0], attention.position_bias[a, 0]
+            u, v = attention.content_bias[part], attention.position_bias[part]
             for i in range(count):
                 logits = []
                 for j in range(count):
@@ -82,7 +89,8 @@ def test_attention_equals_the_four_loops(fusion, shared, learned, scaled):
     nodes = torch.randn(2, LENGTH + WORDS, HIDDEN, dtype=torch.float64, requires_grad=True)
     parameters = [*attention.parameters(), *positions.parameters(), nodes]
 
-    fast = attention(nodes, mask, positions(LENGTH, heads, tails))
+    distances, index = positions_of(LENGTH, heads, tails)
+    fast = attention(nodes, mask, positions(distances), make_pattern(index, len(distances)))
     slow = looped_attention(attention, positions, nodes, mask, heads, tails)
     torch.testing.assert_close(fast, slow, rtol=0, atol=1e-10)
 
@@ -93,25 +101,51 @@ def test_attention_equals_the_four_loops(fusion, shared, learned, scaled):
         torch.testing.assert_close(fast_gradient, slow_gradient, rtol=0, atol=1e-8)
 
 
-def test_diagonals_reads_by_distance():
-    by_distance = torch.randn(2, 5, 9)
-    out = diagonals(by_distance)
-    for i in range(5):
-        for j in range(5):
-            assert torch.equal(out[:, i, j], by_distance[:, i, 4 - (i - j)])
+def test_every_pair_gets_its_four_distances_and_no_position_is_listed_twice():
+    heads, tails, _ = random_lattice(seed=4)
+    distances, index = positions_of(LENGTH, heads, tails)
+    assert len(set(map(tuple, distances.tolist()))) == len(distances)
+    assert sorted(set(index.flatten().tolist())) == list(range(len(distances)))
+    for b in range(2):
+        h = list(range(LENGTH)) + heads[b].tolist()
+        t = list(range(LENGTH)) + tails[b].tolist()
+        for i in range(LENGTH + WORDS):
+            for j in range(LENGTH + WORDS):
+                expected = [h[i] - h[j], h[i] - t[j], t[i] - h[j], t[i] - t[j]]
+                assert distances[index[b, i, j]].tolist() == expected
 
 
-def test_the_table_means_the_same_in_every_batch():
+@pytest.mark.parametrize("device", ["cpu", "meta without sparse products"])
+def test_sampled_products_and_their_gradients_are_those_of_the_whole_product(device, monkeypatch):
+    torch.manual_seed(0)
+    index = torch.randint(0, 7, (2, 5, 6), dtype=torch.int32)  # row 7 of 8 is never used
+    pattern = make_pattern(index, 8)
+    query = torch.randn(3, 10, 4, dtype=torch.float64, requires_grad=True)
+    rows = torch.randn(3, 8, 4, dtype=torch.float64, requires_grad=True)
+    if device != "cpu":
+        monkeypatch.setattr("model.layers.sampled.WITH_SPARSE_PRODUCTS", ())
+    fast = sampled_product(query, rows, pattern).view(3, 10, 6)
+    slow = torch.stack([
+        torch.stack([query[a, q] @ rows[a, k] for q in range(10) for k in index.view(10, 6)[q]]) for a in range(3)
+    ]).view(3, 10, 6)  # fmt: skip
+    torch.testing.assert_close(fast, slow)
+    weights = torch.randn_like(fast)
+    fast_gradients = torch.autograd.grad((fast * weights).sum(), [query, rows])
+    for one, other in zip(fast_gradients, torch.autograd.grad((slow * weights).sum(), [query, rows]), strict=True):
+        torch.testing.assert_close(one, other)
+    assert not fast_gradients[1][:, 7].any()
+
+
+def test_a_distance_means_the_same_in_every_batch():
     """Earlier code indexed the table by the batch's length, so that padding moved every position."""
     positions = RelativePositions(HIDDEN, 9)
     heads, tails = torch.tensor([[1]]), torch.tensor([[2]])
-    short, long = positions(4, heads, tails), positions(8, heads, tails)
-    torch.testing.assert_close(short.characters[3], long.characters[7])  # distance 0
-    torch.testing.assert_close(short.characters[0], long.characters[4])  # distance 3
-    for i in range(4):
-        torch.testing.assert_close(
-            short.pairs[short.character_word[0, i, 0]], long.pairs[long.character_word[0, i, 0]]
-        )
+    (short, short_index), (long, long_index) = (positions_of(length, heads, tails) for length in (4, 8))
+    nodes = [*range(4), -1]  # four characters and the word
+    for i in nodes:
+        for j in nodes:
+            left, right = positions(short)[short_index[0, i, j]], positions(long)[long_index[0, i, j]]
+            torch.testing.assert_close(left, right)
 
 
 def test_sinusoids_are_those_of_the_paper():
@@ -122,26 +156,27 @@ def test_sinusoids_are_those_of_the_paper():
         torch.testing.assert_close(table[distance + 3], torch.tensor(slow))
 
 
-def test_too_long_a_text_is_refused_with_both_numbers():
-    with pytest.raises(ValueError, match=r"19 .* 9"):
-        RelativePositions(HIDDEN, 9)(20, torch.zeros(1, 0, dtype=torch.long), torch.zeros(1, 0, dtype=torch.long))
-
-
 def flat_encoder(layers=2, **settings):
     torch.manual_seed(0)
     config = FlatConfig(layers=layers, hidden=HIDDEN, heads=HEADS, feed_forward=16, **settings)
     return FlatEncoder(config, character_size=5, word_size=3, max_distance=20).eval()
 
 
-def inputs(batch=3, length=LENGTH, words=WORDS, seed=2):
-    generator = torch.Generator().manual_seed(seed)
-    heads = torch.randint(0, 3, (batch, words), generator=generator)
+def inputs_heads(batch=3, words=WORDS):
+    """First characters of the words that `inputs` has; each word is two characters long."""
+    return torch.randint(0, 3, (batch, words), generator=torch.Generator().manual_seed(2))
+
+
+def inputs(batch=3, length=LENGTH, words=WORDS):
+    heads = inputs_heads(batch, words)
+    generator = torch.Generator().manual_seed(3)
+    distances, positions = positions_of(length, heads, heads + 1)
     return {
         "characters": torch.randn(batch, length, 5, generator=generator),
         "character_mask": torch.arange(length) < torch.tensor([length, length - 2, 3])[:batch, None],
         "words": torch.randn(batch, words, 3, generator=generator),
-        "word_heads": heads,
-        "word_tails": heads + 1,
+        "distances": distances,
+        "positions": positions,
         "word_mask": torch.arange(words) < torch.tensor([words, words - 1, 0])[:batch, None],
     }
 
@@ -155,7 +190,10 @@ def test_a_batch_equals_its_samples():
         alone = {
             name: tensor[row : row + 1, : words if name.startswith("word") else length]
             for name, tensor in batch.items()
+            if name not in ("distances", "positions")
         }
+        kept = [*range(length), *range(LENGTH, LENGTH + words)]
+        alone |= {"distances": batch["distances"], "positions": batch["positions"][row : row + 1, kept][:, :, kept]}
         torch.testing.assert_close(encoder(**alone)[0], together[row, :length], rtol=1e-4, atol=1e-5)
 
 
@@ -163,10 +201,13 @@ def test_a_batch_equals_its_samples():
 def test_more_padding_changes_nothing_and_pads_are_zero():
     encoder, batch = flat_encoder(), inputs()
     padded = {
-        name: torch.nn.functional.pad(tensor, (0, 0) * (tensor.dim() - 2) + (0, 4), value=0)
+        name: torch.nn.functional.pad(tensor, (0, 0) * (tensor.dim() - 2) + (0, 4))
         for name, tensor in batch.items()
+        if name not in ("distances", "positions")
     }
-    plain, more = encoder(**batch), encoder(**padded)
+    heads, tails = (torch.nn.functional.pad(inputs_heads() + more, (0, 4)) for more in (0, 1))
+    distances, positions = positions_of(LENGTH + 4, heads, tails)
+    plain, more = encoder(**batch), encoder(**padded, distances=distances, positions=positions)
     torch.testing.assert_close(more[:, :LENGTH], plain, rtol=1e-4, atol=1e-5)
     assert not more[~padded["character_mask"]].any()
 
@@ -176,19 +217,29 @@ def test_the_order_of_words_does_not_matter_and_their_places_do():
     encoder, batch = flat_encoder(), inputs(batch=1)
     plain = encoder(**batch)
     order = torch.tensor([2, 0, 1])
+    nodes = torch.cat([torch.arange(LENGTH), LENGTH + order])
     shuffled = {name: tensor[:, order] if name.startswith("word") else tensor for name, tensor in batch.items()}
+    shuffled["positions"] = batch["positions"][:, nodes][:, :, nodes]
     torch.testing.assert_close(encoder(**shuffled), plain, rtol=1e-4, atol=1e-5)
-    moved = batch | {"word_heads": batch["word_heads"] + 1, "word_tails": batch["word_tails"] + 1}
-    assert not torch.allclose(encoder(**moved), plain, atol=1e-4)
+    heads = inputs_heads(batch=1) + 1
+    distances, positions = positions_of(LENGTH, heads, heads + 1)
+    assert not torch.allclose(encoder(**batch | {"distances": distances, "positions": positions}), plain, atol=1e-4)
 
 
-def test_no_saved_tensor_has_a_row_of_hidden_for_every_pair_of_characters():
-    """The memory that sinks other code: batch x N x N x hidden. Pairs of characters must cost no more than a logit."""
-    batch, length, hidden, heads = 2, 60, 32, 4
+def test_a_text_longer_than_the_table_is_refused():
+    with pytest.raises(ValueError, match="24 characters, but the position table ends at 20"):
+        flat_encoder()(**inputs(batch=1, length=24))
+
+
+def test_nothing_that_training_keeps_has_a_row_of_hidden_for_every_pair():
+    """The memory that sinks other code: batch x N x N x hidden. A pair must cost no more than its logits."""
+    batch, length, words, hidden, heads = 2, 60, 20, 32, 4
     positions, attention = RelativePositions(hidden, length), RelativeAttention(hidden, heads)
-    nodes = torch.randn(batch, length, hidden, requires_grad=True)
-    none = torch.zeros(batch, 0, dtype=torch.long)
+    nodes = torch.randn(batch, length + words, hidden, requires_grad=True)
+    places = torch.randint(0, length - 3, (batch, words))
+    distances, index = positions_of(length, places, places + 2)
     sizes = []
     with torch.autograd.graph.saved_tensors_hooks(lambda tensor: sizes.append(tensor.numel()) or tensor, lambda t: t):
-        attention(nodes, torch.ones(batch, length, dtype=torch.bool), positions(length, none, none))
-    assert max(sizes) <= batch * heads * length * 2 * length
+        mask = torch.ones(batch, length + words, dtype=torch.bool)
+        attention(nodes, mask, positions(distances), make_pattern(index, len(distances)))
+    assert max(sizes) <= batch * heads * (length + words) ** 2
