@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import softmax
 
+from benchmarks.reference import seed_attention
 from config import FlatConfig
 from data.positions import relative_positions
 from model.layers.attention import RelativeAttention
@@ -146,6 +147,31 @@ def test_a_distance_means_the_same_in_every_batch():
         for j in nodes:
             left, right = positions(short)[short_index[0, i, j]], positions(long)[long_index[0, i, j]]
             torch.testing.assert_close(left, right)
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_attention_agrees_with_the_plain_formula_on_large_lattices(fusion):
+    """The four loops are too slow beyond toys; the reference of the benchmark takes over, in float64."""
+    torch.manual_seed(2)
+    length, words, hidden, heads = 40, 25, 16, 4
+    positions = RelativePositions(hidden, length - 1, fusion, shared_tables=False, learned=True).double()
+    attention = RelativeAttention(hidden, heads).double()
+    word_heads = torch.randint(0, length - 8, (3, words))
+    word_tails = word_heads + torch.randint(1, 8, (3, words))
+    mask = torch.rand(3, length + words) < 0.9
+    nodes = torch.randn(3, length + words, hidden, dtype=torch.float64, requires_grad=True)
+    characters = torch.arange(length).expand(3, -1)
+    all_heads, all_tails = (torch.cat([characters, part], dim=1) for part in (word_heads, word_tails))
+    distances, index = positions_of(length, word_heads, word_tails)
+
+    fast = attention(nodes, mask, positions(distances), make_pattern(index, len(distances)))
+    slow = seed_attention(attention, positions, nodes, mask, all_heads, all_tails)
+    torch.testing.assert_close(fast, slow, rtol=0, atol=1e-10)
+    parameters = [*attention.parameters(), *positions.parameters(), nodes]
+    weights = torch.randn_like(fast)
+    gradients = [torch.autograd.grad((output * weights).sum(), parameters) for output in (fast, slow)]
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-8)
 
 
 def test_sinusoids_are_those_of_the_paper():
