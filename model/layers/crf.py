@@ -1,8 +1,9 @@
 """Linear-chain conditional random field on pytorch-crf, with legal transitions, partial labels and span marginals.
 
-The parameters, and the likelihood of fully labelled text, are pytorch-crf's. A transition that the tag scheme forbids
-starts at `FORBIDDEN` and has gradient zero there (its probability is zero in float32), so it stays forbidden in the
-loss, in the marginals and in decoding alike; weight decay must leave this module alone.
+The parameters are pytorch-crf's, and so is the likelihood, computed here without a pass over all emissions for every
+character. A transition that the tag scheme forbids starts at `FORBIDDEN` and has gradient zero there (its probability
+is zero in float32), so it stays forbidden in the loss, in the marginals and in decoding alike; weight decay must leave
+this module alone.
 
 B sequences (all chains of all texts, flattened), L characters, T tags, S spans.
 """
@@ -14,6 +15,7 @@ from typing import NamedTuple
 import torch
 import torchcrf
 from torch import Tensor
+from torch.nn.functional import embedding, one_hot
 
 from utils.tags import TagScheme
 
@@ -52,17 +54,14 @@ class ChainCRF(torchcrf.CRF):
             (B,) losses.
         """
         if unknown is None:
-            return -super().forward(emissions, tags, mask, reduction="none")
-        allowed = torch.nn.functional.one_hot(tags, self.num_tags).bool() | unknown.unsqueeze(-1)  # (B, L, T)
+            return log_partition(emissions, mask, self.scores) - path_score(emissions, tags, mask, self.scores)
+        allowed = one_hot(tags, self.num_tags).bool() | unknown.unsqueeze(-1)  # (B, L, T)
         constrained = emissions.masked_fill(~allowed, FORBIDDEN)
-        return self._log_partition(emissions, mask) - self._log_partition(constrained, mask)
+        return log_partition(emissions, mask, self.scores) - log_partition(constrained, mask, self.scores)
 
     def best_tags(self, emissions: Tensor, mask: Tensor) -> Tensor:
         """(B, L) tags of the best legal path, 0 on pads."""
         return viterbi(emissions, mask, self.scores)
-
-    def _log_partition(self, emissions: Tensor, mask: Tensor) -> Tensor:
-        return self._compute_normalizer(emissions.transpose(0, 1), mask.transpose(0, 1))
 
 
 class Transitions(NamedTuple):
@@ -77,6 +76,27 @@ class Transitions(NamedTuple):
         """Those of independent tags; T is the last dimension of `like`."""
         tags = like.shape[-1]
         return cls(like.new_zeros(tags, tags), like.new_zeros(tags), like.new_zeros(tags))
+
+
+def path_score(emissions: Tensor, tags: Tensor, mask: Tensor, scores: Transitions) -> Tensor:
+    """(B,) the score of one path (B, L) of each sequence; all positions at once."""
+    num_tags = emissions.shape[2]
+    emitted = emissions.gather(2, tags.unsqueeze(2)).squeeze(2)  # (B, L)
+    pairs = embedding(tags[:, :-1] * num_tags + tags[:, 1:], scores.pairs.reshape(-1, 1)).squeeze(2)  # (B, L - 1)
+    last = tags.gather(1, mask.sum(dim=1, keepdim=True) - 1).squeeze(1)  # (B,)
+    inner = (emitted * mask).sum(dim=1) + (pairs * mask[:, 1:]).sum(dim=1)
+    return scores.start[tags[:, 0]] + inner + scores.end[last]
+
+
+def log_partition(emissions: Tensor, mask: Tensor, scores: Transitions) -> Tensor:
+    """(B,) the log of the summed weight of all paths."""
+    # Unbound once: taking emissions[:, i] in the loop would give every step a gradient of the size of all of them.
+    first, *others = emissions.unbind(1)  # L of (B, T)
+    current = scores.start + first
+    for step, here in zip(others, mask[:, 1:, None].unbind(1), strict=True):
+        arrived = torch.logsumexp(current.unsqueeze(2) + scores.pairs, dim=1) + step
+        current = torch.where(here, arrived, current)
+    return torch.logsumexp(current + scores.end, dim=1)
 
 
 def viterbi(emissions: Tensor, mask: Tensor, scores: Transitions) -> Tensor:

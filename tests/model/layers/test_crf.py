@@ -70,6 +70,20 @@ def test_partial_loss_sums_over_every_path_that_agrees_with_what_is_known(scheme
     assert losses[1].item() == pytest.approx(0.0, abs=1e-5)  # nothing is known of the second text
 
 
+def test_loss_and_gradients_are_pytorch_crfs():
+    for scheme in SCHEMES:
+        crf, emissions, mask = make(scheme, [7, 3, 1])
+        tags = torch.zeros(3, 7, dtype=torch.long)
+        tags[0] = torch.as_tensor(scheme.encode([Span("a", 1, 3), Span("a", 5, 5)], 7)[0][0])
+        leaves = [emissions.requires_grad_(), *crf.parameters()]
+        ours = crf.loss(emissions, tags, mask)
+        theirs = -torchcrf.CRF.forward(crf, emissions, tags, mask, reduction="none")
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
+        gradients = [torch.autograd.grad(loss.sum(), leaves) for loss in (ours, theirs)]
+        for one, other in zip(*gradients, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
 def test_partial_loss_with_nothing_unknown_is_the_ordinary_loss():
     crf, emissions, mask = make(SCHEMES[0], [5, 3])
     tags = torch.tensor([[0, 1, 2, 3, 0], [1, 3, 0, 0, 0]])

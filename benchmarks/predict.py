@@ -1,0 +1,101 @@
+"""Characters a second of a trained run, beside the token-classification pipeline of transformers on the same encoder.
+
+    python benchmarks/predict.py --run runs/ccf_small --input data/origin/ccf2020/test_data.zip --json predict.json
+
+Both read the same texts in the same precision. The pipeline gets the run's encoder with a linear head (untrained: its
+time does not depend on that) and is tried at several batch sizes; its best one counts. It is given texts sorted by
+length, and strides over long ones, as ours reads them in windows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import torch
+
+from benchmarks.measure import measure, save_json
+from model import load_tagger
+from utils.preprocess.document import Document, Problems
+from utils.preprocess.formats import read_texts
+
+BATCH_SIZES = (1, 8, 32, 64)
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--run", required=True, metavar="FOLDER", help="a trained run")
+    parser.add_argument("--input", required=True, metavar="PATH", help="texts, as for --mode predict")
+    parser.add_argument("--documents", type=int, default=500, help="how many of them")
+    parser.add_argument("--json", metavar="FILE", help="also write the figures there")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    options = parser.parse_args()
+    texts = [document.text for document in itertools.islice(read_texts(Path(options.input), None, Problems()),
+                                                            options.documents)]  # fmt: skip
+    arguments = (Path(options.run), texts, options.threads)
+    systems = {"ours": measure(prepare_ours, *arguments, runs=options.runs, warmup=1)}
+    for size in BATCH_SIZES:
+        systems[f"pipeline, batch {size}"] = measure(prepare_pipeline, *arguments, size, runs=options.runs, warmup=1)
+    characters = sum(map(len, texts))
+    print(f"{len(texts)} documents, {characters} characters")
+    print("| system | seconds | characters/s | peak MiB | ours / it |")
+    print("|---|---|---|---|---|")
+    for name, figures in systems.items():
+        if figures:
+            ratio = figures["seconds"] / systems["ours"]["seconds"]
+            print(f"| {name} | {figures['seconds']:.2f} | {characters / figures['seconds']:.0f} | "
+                  f"{figures['peak_mib']:.0f} | {ratio:.2f} |")  # fmt: skip
+    save_json({f"{characters} characters": systems}, options.json)
+    return 0
+
+
+def prepare_ours(run: Path, texts: list[str], threads: int) -> Callable[[], None]:
+    """Everything from raw texts to spans with probabilities."""
+    tagger = load_tagger(run)
+    torch.set_num_threads(threads)
+
+    def work() -> None:
+        for _ in tagger.predict_documents(Document(str(number), text) for number, text in enumerate(texts)):
+            pass
+
+    return work
+
+
+def prepare_pipeline(run: Path, texts: list[str], threads: int, batch_size: int) -> Callable[[], None]:
+    """The pipeline on the run's encoder."""
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    tagger = load_tagger(run)
+    torch.set_num_threads(threads)
+    description = tagger.parts.encoder
+    description.num_labels = 1 + 4 * len(tagger.categories)
+    model = transformers.AutoModelForTokenClassification.from_config(description)
+    encoder = tagger.predictors[0].model.encoder.transformer
+    model.base_model.load_state_dict(encoder.state_dict(), strict=False)
+    if tagger.config.train.precision == "bf16":
+        model = model.to(torch.bfloat16)
+    vocabulary = {token: row for row, token in enumerate(tagger.parts.vocabulary.tokens)}
+    tokenizer = transformers.BertTokenizer(vocab=vocabulary, model_max_length=tagger.config.data.max_len + 2)
+    pipeline = transformers.pipeline(
+        "token-classification", model=model, tokenizer=tokenizer, aggregation_strategy="simple",
+        stride=tagger.config.predict.overlap, batch_size=batch_size,
+    )  # fmt: skip
+    ordered = sorted(filter(None, texts), key=len)
+
+    def work() -> None:
+        for _ in pipeline(iter(ordered)):
+            pass
+
+    return work
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""A training step of the whole network beside the encoder with a linear softmax, on random text of full length.
+
+    python benchmarks/train_step.py --json train_step.json
+    python benchmarks/train_step.py --shape me5-small --precision bf16
+
+A step is forward, backward and AdamW. Encoders have random weights: time does not depend on them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import numpy as np
+import torch
+
+from benchmarks.measure import measure, print_table, save_json
+from config import Config, load_config
+from data.dataset import Batch, collate_lattices
+from model.layers.encoder import encoder_from_config, scratch_config
+from model.model import LatticeTagger
+from model.trainer import build_optimizer
+from utils.preprocess.lattice import LatticeSlice
+from utils.preprocess.tokenizer import SPECIALS, Vocabulary
+from utils.tags import TagScheme
+
+SHAPES = {  # hidden, heads, layers, feed-forward
+    "BERT-base": (768, 12, 12, 3072),
+    "me5-small": (384, 12, 12, 1536),
+}
+SYSTEMS = {
+    "ours": [],
+    "encoder + CRF": ["flat.enabled=false"],
+    "encoder + softmax": ["flat.enabled=false", "crf.enabled=false", "crf.scheme=bmes"],
+}
+BATCH, LENGTH, WORDS, VOCABULARY, CATEGORIES = 16, 150, 50, 8000, 14
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", metavar="FILE", help="also write the figures there")
+    parser.add_argument("--shape", choices=SHAPES, action="append", help="both by default")
+    parser.add_argument("--precision", choices=["float32", "bf16"], default="float32")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    options = parser.parse_args()
+    results = {}
+    for shape in options.shape or SHAPES:
+        arguments = (shape, options.precision, options.device, options.threads)
+        results[f"{shape}, {BATCH} x {LENGTH}, {options.precision}, {options.device}"] = {
+            system: measure(prepare, system, *arguments, runs=options.runs) for system in SYSTEMS
+        }
+    print_table(results)
+    save_json(results, options.json)
+    return 0
+
+
+def prepare(system: str, shape: str, precision: str, device: str, threads: int) -> Callable[[], None]:
+    """One training step of a system."""
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    hidden, heads, depth, feed_forward = SHAPES[shape]
+    config = load_config([], [
+        "encoder.name=scratch", f"encoder.hidden={hidden}", f"encoder.heads={heads}", f"encoder.depth={depth}",
+        f"encoder.feed_forward={feed_forward}", f"data.max_len={LENGTH}", *SYSTEMS[system],
+    ])  # fmt: skip
+    network = build(config).to(device).train()
+    optimizer = build_optimizer(network, config.train)
+    batch = {name: tensor.to(device) for name, tensor in random_batch(network, config).items()}
+
+    def step() -> None:
+        with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):
+            loss = network(**batch).loss
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    return step
+
+
+def build(config: Config) -> LatticeTagger:
+    """The network of the settings, with random weights."""
+    encoder = encoder_from_config(scratch_config(config.encoder, VOCABULARY, LENGTH, 0), "last")
+    scheme = TagScheme(config.crf.scheme, [f"c{number}" for number in range(CATEGORIES)])
+    return LatticeTagger(config, scheme, encoder, 20_000, config.lexicon.dimension)
+
+
+def random_batch(network: LatticeTagger, config: Config) -> Batch:
+    """Random characters, words of two to four characters and tags."""
+    random = np.random.default_rng(0)
+    vocabulary = Vocabulary([*SPECIALS, *(chr(0x4E00 + number) for number in range(100))])
+    slices = []
+    for _ in range(BATCH):
+        starts = np.sort(random.integers(0, LENGTH - 4, WORDS)).astype(np.int32)
+        ends = starts + random.integers(1, 4, WORDS).astype(np.int32)
+        tokens, words = random.integers(5, VOCABULARY, LENGTH), random.integers(1, 20_000, WORDS)
+        slices.append(LatticeSlice(tokens.astype(np.int32), words.astype(np.int32), starts, ends))
+    batch = collate_lattices(slices, vocabulary, words=config.flat.enabled)
+    batch["tags"] = torch.zeros(BATCH, network.scheme.num_chains, LENGTH, dtype=torch.long)
+    return batch
+
+
+if __name__ == "__main__":
+    sys.exit(main())
