@@ -12,6 +12,7 @@ import difflib
 import math
 import types
 import typing
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +25,11 @@ class UserError(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__(" ".join(line.strip() for line in message.splitlines()))  # others' messages may have several
+
+
+def looked_in(path: Path) -> str:
+    """For messages on a path that is not there: where a relative one was looked for."""
+    return "" if path.is_absolute() else f" in {Path.cwd()}"
 
 
 # ----------------------------------------------------------------------------------------------------------- settings
@@ -42,7 +48,7 @@ class RunConfig:
 
 @dataclass
 class CorpusConfig:
-    """One corpus on disk. In YAML a bare string stands for its path."""
+    """One corpus on disk. In YAML a bare string stands for a whole corpus: its path, and all else by default."""
 
     path: str = ""
     labels: str = ""  # ccf only: folder or zip of N.csv; empty looks for X_label beside X_data
@@ -85,7 +91,7 @@ class EncoderConfig:
     """The character encoder."""
 
     name: str = "hfl/chinese-roberta-wwm-ext"  # hub id, local path, or `scratch`
-    layers: int = 0  # keep only the first so many; 0 keeps all
+    layers: int = 0  # of a pretrained encoder keep only the first so many; 0 keeps all
     output: Literal["last", "mix"] | int = "last"  # last layer, a learned mix of all, or one by number (0: embeddings)
     # The shape of a `scratch` encoder; others bring their own.
     hidden: int = 128
@@ -184,25 +190,19 @@ def load_config(paths: list[str | Path] | None = None, overrides: list[str] | No
             the wrong type, or settings that contradict each other.
     """
     config = Config()
-    for path in paths or []:
-        _merge(config, _read_yaml(Path(path)), where=str(path))
-    for override in overrides or []:
-        key, equals, text = override.partition("=")
-        if not equals:
-            raise UserError(f"--set {override}: expected section.key=value")
-        try:
-            value = yaml.safe_load(text) if text else ""
-        except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: what looks like a date and is none
-            value = text
-        nested: dict[str, Any] = {}
-        inner = nested
-        *sections, name = key.strip().split(".")
-        for section in sections:
-            inner = inner.setdefault(section, {})
-        inner[name] = value
-        _merge(config, nested, where=f"--set {override}")
+    for where, values in _layers(paths, overrides):
+        _merge(config, values, where)
     validate(config)
     return config
+
+
+def given_settings(paths: list[str | Path] | None = None, overrides: list[str] | None = None) -> dict[str, str]:
+    """The settings, as `section.name`, that files and overrides name, each with where it is named last.
+
+    Both must have passed `load_config`.
+    """
+    layers = _layers(paths, overrides)
+    return {f"{section}.{name}": where for where, values in layers for section in values for name in values[section]}
 
 
 def from_dict(values: dict[str, Any], where: str) -> Config:
@@ -223,11 +223,32 @@ def save_config(config: Config, path: Path) -> None:
     path.write_text(yaml.safe_dump(to_dict(config), allow_unicode=True, sort_keys=False), encoding="utf-8")
 
 
+def _layers(paths: list[str | Path] | None, overrides: list[str] | None) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What each file and each override says, as nested dictionaries, and how messages name it."""
+    for path in paths or []:
+        yield str(path), _read_yaml(Path(path))
+    for override in overrides or []:
+        yield f"--set {override}", _read_override(override)
+
+
+def _read_override(override: str) -> dict[str, Any]:
+    key, equals, text = override.partition("=")
+    if not equals:
+        raise UserError(f"--set {override}: expected section.key=value")
+    try:
+        value = yaml.safe_load(text) if text else ""
+    except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: what looks like a date and is none
+        value = text
+    for name in reversed(key.strip().split(".")):
+        value = {name: value}
+    return value
+
+
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{path}: no such configuration file; the shipped ones are in configs/") from None
+        raise UserError(f"{path}: no such configuration file{looked_in(path)}; some are shipped in configs/") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as a UTF-8 text file ({error})") from None
     except yaml.YAMLError as error:
@@ -246,9 +267,10 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 def _merge(target: Any, values: Any, where: str, prefix: str = "") -> None:
     """Set fields of the dataclass `target` from `values`, converting each by the field's type."""
     if isinstance(target, CorpusConfig) and isinstance(values, str):
-        values = {"path": values}
+        values = dataclasses.asdict(CorpusConfig(path=values))  # nothing of an earlier corpus stays
     if not isinstance(values, dict):
-        raise UserError(f"{where}: {prefix.rstrip('.')} holds settings of its own, found {values!r}")
+        name = prefix.rstrip(".") or "a configuration"
+        raise UserError(f"{where}: {name} holds settings of its own, found {values!r}")
     hints = typing.get_type_hints(type(target))
     for key, value in values.items():
         name = f"{prefix}{key}"
@@ -361,6 +383,8 @@ def validate(config: Config) -> None:
          f"encoder.hidden {config.encoder.hidden} cannot be divided among encoder.heads {config.encoder.heads}"),
         (config.encoder.name == "scratch" and config.train.freeze_epochs > 0,
          "train.freeze_epochs is set, but encoder.name is scratch: random weights are not worth keeping; set it to 0"),
+        (config.encoder.name == "scratch" and config.encoder.layers > 0,
+         "encoder.layers cuts a pretrained encoder, but encoder.name is scratch; its layers are encoder.depth"),
         (config.train.freeze_epochs > config.train.epochs,
          f"train.freeze_epochs {config.train.freeze_epochs} is more than train.epochs {config.train.epochs}"),
         (config.lexicon.vectors == "file" and not config.lexicon.path,

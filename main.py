@@ -4,37 +4,31 @@
     python main.py --mode eval    --config configs/demo.yaml
     python main.py --mode predict --config configs/demo.yaml --input texts --output out
 
-Exit status 0, or 2 with one line on standard error.
+Exit status 0, or 2 with one line on standard error, or 130 after Ctrl-C.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from pathlib import Path
 
-from config import Config, CorpusConfig, UserError, load_config
+from config import Config, CorpusConfig, UserError, given_settings, load_config
+from utils.command_line import Parser, run_command
 from utils.preprocess.document import Problems
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
+    return run_command("main.py", lambda: _run(arguments), "--mode train goes on with --resume")
+
+
+def _run(arguments: list[str] | None) -> None:
     options = _parser().parse_args(arguments)
-    try:
-        config = load_config(options.config, options.set)
-        {"train": train, "eval": evaluate, "predict": predict}[options.mode](config, options)
-    except UserError as error:
-        print(f"main.py: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("main.py: stopped; --mode train goes on with --resume", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # the reader of standard output has gone, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    return 0
+    _refuse_flags_of_other_modes(options)
+    config = load_config(options.config, options.set)
+    {"train": train, "eval": evaluate, "predict": predict}[options.mode](config, options)
 
 
 def train(config: Config, options: argparse.Namespace) -> None:
@@ -57,20 +51,25 @@ def train(config: Config, options: argparse.Namespace) -> None:
 def evaluate(config: Config, options: argparse.Namespace) -> None:
     """`--mode eval`."""
     from model.evaluation import score_corpus, score_split
-    from utils.tools import write_json
+    from utils.tools import check_writable, write_json
 
     problems = Problems()
+    config = _settings_of_run(config, options)
+    folder = config.run_folder / "eval"
+    check_writable(folder)
+    only = None if options.fold is None else [options.fold]
     if options.input:
-        corpus = CorpusConfig(options.input, options.labels or "", options.format)
-        name, result = Path(options.input).stem, score_corpus(config.run_folder, corpus, problems)
+        corpus = CorpusConfig(options.input, options.labels or "", options.format or "auto")
+        name, result = f"corpus-{Path(options.input).stem}", score_corpus(config, corpus, problems, only)
     else:
-        name, result = options.split, score_split(config, options.split)
+        name = options.split or "dev"
+        result = score_split(config, name, only)
     print(result.scores.table())
     if result.note:
         print(result.note)
-    path = config.run_folder / "eval" / f"{name}.json"
-    write_json(path, {"documents": result.documents, "note": result.note, **result.scores.to_dict()})
-    print(f"scores: {path}")
+    of = {"corpus": options.input or name, "documents": result.documents, "note": result.note}
+    write_json(folder / f"{name}.json", of | result.scores.to_dict())
+    print(f"scores: {folder / name}.json")
     if problems.counts:
         _show(problems)
 
@@ -82,14 +81,21 @@ def predict(config: Config, options: argparse.Namespace) -> None:
     from model import load_tagger
     from utils.postprocess.process import PredictionWriter
     from utils.preprocess.formats import read_texts
-    from utils.tools import atomic_file, peak_memory_mib
+    from utils.tools import atomic_file, check_writable, peak_memory_mib
 
     problems = Problems()
     source = None if options.input in (None, "-") else Path(options.input)
+    if source is None and sys.stdin is None:
+        raise UserError("no --input, and standard input is closed; give a folder or zip of .txt, a .txt or a .jsonl")
     texts = read_texts(source, None if source else sys.stdin, problems)
+    config = _settings_of_run(config, options)
     folder = Path(options.output) if options.output else config.run_folder / "predictions"
-    tagger = load_tagger(config.run_folder, folds=None if options.fold is None else [options.fold])
-    _apply_prediction_settings(tagger.config, config, options)
+    check_writable(folder)
+    tagger = load_tagger(
+        config.run_folder, folds=None if options.fold is None else [options.fold], settings=config
+    )
+    if source is None and sys.stdin.isatty():
+        print("reading a text from each line that you type; end with Ctrl-D, or give --input")
     started = time.perf_counter()
     documents = characters = spans = 0
     with (
@@ -102,6 +108,8 @@ def predict(config: Config, options: argparse.Namespace) -> None:
         for document, found in tqdm(tagger.predict_documents(texts), "predict", unit="doc", delay=1):
             writer.write(document, found)
             documents, characters, spans = documents + 1, characters + len(document.text), spans + len(found)
+        if not documents and problems.counts:
+            raise UserError(f"{source}: no line with a text in it ({problems.summary()}); give JSON lines with text")
     seconds = time.perf_counter() - started
     memory = peak_memory_mib()
     print(f"{documents} documents, {characters} characters, {spans} spans in {seconds:.1f} s"
@@ -111,12 +119,15 @@ def predict(config: Config, options: argparse.Namespace) -> None:
         _show(problems)
 
 
-def _apply_prediction_settings(own: Config, given: Config, options: argparse.Namespace) -> None:
-    """A run predicts with the settings it was trained with; only what the command line sets is changed."""
-    for override in options.set or []:
-        section, _, name = override.partition("=")[0].partition(".")
-        if section == "predict":
-            setattr(own.predict, name, getattr(given.predict, name))
+def _settings_of_run(config: Config, options: argparse.Namespace) -> Config:
+    """The trained run's own settings, with what the command line may change of them."""
+    from utils.run_folder import settings_of_run
+
+    own, without_effect = settings_of_run(config, given_settings(options.config, options.set))
+    if without_effect:
+        print(f"{config.run_folder} keeps the settings it was trained with, whatever the files now say of "
+              + ", ".join(without_effect))  # fmt: skip
+    return own
 
 
 def _show(problems: Problems) -> None:
@@ -125,18 +136,32 @@ def _show(problems: Problems) -> None:
     print(problems.summary())
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Train, score and use a tagger for Chinese entities.")
+def _refuse_flags_of_other_modes(options: argparse.Namespace) -> None:
+    """A flag that would change nothing is a mistake."""
+    modes = {"fold": "train eval predict", "resume": "train", "split": "eval", "input": "eval predict",
+             "labels": "eval", "format": "eval", "output": "predict"}  # fmt: skip
+    for flag, of in modes.items():
+        if getattr(options, flag) not in (None, False) and options.mode not in of.split():
+            raise UserError(f"--{flag} does not belong to --mode {options.mode}, but to {' and '.join(of.split())}")
+    if options.input is None and (options.labels or options.format):
+        raise UserError("--labels and --format describe --input, which is not given")
+    if options.input is not None and options.split:
+        raise UserError("--split scores a part of the run's own data and --input another corpus; give one of them")
+
+
+def _parser() -> Parser:
+    parser = Parser(description="Train, score and use a tagger for Chinese entities.")
     parser.add_argument("--mode", required=True, choices=["train", "eval", "predict"])
     parser.add_argument("--config", action="append", metavar="FILE", help="settings; may be given more than once")
     parser.add_argument("--set", action="append", metavar="KEY=VALUE", help="one setting, e.g. train.epochs=5")
-    parser.add_argument("--fold", type=int, help="train: this fold alone; predict: with this fold alone")
+    parser.add_argument("--fold", type=int, help="this fold alone")
     parser.add_argument("--resume", action="store_true", help="train: go on where a stopped run was")
-    parser.add_argument("--split", choices=["dev", "test"], default="dev", help="eval: which part")
+    parser.add_argument("--split", choices=["dev", "test"], help="eval: which part; default: dev")
     parser.add_argument("--input", metavar="PATH", help="predict: folder or zip of .txt, a .txt, a .jsonl, or - for "
                         "lines on standard input; eval: any labelled corpus")  # fmt: skip
     parser.add_argument("--labels", metavar="PATH", help="eval: folder or zip of N.csv that belongs to --input")
-    parser.add_argument("--format", default="auto", choices=["auto", "ccf", "cluener", "bmes", "jsonl"])
+    parser.add_argument("--format", choices=["auto", "ccf", "cluener", "bmes", "jsonl"],
+                        help="eval: of --input; default: auto")  # fmt: skip
     parser.add_argument("--output", metavar="FOLDER", help="predict: where to write; default: the run's predictions/")
     return parser
 

@@ -3,7 +3,7 @@
     python preprocess.py --config configs/demo.yaml
     python preprocess.py --sample 600                  write the made-up sample corpus
 
-Exit status 0, or 2 with one line on standard error.
+Exit status 0, or 2 with one line on standard error, or 130 after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 from config import Config, CorpusConfig, UserError, load_config
+from utils.command_line import Parser, run_command
 from utils.preprocess.document import Document, Problems, category_counts
 from utils.preprocess.duplicates import group_near_duplicates
 from utils.preprocess.formats import check_categories, read_corpus
@@ -29,6 +30,7 @@ from utils.preprocess.processed import (
     VERSION,
     Part,
     Processed,
+    check_replaceable,
     fingerprints,
     input_files,
     load_processed,
@@ -41,29 +43,30 @@ from utils.preprocess.tokenizer import Vocabulary, encoder_vocabulary
 from utils.preprocess.vectors import read_vectors, read_vocabulary
 from utils.tools import peak_memory_mib
 
+FILL_SEED = 0  # of the words that a vector file lacks; no setting, so that runs of all seeds share the processed data
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
+    return run_command("preprocess.py", lambda: _run(arguments), "nothing was written")
+
+
+def _run(arguments: list[str] | None) -> None:
     options = _parser().parse_args(arguments)
-    try:
-        if options.sample is not None:
-            _sample(options)
-        if options.config:
-            config = load_config(options.config, options.set)
-            preprocess(config, force=options.force)
-        elif options.sample is None:
-            raise UserError("nothing to do; give --config configs/X.yaml, or --sample N for the sample corpus")
-    except UserError as error:
-        print(f"preprocess.py: {error}", file=sys.stderr)
-        return 2
-    return 0
+    if options.sample is None and not options.config:
+        raise UserError("nothing to do; give --config configs/X.yaml, or --sample N for the sample corpus")
+    config = load_config(options.config, options.set)  # its mistakes, before a sample is written
+    if options.sample is not None:
+        _sample(options)
+    if options.config:
+        preprocess(config, force=options.force)
 
 
 def preprocess(config: Config, force: bool = False) -> Processed:
     """Make the processed folder, unless it stands there already and nothing it depends on has changed.
 
     Raises:
-        UserError: a corpus, encoder or vector file that cannot be used.
+        UserError: a corpus, encoder or vector file that cannot be used, or a folder that cannot be written.
     """
     if not force:
         try:
@@ -73,6 +76,7 @@ def preprocess(config: Config, force: bool = False) -> Processed:
         else:
             print(f"{config.processed_folder} is up to date")
             return processed
+    check_replaceable(config.processed_folder)
     started = time.perf_counter()
     problems = Problems()
     documents, parts, categories = read_documents(config, problems)
@@ -120,6 +124,8 @@ def read_documents(config: Config, problems: Problems) -> tuple[list[Document], 
     parts: list[Part] = []
     for part, corpus, read in corpora:
         kept = check_categories(read, categories, problems, corpus.path)
+        if part == "train" and not category_counts(kept):
+            raise UserError(f"{corpus.path}: no span of data.categories {', '.join(categories)}; check the names")
         documents += kept
         parts += [part] * len(kept)
     return documents, parts, categories
@@ -202,11 +208,10 @@ def _vectors(
 
         set_threads(config)
         encoder = build_encoder(config.encoder, len(vocabulary), config.data.max_len, vocabulary.pad)
-        half = config.train.precision == "bf16"
-        return word_states(encoder, lexicon.words, vocabulary, torch.device(choose_device(config)), half), 1.0
+        return word_states(encoder, lexicon.words, vocabulary, torch.device(choose_device(config))), 1.0
     read = read_vectors(Path(config.lexicon.path), lexicon.words, problems)
     spread = float(read.matrix.std()) or 1.0
-    vectors = np.random.default_rng(config.run.seed).normal(0, spread, (len(lexicon.words), read.matrix.shape[1]))
+    vectors = np.random.default_rng(FILL_SEED).normal(0, spread, (len(lexicon.words), read.matrix.shape[1]))
     rows = {word: row for row, word in enumerate(lexicon.words)}
     vectors[[rows[word] for word in read.words]] = read.matrix
     return vectors.astype(np.float32), len(read.words) / len(lexicon.words)
@@ -281,8 +286,8 @@ def _sample(options: argparse.Namespace) -> None:
     print(report.summary())
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Raw corpora to segments with lattices, on disk.")
+def _parser() -> Parser:
+    parser = Parser(description="Raw corpora to segments with lattices, on disk.")
     parser.add_argument("--config", action="append", metavar="FILE", help="settings; may be given more than once")
     parser.add_argument("--set", action="append", metavar="KEY=VALUE", help="one setting, e.g. data.max_len=200")
     parser.add_argument("--force", action="store_true", help="rebuild even if nothing has changed")

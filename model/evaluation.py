@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from config import Config, CorpusConfig, UserError
 from data.split import make_splits
 from model.tagger import Tagger
 from utils.metrics import Scores, score_spans
-from utils.preprocess.document import Document, Problems
+from utils.preprocess.document import Document, Problems, category_counts
 from utils.preprocess.formats import check_categories, read_corpus
 from utils.preprocess.processed import load_processed
 from utils.run_folder import load_parts, trained_folds
@@ -23,47 +23,69 @@ class Evaluation(NamedTuple):
     note: str = ""
 
 
-def score_corpus(run: Path, corpus: CorpusConfig, problems: Problems) -> Evaluation:
-    """All folds vote on a labelled corpus.
+def score_corpus(
+    config: Config, corpus: CorpusConfig, problems: Problems, only: Sequence[int] | None = None
+) -> Evaluation:
+    """The folds `only`, or all, vote on a labelled corpus.
+
+    Args:
+        config: the settings of a trained run, as `utils.run_folder.settings_of_run` gives them.
 
     Raises:
         UserError: the corpus or the run cannot be read, or the corpus has no label of a category the run knows.
     """
-    tagger = Tagger(run)
-    read = check_categories(read_corpus(corpus, problems), tagger.categories, problems, corpus.path)
-    if not any(document.spans for document in read):
-        raise UserError(f"{corpus.path}: no label of a category that {run} knows; check --labels")
-    return Evaluation(_score(tagger, read), len(read))
+    documents = read_corpus(corpus, problems)
+    tagger = Tagger(config.run_folder, folds=only, settings=config)
+    categories = sorted(category_counts(documents))
+    if not categories:
+        raise UserError(f"{corpus.path}: no labelled span to score against; check --labels")
+    if not set(categories) & set(tagger.categories):
+        raise UserError(
+            f"{corpus.path}: labels only {', '.join(categories)}, but {config.run_folder} knows "
+            f"{', '.join(tagger.categories)}; score a run that was trained with the categories of this corpus"
+        )
+    documents = check_categories(documents, tagger.categories, problems, corpus.path)
+    return Evaluation(_score(tagger, documents), len(documents))
 
 
-def score_split(config: Config, part: str) -> Evaluation:
+def score_split(config: Config, part: str, only: Sequence[int] | None = None) -> Evaluation:
     """The dev part (each fold on its own, none of which it saw), or the test part (all folds vote).
 
+    Args:
+        config: the settings of a trained run, as `utils.run_folder.settings_of_run` gives them.
+        part: dev or test.
+        only: these folds; all that are trained by default.
+
     Raises:
-        UserError: there is no such part, or no trained run.
+        UserError: there is no such part, no trained run, or the processed data is not what the run was trained on.
     """
-    own = load_parts(config.run_folder).config
-    own.run.folder = config.run.folder
-    processed = load_processed(own)
+    run = config.run_folder
+    trained = list(trained_folds(run, config.train.select, only))
+    processed = load_processed(config)
+    if processed.digest != load_parts(run).data:
+        raise UserError(
+            f"{run}: was trained on other data than {config.processed_folder} now holds, and may have seen this "
+            f"{part} part; train again, or give a labelled corpus with --input"
+        )
     if part == "test":
         documents = [processed.documents[number] for number in processed.of_part("test")]
         if not documents:
-            raise UserError("data.test is empty, so there is no test part; name one, or take --split dev")
-        return Evaluation(_score(Tagger(config.run_folder), documents), len(documents))
+            raise UserError("data.test is empty, so there is no test part; give a corpus with --input, or --split dev")
+        return Evaluation(_score(Tagger(run, folds=trained, settings=config), documents), len(documents))
     total, count = None, 0
-    trained = {int(path.parts[-3][len("fold") :]) for path in trained_folds(config.run_folder, own.train.select)}
-    splits = make_splits(processed, own)
-    for fold in sorted(trained):
+    splits = make_splits(processed, config)
+    for fold in trained:
         documents = [processed.documents[number] for number in splits[fold].dev]
         if not documents:
             raise UserError("this run has no dev part (data.dev_share is 0); give a labelled corpus with --input")
-        scores = _score(Tagger(config.run_folder, folds=[fold]), documents)
+        scores = _score(Tagger(run, folds=[fold], settings=config), documents)
         total = scores if total is None else total + scores
         count += len(documents)
-    note = "" if own.train.select == "last" else "the epoch was chosen on this part, so these scores flatter a little"
+    chosen = config.train.select == "best"
+    notes = ["the epoch was chosen on this part, so these scores flatter a little"] if chosen else []
     if len(trained) < len(splits):
-        note += f"{'; ' if note else ''}only folds {sorted(trained)} of {len(splits)} are trained"
-    return Evaluation(total, count, note)
+        notes.append(f"from fold {', '.join(map(str, trained))} of {len(splits)}")
+    return Evaluation(total, count, "; ".join(notes))
 
 
 def _score(tagger: Tagger, documents: list[Document]) -> Scores:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import torch
 
-from config import UserError
+from config import Config
 from model.build import load_network
 from model.predictor import Predictor
 from utils.device import choose_device, set_threads
@@ -41,17 +41,16 @@ class PredictedSpan(NamedTuple):
 class Tagger:
     """All folds of a run, or some of them."""
 
-    def __init__(self, run: Path, device: str = "", folds: Sequence[int] | None = None) -> None:
+    def __init__(
+        self, run: Path, device: str = "", folds: Sequence[int] | None = None, settings: Config | None = None
+    ) -> None:
         self.parts = load_parts(run)
-        self.config = config = self.parts.config
+        self.config = config = settings or self.parts.config
         if device:
             config.run.device = device
         set_threads(config)
-        weights = trained_folds(run, config.train.select)
-        if folds is not None:
-            weights = [path for path in weights if int(path.parts[-3][len("fold") :]) in folds]
-            if len(weights) != len(folds):
-                raise UserError(f"{run}: not all of the folds {', '.join(map(str, folds))} are trained")
+        weights = trained_folds(run, config.train.select, folds)
+        self.folds = list(weights)
         place = torch.device(choose_device(config))
         self.predictors = [
             Predictor(
@@ -63,7 +62,7 @@ class Tagger:
                 place,
                 half=config.train.precision == "bf16",
             )
-            for path in weights
+            for path in weights.values()
         ]
 
     @property
@@ -93,15 +92,18 @@ class Tagger:
                 yield document, [span for span in merged if span.probability >= least]
 
 
-def load_tagger(run: str | Path, device: str = "", folds: Sequence[int] | None = None) -> Tagger:
+def load_tagger(
+    run: str | Path, device: str = "", folds: Sequence[int] | None = None, settings: Config | None = None
+) -> Tagger:
     """Load a run from its folder; no network and no training data are needed.
 
     Args:
         run: the run's folder.
         device: instead of the run's own setting: auto, cpu, cuda or mps.
         folds: numbers of the folds that vote; all of them by default.
+        settings: instead of the run's own; `utils.run_folder.settings_of_run` makes them.
 
     Raises:
-        UserError: the folder is missing, incomplete, damaged, or of another version.
+        UserError: the folder is missing, incomplete, damaged, or of another version; or a fold is not trained.
     """
-    return Tagger(Path(run), device, folds)
+    return Tagger(Path(run), device, folds, settings)

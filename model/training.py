@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,8 @@ from utils.callbacks.reports import LogFile, Progress, TensorBoard
 from utils.device import choose_device, set_threads
 from utils.metrics import Scores, score_spans
 from utils.preprocess.processed import Processed
-from utils.run_folder import RunParts, fold_folder, read_metrics, refuse_other_run, save_parts
-from utils.tools import peak_memory_mib, write_json
+from utils.run_folder import RunParts, fold_folder, fold_folders, read_metrics, refuse_other_run, save_parts
+from utils.tools import check_writable, peak_memory_mib, writable, write_json
 
 
 def train(
@@ -49,8 +50,12 @@ def train(
     if only_fold is not None and not 0 <= only_fold < len(splits):
         raise UserError(f"--fold {only_fold}: this run has folds 0 to {len(splits) - 1}; see train.folds")
     set_threads(config)
+    check_writable(config.run_folder)
     if go_on:
         refuse_other_run(config.run_folder, config, processed.digest)
+    elif only_fold is None or not _belongs(config, processed.digest):
+        for folder in (*fold_folders(config.run_folder).values(), config.run_folder / "eval"):
+            _clear(folder)
     results = []
     for fold, split in enumerate(splits):
         if only_fold is None or fold == only_fold:
@@ -138,7 +143,17 @@ def _parts(config: Config, processed: Processed, network: LatticeTagger) -> RunP
     )
 
 
+def _belongs(config: Config, data: str) -> bool:
+    """Whether the folds in the run's folder were trained with these settings on this data."""
+    try:
+        refuse_other_run(config.run_folder, config, data)
+    except UserError:
+        return False
+    return True
+
+
 def _clear(folder: Path) -> None:
-    """Remove what an earlier training of this fold left, so that nothing of two trainings is ever mixed."""
-    for path in sorted(folder.rglob("*"), reverse=True):
-        path.rmdir() if path.is_dir() else path.unlink()
+    """Remove what an earlier training left, so that nothing of two trainings is ever mixed."""
+    if folder.exists():
+        with writable(folder):
+            shutil.rmtree(folder)

@@ -19,15 +19,14 @@ BATCH_CHARACTERS = 8192
 
 @torch.no_grad()
 def word_states(
-    encoder: CharacterEncoder, words: list[str], vocabulary: Vocabulary, device: torch.device, half: bool
+    encoder: CharacterEncoder, words: list[str], vocabulary: Vocabulary, device: torch.device
 ) -> np.ndarray:
     """Vectors of words.
 
     Args:
         encoder: its chosen layer is used; with a learned mix, the mix as it is.
         words: of one or more characters.
-        device: where to compute.
-        half: compute in bfloat16.
+        device: where to compute, always in float32: the vectors depend on no setting of training.
 
     Returns:
         float32 (words, E), centred and scaled to unit variance on the whole, as random vectors would be.
@@ -46,9 +45,8 @@ def word_states(
                 tokens = np.pad(rows, ((0, 0), (1, 1)), constant_values=vocabulary.begin)
                 tokens[:, -1] = vocabulary.end
                 mask = torch.ones(rows.shape, dtype=torch.bool, device=device)
-                with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
-                    states = encoder(torch.from_numpy(tokens).to(device), mask)  # (B, C, E)
-                vectors[batch] = states.float().mean(dim=1).cpu().numpy()
+                states = encoder(torch.from_numpy(tokens).to(device), mask)  # (B, C, E)
+                vectors[batch] = states.mean(dim=1).cpu().numpy()
                 progress.update(len(batch))
     if len(words) > 1:
         vectors = (vectors - vectors.mean(axis=0)) / max(float(vectors.std()), 1e-6)

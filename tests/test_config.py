@@ -2,7 +2,17 @@ from pathlib import Path
 
 import pytest
 
-from config import Config, CorpusConfig, UserError, from_dict, load_config, save_config, to_dict, validate
+from config import (
+    Config,
+    CorpusConfig,
+    UserError,
+    from_dict,
+    given_settings,
+    load_config,
+    save_config,
+    to_dict,
+    validate,
+)
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = sorted(path for path in (ROOT / "configs").glob("*.yaml") if path.name != "local.yaml")
@@ -71,6 +81,25 @@ def test_a_bare_string_is_the_path_of_a_corpus(write):
     assert config.data.train == CorpusConfig(path="here")
     assert config.data.dev == CorpusConfig(path="there")
     assert config.data.additional == [CorpusConfig(path="a"), CorpusConfig(path="b", format="bmes")]
+
+
+def test_a_bare_string_replaces_the_whole_corpus(write):
+    first = write("data: {train: {path: a, labels: b, format: ccf, categories: {PER: name}}}", "first.yaml")
+    whole = CorpusConfig(path="c")
+    assert load_config([first, write("data: {train: c}", "second.yaml")]).data.train == whole
+    assert load_config([first], ["data.train=c"]).data.train == whole
+    assert load_config([first], ["data.train.path=c"]).data.train == CorpusConfig("c", "b", "ccf", {"PER": "name"})
+
+
+def test_given_settings_are_those_that_files_and_overrides_name(write):
+    path = write("run: {name: x}\ntrain: {epochs: 2, clip: 1}")
+    named = given_settings([path], ["train.epochs=3", "data.train.format=ccf"])
+    assert named == {
+        "run.name": str(path),
+        "train.clip": str(path),
+        "train.epochs": "--set train.epochs=3",
+        "data.train": "--set data.train.format=ccf",
+    }
 
 
 def test_a_category_map_may_drop_a_category(write):
@@ -206,6 +235,11 @@ def test_what_looks_like_a_date_but_is_none_is_text():
     assert load_config([], ["run.name=2020-13-45"]).run.name == "2020-13-45"
 
 
+def test_a_missing_relative_file_says_where_it_was_looked_for(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert f"no such configuration file in {tmp_path}" in refusal(["none.yaml"])
+
+
 def test_a_user_error_is_one_line():
     assert str(UserError("first\n  second\r\nthird")) == "first second third"
 
@@ -240,6 +274,7 @@ CONTRADICTIONS = [
     ("flat.hidden=161 flat.heads=7", "even number"),
     ("encoder.name=scratch encoder.heads=3", "encoder.hidden 128 cannot be divided among encoder.heads 3"),
     ("encoder.name=scratch train.freeze_epochs=1", "encoder.name is scratch"),
+    ("encoder.name=scratch encoder.layers=2", "its layers are encoder.depth"),
     ("train.freeze_epochs=3 train.epochs=2", "train.freeze_epochs 3 is more than train.epochs 2"),
     ("lexicon.vectors=file", "lexicon.path is empty"),
     ("lexicon.path=words.vec", "set lexicon.vectors to file"),

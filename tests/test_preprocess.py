@@ -95,11 +95,12 @@ def test_force_and_a_changed_input_make_it_again(workspace, run):
 
 
 def test_the_same_input_gives_the_same_bytes(workspace, run, vectors_of):
+    """With other seeds and precisions too, which runs that share the processed data may have."""
     path = vectors_of(dict.fromkeys(("公司", "先生", "有限公司"), (1, 2, 3)))
-    overrides = ["lexicon.match=all", "lexicon.source=vectors", "lexicon.vectors=file", f"lexicon.path={path}"]
+    overrides = ["lexicon.match=all", "lexicon.vectors=file", f"lexicon.path={path}"]
     run(*overrides)
     first = {path.name: path.read_bytes() for path in workspace.processed.iterdir()}
-    run(*overrides, arguments=["--force"])
+    run(*overrides, "run.seed=7", "train.precision=bf16", arguments=["--force"])
     assert {path.name: path.read_bytes() for path in workspace.processed.iterdir()} == first
 
 
@@ -366,6 +367,54 @@ def test_a_file_in_place_of_the_processed_folder_stays(run, workspace):
     assert workspace.processed.read_text() == "mine"
 
 
+@pytest.mark.parametrize("place", [".", "train_data", "mine"])
+def test_a_folder_of_other_things_is_never_replaced(run, workspace, place):
+    (workspace.folder / "mine").mkdir()
+    (workspace.folder / "mine" / "vectors_of_mine.npy").write_text("mine")
+    before = sorted(workspace.folder.rglob("*"))
+    for arguments in ((), ("--force",)):
+        message = refused(run, workspace, f"data.processed={workspace.folder / place}", arguments=arguments)
+        assert "would be lost" in message and "data.processed" in message
+    assert sorted(workspace.folder.rglob("*")) == before
+
+
+def test_an_output_that_cannot_be_is_noticed_before_the_work(run, workspace, monkeypatch):
+    def work(*_):
+        raise AssertionError("corpora were read")
+
+    monkeypatch.setattr(preprocess, "read_documents", work)
+    (workspace.folder / "file").write_text("mine")
+    refused(run, workspace, f"data.processed={workspace.folder}/file/deeper")
+
+
+def test_a_linked_folder_stays_a_link(run, workspace):
+    (workspace.folder / "disk").mkdir()
+    link = workspace.folder / "link"
+    link.symlink_to(workspace.folder / "disk")
+    assert run(f"data.processed={link}")[0] == run(f"data.processed={link}", arguments=["--force"])[0] == 0
+    assert link.is_symlink()
+    assert (workspace.folder / "disk" / "manifest.json").exists()
+
+
+def test_ctrl_c_is_one_line_and_keeps_the_folder_of_the_last_run(run, workspace, monkeypatch):
+    run()
+    before = {path.name: path.read_bytes() for path in workspace.processed.iterdir()}
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("utils.preprocess.processed.np.save", stop)
+    status, _, err = run(arguments=["--force"])
+    assert (status, err) == (130, "preprocess.py: stopped; nothing was written\n")
+    assert {path.name: path.read_bytes() for path in workspace.processed.iterdir()} == before
+    assert left_over(workspace) == []
+
+
+def test_categories_that_no_label_has_are_one_line(run, workspace):
+    message = refused(run, workspace, "data.categories=[nmae]")
+    assert "no span of data.categories nmae" in message
+
+
 def test_a_run_that_fails_keeps_the_folder_of_the_last_one(run, workspace):
     run()
     before = {path.name: path.read_bytes() for path in workspace.processed.iterdir()}
@@ -386,7 +435,7 @@ def test_writing_that_breaks_off_leaves_nothing_behind(workspace, monkeypatch):
 # ------------------------------------------------------------------------------------------------- sample, and torch
 
 
-def test_the_sample_corpus_is_written_and_named_in_one_line(tmp_path, capsys):
+def test_the_sample_corpus_is_written_and_named_in_one_line(tmp_path, capsys, monkeypatch):
     folder = tmp_path / "sample"
     arguments = ["--sample", "6", "--sample-folder", str(folder), "--noise-missing", "0.3"]
     assert preprocess.main(arguments) == 0
@@ -396,6 +445,9 @@ def test_the_sample_corpus_is_written_and_named_in_one_line(tmp_path, capsys):
     assert len(list((folder / "train_data").iterdir())) == 6
     assert len(list((folder / "test_data").iterdir())) == 2
     assert (folder / "train_label_clean").is_dir()
+    monkeypatch.chdir(tmp_path)
+    assert preprocess.main(["--sample", "6", "--sample-folder", "other"]) == 0
+    assert capsys.readouterr().out.startswith("wrote other: ")
     assert preprocess.main(arguments) == 0
     assert "already there" in capsys.readouterr().out
 

@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,14 @@ import yaml
 from torch import Tensor
 from transformers import AutoConfig, PretrainedConfig
 
-from config import Config, UserError, from_dict, save_config, to_dict
+from config import Config, UserError, from_dict, looked_in, save_config, to_dict, validate
 from utils.preprocess.lexicon import Lexicon, load_words, save_words
 from utils.preprocess.tokenizer import Vocabulary
 from utils.tools import atomic_file, read_json, write_json
 
 VERSION = 1
-FREE_ON_RESUME = {"run.device", "run.threads", "run.folder"}  # these do not change what is learned
+# What a run may use and where things are, which changes nothing of what is learned.
+FREE = {"run.name", "run.folder", "run.device", "run.threads", "data.processed"}
 REMEDY = "train again, or name another run with --set run.name=NAME"
 
 
@@ -78,23 +80,67 @@ def load_parts(run: Path) -> RunParts:
         UserError: the folder is missing, incomplete, of another version, or its lexicon is not the one trained with.
     """
     if not run.is_dir():
-        raise UserError(f"{run}: no such run; train it first with --mode train")
+        raise UserError(f"{run}: no such run{looked_in(run)}; train it first with --mode train")
     manifest = read_json(run / "manifest.json", f"this is no finished run folder; {REMEDY}")
-    if manifest.get("version") != VERSION:
-        raise UserError(f"{run}: made by version {manifest.get('version')}, this is version {VERSION}; {REMEDY}")
     try:
+        if manifest["version"] != VERSION:
+            raise UserError(f"{run}: made by version {manifest['version']}, this is version {VERSION}; {REMEDY}")
         config = from_dict(yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8")), str(run / "config.yaml"))
-        vocabulary = Vocabulary.load(run / "vocabulary.txt")
-        encoder = AutoConfig.from_pretrained(run / "encoder")
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        words = load_words(run / "lexicon.txt")
+        if lexicon_digest(words) != manifest["lexicon"]:
+            raise UserError(f"{run / 'lexicon.txt'}: not the lexicon that this run was trained with; {REMEDY}")
+        return RunParts(
+            config=config,
+            categories=manifest["categories"],
+            vocabulary=Vocabulary.load(run / "vocabulary.txt"),
+            lexicon=Lexicon(words, config.lexicon.match),
+            encoder=_load_encoder(run / "encoder"),
+            word_size=manifest["word_size"],
+            data=manifest["data"],
+        )
+    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
         raise UserError(f"{run}: damaged ({str(error).splitlines()[0]}); {REMEDY}") from None
-    words = load_words(run / "lexicon.txt")
-    if lexicon_digest(words) != manifest["lexicon"]:
-        raise UserError(f"{run / 'lexicon.txt'}: not the lexicon that this run was trained with; {REMEDY}")
-    lexicon = Lexicon(words, config.lexicon.match)
-    return RunParts(
-        config, manifest["categories"], vocabulary, lexicon, encoder, manifest["word_size"], manifest["data"]
-    )
+
+
+def _load_encoder(folder: Path) -> PretrainedConfig:
+    if not (folder / "config.json").is_file():  # transformers would look for a model of that name on the hub
+        raise FileNotFoundError(f"no {folder / 'config.json'}")
+    return AutoConfig.from_pretrained(folder)
+
+
+def settings_of_run(given: Config, named: dict[str, str]) -> tuple[Config, list[str]]:
+    """The settings of the trained run in `given.run_folder`, to score it or to read texts with it.
+
+    A run keeps the settings it was trained with, but for those of `predict`, the device, and where things are (`FREE`).
+
+    Args:
+        given: the settings of the command line.
+        named: which of them files and overrides name, as `config.given_settings` tells; the others change nothing.
+
+    Returns:
+        The settings; and those that a file names with another value than the run's own, which has no effect.
+
+    Raises:
+        UserError: no such run, or `--set` would change what only training can change.
+    """
+    own = load_parts(given.run_folder).config
+    own.data.processed = str(own.processed_folder)  # which may have been named after a run that was renamed since
+    without_effect = []
+    for dotted, where in named.items():
+        section, name = dotted.split(".")
+        block, value = getattr(own, section), getattr(getattr(given, section), name)
+        if section == "predict" or dotted in FREE:
+            setattr(block, name, value)
+        elif getattr(block, name) != value and where.startswith("--set"):
+            raise UserError(
+                f"{where}: {given.run_folder} was trained with {dotted} {getattr(block, name)}; "
+                f"without training again only predict.*, {', '.join(sorted(FREE))} can be set"
+            )
+        elif getattr(block, name) != value:
+            without_effect.append(dotted)
+    own.run.name, own.run.folder = given.run.name, given.run.folder
+    validate(own)
+    return own, without_effect
 
 
 def refuse_other_run(run: Path, config: Config, data: str) -> None:
@@ -112,7 +158,7 @@ def refuse_other_run(run: Path, config: Config, data: str) -> None:
     began, now = to_dict(parts.config), to_dict(config)
     for section, values in now.items():
         for name, value in values.items():
-            if f"{section}.{name}" not in FREE_ON_RESUME and section != "predict" and began[section][name] != value:
+            if f"{section}.{name}" not in FREE and section != "predict" and began[section][name] != value:
                 raise UserError(f"{run}: began with {section}.{name} {began[section][name]}, not {value}; {remedy}")
 
 
@@ -142,18 +188,25 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
         raise UserError(f"{path}: damaged or cut short ({error}); {REMEDY}") from None
 
 
-def trained_folds(run: Path, select: str) -> list[Path]:
-    """The weight files of a run, a fold each, in order.
+def trained_folds(run: Path, select: str, only: Sequence[int] | None = None) -> dict[int, Path]:
+    """The weight files of a run by fold, in order; of the folds `only`, or of all.
 
     Raises:
-        UserError: none are there.
+        UserError: none are there, or not all that are asked for.
     """
-    folds = sorted(run.glob("fold*"), key=lambda folder: int(folder.name[4:]) if folder.name[4:].isdigit() else -1)
-    paths = [weights_path(folder, select) for folder in folds]
-    paths = [path for path in paths if path.exists()]
-    if not paths:
+    found = {fold: weights_path(folder, select) for fold, folder in fold_folders(run).items()}
+    found = {fold: path for fold, path in found.items() if path.exists()}
+    if not found:
         raise UserError(f"{run}: no trained weights ({select}); {REMEDY}")
-    return paths
+    if missing := [fold for fold in only or () if fold not in found]:
+        raise UserError(f"{run}: fold {missing[0]} is not trained; trained are {', '.join(map(str, found))}")
+    return found if only is None else {fold: found[fold] for fold in only}
+
+
+def fold_folders(run: Path) -> dict[int, Path]:
+    """The folders of all folds, in order."""
+    numbers = (folder.name.removeprefix("fold") for folder in run.glob("fold*"))
+    return {fold: fold_folder(run, fold) for fold in sorted(int(number) for number in numbers if number.isdecimal())}
 
 
 def weights_path(fold: Path, select: str) -> Path:

@@ -36,18 +36,47 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder that takes the place of `path` at the end, or vanishes if something is raised."""
-    with writable(path.parent):
+    """A temporary folder that takes the place of `path` at the end, or vanishes if something is raised.
+
+    What was at `path` is lost, so the caller makes sure beforehand that it may be.
+
+    Raises:
+        UserError: the folder cannot be made or written to, or there is a file in its place.
+    """
+    with writable(path):
+        path = path.resolve()  # a link to a folder stays a link
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        made = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        new, old = made / "new", made / "old"
         try:
-            yield temporary
-            temporary.chmod(0o755)
+            new.mkdir()
+            yield new
             if path.exists():
-                shutil.rmtree(path)
-            os.replace(temporary, path)
+                if not path.is_dir():
+                    raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+                os.replace(path, old)
+            os.replace(new, path)
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            shutil.rmtree(made, ignore_errors=True)
+
+
+def check_writable(folder: Path) -> None:
+    """Try, before a long job, whether its results can be written; leaves nothing behind.
+
+    Raises:
+        UserError: the folder cannot be made or written to.
+    """
+    made: list[Path] = []
+    try:
+        made += [place for place in (folder, *folder.parents) if not place.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written ({error.strerror or error}); choose another folder") from None
+    finally:
+        for place in made:
+            with contextlib.suppress(OSError):  # another process has put something there meanwhile, or it was not made
+                place.rmdir()
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from config import UserError
 from utils.tools import (
     atomic_file,
     atomic_folder,
+    check_writable,
     digest_file,
     peak_memory_mib,
     read_json,
@@ -110,6 +111,20 @@ def test_a_forbidden_folder_is_one_line(tmp_path):
 def test_a_full_or_locked_disk_is_one_line(tmp_path, number):
     with pytest.raises(UserError, match="choose another folder"), writable(tmp_path):
         raise OSError(number, os.strerror(number))
+
+
+@pytest.mark.parametrize("place", [".", "new", "new/deep"])
+def test_trying_whether_a_folder_can_be_written_leaves_nothing(tmp_path, place):
+    check_writable(tmp_path / place)
+    assert files_below(tmp_path) == []
+
+
+@pytest.mark.parametrize("place", ["file", "file/x", "file/x/y", "x" * 300, "new/" + "x" * 300])
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path, place):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(UserError, match=r"cannot be written \(.+\); choose another folder"):
+        check_writable(tmp_path / place)
+    assert files_below(tmp_path) == ["file"]
 
 
 def test_other_errors_are_not_hidden(tmp_path):

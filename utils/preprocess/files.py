@@ -12,9 +12,9 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
-from config import UserError
+from config import UserError, looked_in
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class NamedFile:
 def require(path: Path) -> None:
     """Raise UserError where `path` is not on the disk."""
     if not path.exists():
-        raise UserError(f"{path}: no such file or folder; check the path")
+        raise UserError(f"{path}: no such file or folder{looked_in(path)}; check the path")
 
 
 def is_tree(path: Path) -> bool:
@@ -82,17 +82,19 @@ def _files_of_zip(path: Path, suffix: str) -> Iterator[NamedFile]:
 
 
 def _wanted(names: Iterable[PurePosixPath], suffix: str) -> list[PurePosixPath]:
-    """Without what macOS and editors leave behind (`__MACOSX/`, `._3.txt`), in the order a person counts."""
-
-    def hidden(name: PurePosixPath) -> bool:
-        return any(part.startswith(".") or part == "__MACOSX" for part in name.parts)
+    """Those with the suffix that are not hidden, in the order a person counts."""
 
     def order(name: PurePosixPath) -> tuple[list[str | int], str]:
         # Splitting at a group leaves text at even places and digits at odd ones, so like meets like.
         pieces = re.split(r"(\d+)", name.stem)
         return [int(piece) if index % 2 else piece for index, piece in enumerate(pieces)], str(name)
 
-    return sorted((name for name in names if name.suffix.lower() == suffix and not hidden(name)), key=order)
+    return sorted((name for name in names if name.suffix.lower() == suffix and not is_hidden(name)), key=order)
+
+
+def is_hidden(name: PurePath) -> bool:
+    """Whether a file, named from its folder or zip, is what macOS and editors leave behind: `__MACOSX/`, `._3.txt`."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in name.parts)
 
 
 def _named_file(path: Path, where: str) -> NamedFile:

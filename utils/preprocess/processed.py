@@ -12,22 +12,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from config import Config, CorpusConfig, UserError
+from config import Config, CorpusConfig, UserError, looked_in
 from utils.preprocess.document import Document, from_record, to_record
-from utils.preprocess.files import require
+from utils.preprocess.files import is_hidden, require
 from utils.preprocess.format_ccf import find_labels
 from utils.preprocess.lattice import Lattices
 from utils.preprocess.lexicon import Lexicon, load_words, save_words
 from utils.preprocess.tokenizer import Vocabulary
-from utils.tools import atomic_folder, digest_file, read_json, write_json
+from utils.tools import atomic_folder, check_writable, digest_file, read_json, write_json
 
 VERSION = 1
+ARRAY_NAMES = (*(field.name for field in fields(Lattices)), "segments", "groups", "vectors")
+FILES = {"manifest.json", "documents.jsonl", "vocabulary.txt", "lexicon.txt", *(f"{name}.npy" for name in ARRAY_NAMES)}
 Part = Literal["train", "dev", "test", "additional", "unlabelled"]
 
 
@@ -88,8 +90,14 @@ def input_files(config: Config) -> list[Path]:
     for corpus in corpora(config):
         labels = Path(corpus.labels) if corpus.labels else find_labels(Path(corpus.path))
         for path in filter(None, (Path(corpus.path), labels)):
-            paths += sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+            paths += _files_below(path) if path.is_dir() else [path]
     return paths + ([Path(config.lexicon.path)] if config.lexicon.path else [])
+
+
+def _files_below(folder: Path) -> list[Path]:
+    """Without hidden ones, which no reader takes and any look at the folder may leave there."""
+    files = (file for file in folder.rglob("*") if file.is_file())
+    return sorted(file for file in files if not is_hidden(file.relative_to(folder)))
 
 
 def corpora(config: Config) -> list[CorpusConfig]:
@@ -111,6 +119,18 @@ def fingerprints(paths: list[Path]) -> dict[str, dict[str, Any]]:
         for path in paths
         for stat in (path.stat(),)
     }
+
+
+def check_replaceable(folder: Path) -> None:
+    """Make sure, before a long job, that the folder can be written and that nothing but processed data would be lost.
+
+    Raises:
+        UserError: the folder cannot be written, or holds what `save_processed` did not make.
+    """
+    check_writable(folder)
+    for path in folder.iterdir() if folder.exists() else ():
+        if path.is_dir() or (path.name not in FILES and not is_hidden(Path(path.name))):
+            raise UserError(f"{folder}: holds {path.name}, which would be lost; set data.processed to another folder")
 
 
 def save_processed(processed: Processed, folder: Path) -> None:
@@ -138,7 +158,7 @@ def load_processed(config: Config) -> Processed:
     folder = config.processed_folder
     again = "run preprocess.py with the same --config and --set"
     if not folder.is_dir():
-        raise UserError(f"{folder}: no processed data; {again}")
+        raise UserError(f"{folder}: no processed data{looked_in(folder)}; {again}")
     manifest = read_json(folder / "manifest.json", again)
     documents, parts = [], []
     try:

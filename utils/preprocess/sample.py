@@ -186,7 +186,7 @@ def write_sample(folder: Path, train: int, test: int, seed: int, noise: NoiseRat
     """
     if train < 1 or test < 1:
         raise UserError(f"a sample of {train} training and {test} test documents; each part needs at least 1")
-    folder = Path(folder).resolve()
+    folder = Path(folder)
     settings = {
         "train": train,
         "test": test,
@@ -203,7 +203,7 @@ def write_sample(folder: Path, train: int, test: int, seed: int, noise: NoiseRat
     try:
         _write_folder(folder, parts["train"], parts["test"], noise, seed, report)
     except OSError as error:
-        raise UserError(f"{folder}: cannot be written ({error}); choose another folder") from error
+        raise UserError(f"{folder}: cannot be written ({error.strerror or error}); choose another folder") from error
     return SampleReport(folder, True, **report)
 
 
@@ -232,6 +232,7 @@ def _write_folder(
     folder: Path, train: Sequence[Document], test: Sequence[Document], noise: NoiseRates | None, seed: int, report: dict
 ) -> None:
     """Everything into a sibling folder first, which then takes the place of the old one."""
+    folder = folder.resolve()  # a link to a folder stays a link
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as made:
         new, old = Path(made) / "new", Path(made) / "old"

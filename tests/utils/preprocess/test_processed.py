@@ -84,7 +84,7 @@ def test_documents_of_a_part(processed_of, documents_of):
 @pytest.mark.parametrize(
     "override",
     ["train.epochs=2", "data.dev_share=0.3", "data.split_seed=1", "lexicon.trainable=false", "crf.scheme=bmes",
-     "data.additional_leaks=keep", "encoder.layers=1", "predict.overlap=20"],
+     "data.additional_leaks=keep", "encoder.depth=1", "predict.overlap=20", "run.seed=7", "train.precision=bf16"],
 )  # fmt: skip
 def test_a_setting_that_shapes_nothing_may_change(workspace, overrides, made, override):
     load_processed(load_config([workspace.settings], [*overrides, override]))
@@ -182,6 +182,21 @@ def test_found_and_given_labels_are_the_same_inputs(workspace, config):
     given = load_config([workspace.settings], [f"data.train.labels={workspace.labels}"])
     assert input_files(given) == [path for path in input_files(config) if path.suffix != ".vec"]
     assert set(workspace.labels.iterdir()) < set(input_files(config))
+
+
+@pytest.mark.parametrize("name", [".DS_Store", "._3.txt", "__MACOSX/3.txt"])
+def test_what_macos_leaves_in_a_corpus_is_no_input(workspace, config, made, name):
+    path = workspace.texts / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("x")
+    load_processed(config)
+    assert path not in input_files(config)
+
+
+def test_a_corpus_below_a_hidden_folder_has_inputs(workspace, config):
+    moved = workspace.texts.rename(workspace.folder / ".train_data")
+    hidden = load_config([workspace.settings], [f"data.train={moved}"])
+    assert set(moved.iterdir()) <= set(input_files(hidden))
 
 
 def test_an_input_that_is_not_there_is_one_line(tmp_path):
