@@ -19,7 +19,7 @@ from model.predictor import Predictor
 from model.trainer import Trainer
 from utils.callbacks.checkpoint import Checkpoint, resume
 from utils.callbacks.early_stopping import EarlyStopping
-from utils.callbacks.events import Callback
+from utils.callbacks.events import Callback, TrainingState
 from utils.callbacks.freeze import FreezeEncoder
 from utils.callbacks.reports import LogFile, Progress, TensorBoard
 from utils.device import choose_device, set_threads
@@ -53,29 +53,49 @@ def train(
     check_writable(config.run_folder)
     if go_on:
         refuse_other_run(config.run_folder, config, processed.digest)
-    elif only_fold is None or not _belongs(config, processed.digest):
-        for folder in (*fold_folders(config.run_folder).values(), config.run_folder / "eval"):
-            _clear(folder)
-    results = []
-    for fold, split in enumerate(splits):
-        if only_fold is None or fold == only_fold:
-            results.append(_train_fold(config, processed, split, fold, go_on))
-    return results
-
-
-def _train_fold(config: Config, processed: Processed, split: Split, fold: int, go_on: bool) -> dict[str, Any]:
-    run = config.run_folder
-    folder = fold_folder(run, fold)
-    if go_on and (folder / "metrics.json").exists():
-        return read_metrics(folder)
-    if not go_on:
-        _clear(folder)
-    network = fresh_network(config, processed, config.run.seed + fold)
     accelerator = Accelerator(
         cpu=choose_device(config) == "cpu", gradient_accumulation_steps=config.train.accumulation
     )
+    chosen = [fold for fold in range(len(splits)) if only_fold in (None, fold)]
+    if accelerator.is_main_process and not go_on:
+        _clear_earlier_training(config, processed, chosen)
+    accelerator.wait_for_everyone()
+    return [_train_fold(config, processed, splits[fold], fold, go_on, accelerator) for fold in chosen]
+
+
+def _clear_earlier_training(config: Config, processed: Processed, chosen: list[int]) -> None:
+    """Remove what an earlier training left, so that nothing of two trainings is ever mixed.
+
+    Folds that are not trained now may stay if they had the same settings and data.
+    """
+    run = config.run_folder
+    stale = [fold_folder(run, fold) for fold in chosen]
+    if not _belongs(config, processed.digest):
+        stale += fold_folders(run).values()
+    for folder in (*stale, run / "eval"):
+        if folder.exists():
+            with writable(folder):
+                shutil.rmtree(folder)
+
+
+def _belongs(config: Config, data: str) -> bool:
+    """Whether the folds in the run's folder were trained with these settings on this data."""
+    try:
+        refuse_other_run(config.run_folder, config, data)
+    except UserError:
+        return False
+    return True
+
+
+def _train_fold(
+    config: Config, processed: Processed, split: Split, fold: int, go_on: bool, accelerator: Accelerator
+) -> dict[str, Any]:
+    folder = fold_folder(config.run_folder, fold)
+    if go_on and (folder / "metrics.json").exists():
+        return read_metrics(folder)
+    network = fresh_network(config, processed, config.run.seed + fold)
     if accelerator.is_main_process:
-        save_parts(_parts(config, processed, network), run)
+        save_parts(_parts(config, processed, network), config.run_folder)
     dataset = SegmentDataset(processed, split.train, network.scheme)
     if not len(dataset):
         raise UserError("no training segments are left; check data.train and data.dev_share")
@@ -88,7 +108,6 @@ def _train_fold(config: Config, processed: Processed, split: Split, fold: int, g
     trainer = Trainer(network, loader, config.train, accelerator, evaluate, _callbacks(config, folder), f"fold {fold}")
     if go_on:
         resume(trainer, folder)
-    state = trainer.fit()
     metrics = {
         "fold": fold,
         "train_documents": len(split.train),
@@ -97,15 +116,21 @@ def _train_fold(config: Config, processed: Processed, split: Split, fold: int, g
         "train_documents_like_dev": split.like_dev,
         "spans_the_scheme_cannot_write": dataset.left_out,
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
-        "train_seconds": round(sum(epoch["seconds"] for epoch in state.history), 1),
-        "peak_mib": peak_memory_mib(),
-        "best_epoch": state.best_epoch + 1,  # counted from 1; 0 without a dev part
         "selected": config.train.select,
-        "history": state.history,
+        **_outcome(trainer.fit()),
     }
     if accelerator.is_main_process:
         write_json(folder / "metrics.json", metrics)
     return metrics
+
+
+def _outcome(state: TrainingState) -> dict[str, Any]:
+    return {
+        "train_seconds": round(sum(epoch["seconds"] for epoch in state.history), 1),
+        "peak_mib": peak_memory_mib(),
+        "best_epoch": state.best_epoch + 1,  # counted from 1; 0 without a dev part
+        "history": state.history,
+    }
 
 
 def score_network(config: Config, processed: Processed, network: LatticeTagger, documents: list[int]) -> Scores:
@@ -141,19 +166,3 @@ def _parts(config: Config, processed: Processed, network: LatticeTagger) -> RunP
         word_size(config, processed),
         processed.digest,
     )
-
-
-def _belongs(config: Config, data: str) -> bool:
-    """Whether the folds in the run's folder were trained with these settings on this data."""
-    try:
-        refuse_other_run(config.run_folder, config, data)
-    except UserError:
-        return False
-    return True
-
-
-def _clear(folder: Path) -> None:
-    """Remove what an earlier training left, so that nothing of two trainings is ever mixed."""
-    if folder.exists():
-        with writable(folder):
-            shutil.rmtree(folder)

@@ -126,6 +126,7 @@ def test_best_tags_are_legal_even_where_emissions_want_otherwise():
 
 @pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: f"{scheme.name}{len(scheme.categories)}")
 @pytest.mark.parametrize("softmax", [False, True])
+@torch.no_grad()
 def test_span_probability_is_the_summed_weight_of_the_taggings_that_hold_the_span(scheme, softmax):
     lengths = [4, 3]
     crf, emissions, mask = make(scheme, lengths, seed=3)
