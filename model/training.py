@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from accelerate import Accelerator
+from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch.utils.data import DataLoader
 
 from config import Config, UserError
@@ -53,8 +53,12 @@ def train(
     check_writable(config.run_folder)
     if go_on:
         refuse_other_run(config.run_folder, config, processed.digest)
+    # Among several processes a frozen encoder gets no gradients to exchange, and that must not be taken for an error.
+    frozen = DistributedDataParallelKwargs(find_unused_parameters=config.train.freeze_epochs > 0)
     accelerator = Accelerator(
-        cpu=choose_device(config) == "cpu", gradient_accumulation_steps=config.train.accumulation
+        cpu=choose_device(config) == "cpu",
+        gradient_accumulation_steps=config.train.accumulation,
+        kwargs_handlers=[frozen],
     )
     chosen = [fold for fold in range(len(splits)) if only_fold in (None, fold)]
     if accelerator.is_main_process and not go_on:

@@ -1,7 +1,11 @@
 """Training: steps, freezing, stopping, resuming, folds."""
 
+import json
+import os
 import pathlib
 import shutil
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -175,6 +179,39 @@ def test_an_epoch_longer_than_the_data_is_one_short_batch(run):
 def test_half_precision_trains(run):
     _, metrics = run("half", "train.precision=bf16", "train.epochs=1")
     assert metrics[0]["history"][0]["loss"] > 0
+
+
+def test_two_processes_train_one_network_also_with_a_frozen_encoder(small_config, sample_folder, tmp_path):
+    config = small_config("alone", "train.folds=0")
+    settings = {
+        "run": {"name": "two", "folder": str(tmp_path), "threads": 1},
+        "encoder": {"name": "scratch", "hidden": 16, "heads": 2, "depth": 2, "feed_forward": 32},
+        "flat": {"hidden": 16, "heads": 2, "feed_forward": 32},
+        "lexicon": {"dimension": 8},
+        "data": {
+            "train": f"{sample_folder}/train_data", "test": f"{sample_folder}/test_data", "max_len": 60,
+            "processed": config.data.processed,
+        },
+        "predict": {"overlap": 20},
+        "train": {"epochs": 2, "batch_size": 8},
+    }  # fmt: skip
+    (tmp_path / "two.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    code = (
+        "import sys; from config import load_config; from model.training import train; "
+        "from utils.preprocess.processed import load_processed; config = load_config([sys.argv[1]]); "
+        "config.train.freeze_epochs = 1; train(config, load_processed(config))"
+    )  # past the check that a scratch encoder is not worth freezing: what is frozen does not matter here
+    (tmp_path / "two.py").write_text(code, encoding="utf-8")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
+    done = subprocess.run(
+        [*command, str(tmp_path / "two.py"), str(tmp_path / "two.yaml")],
+        env=environment, cwd=ROOT, capture_output=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode()[-2000:]
+    both = json.loads((tmp_path / "two" / "fold0" / "metrics.json").read_text())
+    log = (tmp_path / "two" / "fold0" / "train.log").read_text().splitlines()
+    assert len(both["history"]) == 2 and len(log) == 4  # one process wrote
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
