@@ -9,11 +9,9 @@ Exit status 0, or 2 with one line on standard error, or 130 after Ctrl-C.
 from __future__ import annotations
 
 import argparse
-import itertools
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -37,11 +35,11 @@ from utils.preprocess.processed import (
     save_processed,
     shaping_settings,
 )
+from utils.preprocess.report import describe, print_report
 from utils.preprocess.sample import write_sample
 from utils.preprocess.segment import cut_spans, segment_bounds
 from utils.preprocess.tokenizer import Vocabulary, encoder_vocabulary
 from utils.preprocess.vectors import read_vectors, read_vocabulary
-from utils.tools import peak_memory_mib
 
 FILL_SEED = 0  # of the words that a vector file lacks; no setting, so that runs of all seeds share the processed data
 
@@ -215,62 +213,6 @@ def _vectors(
     rows = {word: row for row, word in enumerate(lexicon.words)}
     vectors[[rows[word] for word in read.words]] = read.matrix
     return vectors.astype(np.float32), len(read.words) / len(lexicon.words)
-
-
-# ------------------------------------------------------------------------------------------------------------- report
-
-
-def describe(processed: Processed, problems: Problems, lost: int, covered: float | None) -> dict[str, Any]:
-    """The closing report, as values."""
-    lattices, parts = processed.lattices, np.array(processed.parts)
-    lengths = np.diff(lattices.token_offsets)
-    segment_parts = parts[processed.segments[:, 0]] if len(processed.segments) else parts[:0]
-    report: dict[str, Any] = {"parts": {}, "categories": {}}
-    for part in dict.fromkeys(processed.parts):
-        own = [processed.documents[number] for number in processed.of_part(part)]
-        report["parts"][part] = {
-            "documents": len(own),
-            "segments": int((segment_parts == part).sum()),
-            "characters": int(lengths[parts == part].sum()),
-            "spans": sum(len(document.spans) for document in own),
-        }
-        report["categories"][part] = dict(category_counts(own).most_common())
-    characters = max(int(lengths.sum()), 1)
-    return report | {
-        "groups": len(set(processed.groups.tolist())),
-        "words": len(processed.lexicon.words),
-        "words_per_character": len(lattices.words) / characters,
-        "vocabulary_coverage": float((lattices.tokens != processed.vocabulary.unknown).mean()) if characters else 1.0,
-        "vector_coverage": covered,
-        "spans_longer_than_a_segment": lost,
-        "dropped": dict(problems.counts),
-    }
-
-
-def print_report(report: dict[str, Any], problems: Problems, folder: Path, seconds: float) -> None:
-    """The closing report, for a person; what was dropped comes last."""
-    print(f"{'part':<12}{'documents':>10}{'segments':>10}{'characters':>12}{'spans':>8}")
-    for part, counts in report["parts"].items():
-        print(f"{part:<12}{counts['documents']:>10}{counts['segments']:>10}{counts['characters']:>12}{counts['spans']:>8}")
-    for part, categories in report["categories"].items():
-        if categories:
-            print(f"spans, {part}: " + ", ".join(f"{category} {count}" for category, count in categories.items()))
-    covered = report["vector_coverage"]
-    print(
-        f"{report['words']} words, {report['words_per_character']:.2f} per character; "
-        f"vocabulary covers {report['vocabulary_coverage']:.2%} of the characters; "
-        f"vectors {'are random' if covered is None else f'for {covered:.1%} of the words'}; "
-        f"{report['groups']} groups of near-duplicate texts"
-    )
-    memory = peak_memory_mib()
-    used = f" and {memory:.0f} MiB" if memory else ""
-    characters = sum(counts["characters"] for counts in report["parts"].values())
-    print(f"{folder}: {characters} characters in {seconds:.1f} s{used}")
-    for message in itertools.islice(problems.messages, 20):
-        print(f"  {message}")
-    if sum(problems.counts.values()) > 20:
-        print(f"  ... and {sum(problems.counts.values()) - 20} more")
-    print(problems.summary())
 
 
 # ------------------------------------------------------------------------------------------------------- command line
