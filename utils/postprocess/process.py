@@ -71,10 +71,3 @@ def prediction_json(document: Document, spans: Sequence[ScoredSpan]) -> str:
         for span in spans
     ]
     return json.dumps({"id": document.id, "text": document.text, "entities": entities}, ensure_ascii=False)
-
-
-def prediction_csv(document: Document, spans: Sequence[ScoredSpan]) -> str:
-    """The rows of one document, for a caller that wants text."""
-    table = io.StringIO()
-    PredictionWriter(io.StringIO(), table).write(document, spans)
-    return table.getvalue().split("\n", 1)[1]
