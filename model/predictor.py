@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
+from config import Config
 from data.dataset import Window, collate_windows, window_batches
 from model.decoding import decode_spans
 from model.model import LatticeTagger
@@ -35,6 +36,15 @@ class Predictor:
         self.batch_tokens = batch_tokens
         self.device = device
         self.half = half
+
+    @classmethod
+    def from_settings(
+        cls, config: Config, model: LatticeTagger, vocabulary: Vocabulary, device: torch.device
+    ) -> Predictor:
+        """One that reads as the settings say: in training's precision, in windows of the length trained on."""
+        half = config.train.precision == "bf16"
+        reading = config.predict
+        return cls(model, vocabulary, config.data.max_len, reading.overlap, reading.batch_tokens, device, half)
 
     @torch.no_grad()
     def predict(self, lattices: Lattices, documents: Sequence[int]) -> list[list[ScoredSpan]]:

@@ -53,15 +53,7 @@ class Tagger:
         self.folds = list(weights)
         place = torch.device(choose_device(config))
         self.predictors = [
-            Predictor(
-                load_network(self.parts, path).to(place),
-                self.parts.vocabulary,
-                config.data.max_len,
-                config.predict.overlap,
-                config.predict.batch_tokens,
-                place,
-                half=config.train.precision == "bf16",
-            )
+            Predictor.from_settings(config, load_network(self.parts, path).to(place), self.parts.vocabulary, place)
             for path in weights.values()
         ]
 

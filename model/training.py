@@ -139,15 +139,8 @@ def _outcome(state: TrainingState) -> dict[str, Any]:
 
 def score_network(config: Config, processed: Processed, network: LatticeTagger, documents: list[int]) -> Scores:
     """Strict scores of a network on some documents of the processed data."""
-    predictor = Predictor(
-        network,
-        processed.vocabulary,
-        config.data.max_len,
-        config.predict.overlap,
-        config.predict.batch_tokens,
-        next(network.parameters()).device,
-        half=config.train.precision == "bf16",
-    )
+    device = next(network.parameters()).device
+    predictor = Predictor.from_settings(config, network, processed.vocabulary, device)
     predicted = predictor.predict(processed.lattices, documents)
     return score_spans([processed.documents[number].spans for number in documents], predicted, processed.categories)
 

@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import TextIO
 
-from utils.preprocess.document import Document, ScoredSpan
+from utils.preprocess.document import Document, ScoredSpan, entity_record
 
 COLUMNS = ("ID", "Category", "Pos_b", "Pos_e", "Privacy")
 
@@ -61,13 +61,6 @@ class PredictionWriter:
 def prediction_json(document: Document, spans: Sequence[ScoredSpan]) -> str:
     """One line: the document's format with a probability for each entity."""
     entities = [
-        {
-            "category": span.category,
-            "pos_b": span.begin,
-            "pos_e": span.end,
-            "privacy": document.text[span.begin : span.end + 1],
-            "probability": round(span.probability, 6),
-        }
-        for span in spans
+        entity_record(document.text, span) | {"probability": round(span.probability, 6)} for span in spans
     ]
     return json.dumps({"id": document.id, "text": document.text, "entities": entities}, ensure_ascii=False)

@@ -44,20 +44,22 @@ class Document:
     doubtful: tuple[Span, ...] = ()
 
 
+def entity_record(text: str, span: Span | ScoredSpan) -> dict[str, Any]:
+    """The values of one span in a JSON line."""
+    return {
+        "category": span.category,
+        "pos_b": span.begin,
+        "pos_e": span.end,
+        "privacy": text[span.begin : span.end + 1],
+    }
+
+
 def to_record(document: Document) -> dict[str, Any]:
     """The values of a document's JSON line."""
-
-    def entity(span: Span) -> dict[str, Any]:
-        return {
-            "category": span.category,
-            "pos_b": span.begin,
-            "pos_e": span.end,
-            "privacy": document.text[span.begin : span.end + 1],
-        }
-
-    record = {"id": document.id, "text": document.text, "entities": [entity(span) for span in document.spans]}
+    entities = [entity_record(document.text, span) for span in document.spans]
+    record = {"id": document.id, "text": document.text, "entities": entities}
     if document.doubtful:
-        record["doubtful"] = [entity(span) for span in document.doubtful]
+        record["doubtful"] = [entity_record(document.text, span) for span in document.doubtful]
     return record
 
 
