@@ -5,12 +5,14 @@ B batch, K chains, L characters, T tags, S spans.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from model.layers.crf import TaggedSpans, span_log_probabilities
 from model.model import LatticeTagger
-from utils.preprocess.document import ScoredSpan, Span
+from utils.preprocess.document import ScoredSpan
+from utils.tags import CHAIN
 
 
 @torch.no_grad()
@@ -28,19 +30,17 @@ def decode_spans(model: LatticeTagger, emissions: Tensor, character_mask: Tensor
     scheme = model.scheme
     flat, mask = emissions.flatten(0, 1), model.chain_mask(character_mask)  # (B K, L, T), (B K, L)
     tags = model.crf.best_tags(flat, mask).unflatten(0, (-1, scheme.num_chains)).cpu().numpy()  # (B, K, L)
-    found: list[list[Span]] = [scheme.decode(text) for text in tags]
-    listed = [(text, span) for text, spans in enumerate(found) for span in spans]
-    if not listed:
-        return [[] for _ in found]
-    rows = []
-    for text, span in listed:
-        code = scheme.tags_of(span.category)
-        sequence = text * scheme.num_chains + code.chain
-        rows.append((sequence, span.begin, span.end, code.first, code.inside, code.last, code.single))
-    columns = torch.tensor(rows, device=emissions.device).unbind(dim=1)  # 7 of (S,)
+    found = scheme.find_spans(tags)
+    texts: list[list[ScoredSpan]] = [[] for _ in tags]
+    if not len(found.text):
+        return texts
+    code = scheme.codes[found.category]  # (S, 5)
+    sequence = found.text * scheme.num_chains + code[:, CHAIN]
+    rows = np.stack([sequence, found.begin, found.end, *code[:, CHAIN + 1 :].T])  # (7, S)
+    spans = TaggedSpans(*torch.from_numpy(rows).to(emissions.device))
     opening = torch.from_numpy(scheme.opening()).to(emissions.device)
-    logs = span_log_probabilities(flat, mask, model.crf.scores, TaggedSpans(*columns), opening)
-    scored: list[list[ScoredSpan]] = [[] for _ in found]
-    for (text, span), probability in zip(listed, logs.exp().tolist(), strict=True):
-        scored[text].append(ScoredSpan(*span, probability))
-    return scored
+    logs = span_log_probabilities(flat, mask, model.crf.scores, spans, opening)  # (S,)
+    columns = (column.tolist() for column in (*found, logs.exp()))
+    for text, category, begin, end, probability in zip(*columns, strict=True):
+        texts[text].append(ScoredSpan(scheme.categories[category], begin, end, probability))
+    return texts

@@ -25,7 +25,7 @@ Emissions have the shape (B, K, L, T): K chains of T tags each.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -34,8 +34,7 @@ from utils.preprocess.document import Span
 OUTSIDE = 0
 
 
-@dataclass(frozen=True)
-class SpanTags:
+class SpanTags(NamedTuple):
     """Where one category's spans are written: its chain, and the tags of their characters."""
 
     chain: int
@@ -45,12 +44,28 @@ class SpanTags:
     single: int
 
 
+CHAIN, FIRST, INSIDE, LAST, SINGLE = range(5)  # columns of an array of such
+
+
+class FoundSpans(NamedTuple):
+    """Spans of many texts, (S,) integers each, sorted by text, begin, end and the name of the category.
+
+    `category` counts the scheme's categories; `end` is inclusive.
+    """
+
+    text: np.ndarray
+    category: np.ndarray
+    begin: np.ndarray
+    end: np.ndarray
+
+
 class TagScheme:
     """A way to write spans as tags.
 
     Attributes:
         categories: in a fixed order, which is the order of the chains or of the tags.
         num_chains, num_tags: K and T.
+        codes: int64 (categories, 5), the `SpanTags` of each.
     """
 
     def __init__(self, name: str, categories: Sequence[str]) -> None:
@@ -62,12 +77,16 @@ class TagScheme:
         self.categories = tuple(categories)
         self.num_chains = len(self.categories) if name == "per_type" else 1
         self.num_tags = 4 if name == "per_type" else 1 + 4 * len(self.categories)
-        self._tags = {category: self._tags_of(index) for index, category in enumerate(self.categories)}
+        self.codes = np.array([self._code(index) for index in range(len(self.categories))])
+        self._tags = {
+            category: SpanTags(*map(int, code)) for category, code in zip(self.categories, self.codes, strict=True)
+        }
+        self._alphabetical = np.argsort(np.argsort(self.categories))
 
-    def _tags_of(self, index: int) -> SpanTags:
+    def _code(self, index: int) -> tuple[int, ...]:
         if self.name == "per_type":
-            return SpanTags(chain=index, first=1, inside=2, last=3, single=1)
-        return SpanTags(chain=0, first=4 * index + 1, inside=4 * index + 2, last=4 * index + 3, single=4 * index + 4)
+            return index, 1, 2, 3, 1
+        return 0, 4 * index + 1, 4 * index + 2, 4 * index + 3, 4 * index + 4
 
     def tags_of(self, category: str) -> SpanTags:
         """The chain and tags of a category; KeyError where the scheme does not have it."""
@@ -120,34 +139,42 @@ class TagScheme:
         return tags, left_out
 
     def decode(self, tags: np.ndarray) -> list[Span]:
-        """Read spans from tags (K, L), sorted by begin.
+        """Read the spans of one text from its tags (K, L), sorted by begin, end and category."""
+        if tags.ndim != 2 or tags.shape[0] != self.num_chains:
+            raise ValueError(f"expected tags of shape ({self.num_chains}, length), got {tags.shape}")
+        _, category, begin, end = (column.tolist() for column in self.find_spans(tags[None]))
+        return [Span(self.categories[c], b, e) for c, b, e in zip(category, begin, end, strict=True)]
+
+    def find_spans(self, tags: np.ndarray) -> FoundSpans:
+        """Read the spans of many texts from their tags (B, K, L), all at once.
 
         Only whole spans count: first, inside ..., last, or a single one. What breaks off, as a softmax without a CRF
         may have it, is no span.
         """
-        if tags.ndim != 2 or tags.shape[0] != self.num_chains:
-            raise ValueError(f"expected tags of shape ({self.num_chains}, length), got {tags.shape}")
-        length = tags.shape[1]
-        spans = []
-        for chain, begin in zip(*np.nonzero(tags), strict=True):
-            category = self._category_opened(int(chain), int(tags[chain, begin]))
-            if category is None:
-                continue
-            code = self._tags[category]
-            if tags[chain, begin] == code.single and code.single != code.first:
-                spans.append(Span(category, int(begin), int(begin)))
-                continue
-            end = begin + 1
-            while end < length and tags[chain, end] == code.inside:
-                end += 1
-            if end < length and tags[chain, end] == code.last:
-                spans.append(Span(category, int(begin), int(end)))
-            elif end == begin + 1 and code.single == code.first:
-                spans.append(Span(category, int(begin), int(begin)))
-        return sorted(spans, key=lambda span: (span.begin, span.end, span.category))
+        opens = (tags == 1) if self.name == "per_type" else (tags > 0) & (tags % 4 <= 1)
+        text, chain, begin = np.nonzero(opens)  # (S,) candidates
+        tag = tags[text, chain, begin]
+        category = chain if self.name == "per_type" else (tag - 1) // 4
+        code = self.codes[category]  # (S, 5)
 
-    def _category_opened(self, chain: int, tag: int) -> str | None:
-        """The category whose span this tag opens, if it opens one."""
-        if self.name == "per_type":
-            return self.categories[chain] if tag == 1 else None
-        return self.categories[(tag - 1) // 4] if tag % 4 in (0, 1) else None
+        # Where the run of `inside` after the first character ends: at that character's neighbour if there is none.
+        next_tag = np.pad(tags, ((0, 0), (0, 0), (0, 2)), constant_values=-1)
+        after = begin + 1
+        inside = next_tag[text, chain, after] == code[:, INSIDE]
+        end = np.where(inside, _run_ends(next_tag)[text, chain, after], after)
+        closed = next_tag[text, chain, end] == code[:, LAST]
+        alone = (tag == code[:, SINGLE]) & ((code[:, SINGLE] != code[:, FIRST]) | (~closed & (end == after)))
+        end = np.where(alone, begin, end)
+
+        found = np.flatnonzero(closed | alone)
+        text, category, begin, end = text[found], category[found], begin[found], end[found]
+        order = np.lexsort((self._alphabetical[category], end, begin, text))
+        return FoundSpans(text[order], category[order], begin[order], end[order])
+
+
+def _run_ends(tags: np.ndarray) -> np.ndarray:
+    """For every place of the last dimension, the next place that has another tag; the last place where none has."""
+    last = tags.shape[-1] - 1
+    changes = np.full(tags.shape, last)
+    changes[..., :-1] = np.where(tags[..., 1:] != tags[..., :-1], np.arange(1, last + 1), last)
+    return np.minimum.accumulate(changes[..., ::-1], axis=-1)[..., ::-1]

@@ -106,6 +106,19 @@ def test_decoding_agrees_with_regular_expressions_on_any_tags(name):
 
 
 @pytest.mark.parametrize("name", ["per_type", "bmes"])
+def test_spans_of_many_texts_are_those_of_each(name):
+    scheme = TagScheme(name, ("书", "name", "place"))
+    tags = np.random.default_rng(1).integers(0, scheme.num_tags, (30, scheme.num_chains, 25))
+    text, category, begin, end = (column.tolist() for column in scheme.find_spans(tags))
+    found = [[] for _ in tags]
+    for place, *rest in zip(text, category, begin, end, strict=True):
+        found[place].append(Span(scheme.categories[rest[0]], *rest[1:]))
+    assert found == [scheme.decode(one) for one in tags]
+    assert text == sorted(text)
+    assert sum(map(len, found)) > 100
+
+
+@pytest.mark.parametrize("name", ["per_type", "bmes"])
 def test_broken_off_tags_are_no_spans(name):
     scheme = TagScheme(name, ("name",))
     code = scheme.tags_of("name")
