@@ -13,10 +13,14 @@ import argparse
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from config import Config, CorpusConfig, UserError, given_settings, load_config
 from utils.command_line import Parser, run_command
 from utils.preprocess.document import Problems
+
+if TYPE_CHECKING:
+    from utils.run_folder import RunParts
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -54,16 +58,16 @@ def evaluate(config: Config, options: argparse.Namespace) -> None:
     from utils.tools import check_writable, write_json
 
     problems = Problems()
-    config = _settings_of_run(config, options)
-    folder = config.run_folder / "eval"
+    run = _open_run(config, options)
+    folder = run.folder / "eval"
     check_writable(folder)
     only = None if options.fold is None else [options.fold]
     if options.input:
         corpus = CorpusConfig(options.input, options.labels or "", options.format or "auto")
-        name, result = f"corpus-{Path(options.input).stem}", score_corpus(config, corpus, problems, only)
+        name, result = f"corpus-{Path(options.input).stem}", score_corpus(run, corpus, problems, only)
     else:
         name = options.split or "dev"
-        result = score_split(config, name, only)
+        result = score_split(run, name, only)
     print(result.scores.table())
     if result.note:
         print(result.note)
@@ -78,7 +82,7 @@ def predict(config: Config, options: argparse.Namespace) -> None:
     """`--mode predict`."""
     from tqdm import tqdm
 
-    from model import load_tagger
+    from model import Tagger
     from utils.postprocess.process import PredictionWriter
     from utils.preprocess.formats import read_texts
     from utils.tools import atomic_file, check_writable, peak_memory_mib
@@ -88,12 +92,10 @@ def predict(config: Config, options: argparse.Namespace) -> None:
     if source is None and sys.stdin is None:
         raise UserError("no --input, and standard input is closed; give a folder or zip of .txt, a .txt or a .jsonl")
     texts = read_texts(source, None if source else sys.stdin, problems)
-    config = _settings_of_run(config, options)
-    folder = Path(options.output) if options.output else config.run_folder / "predictions"
+    run = _open_run(config, options)
+    folder = Path(options.output) if options.output else run.folder / "predictions"
     check_writable(folder)
-    tagger = load_tagger(
-        config.run_folder, folds=None if options.fold is None else [options.fold], settings=config
-    )
+    tagger = Tagger(run, None if options.fold is None else [options.fold])
     if source is None and sys.stdin.isatty():
         print("reading a text from each line that you type; end with Ctrl-D, or give --input")
     started = time.perf_counter()
@@ -119,15 +121,15 @@ def predict(config: Config, options: argparse.Namespace) -> None:
         _show(problems)
 
 
-def _settings_of_run(config: Config, options: argparse.Namespace) -> Config:
-    """The trained run's own settings, with what the command line may change of them."""
-    from utils.run_folder import settings_of_run
+def _open_run(config: Config, options: argparse.Namespace) -> RunParts:
+    """The trained run with its own settings, but for what the command line may change of them."""
+    from utils.run_folder import open_run
 
-    own, without_effect = settings_of_run(config, given_settings(options.config, options.set))
+    run, without_effect = open_run(config, given_settings(options.config, options.set))
     if without_effect:
         print(f"{config.run_folder} keeps the settings it was trained with, whatever the files now say of "
               + ", ".join(without_effect))  # fmt: skip
-    return own
+    return run
 
 
 def _show(problems: Problems) -> None:

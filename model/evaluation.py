@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from config import Config, CorpusConfig, UserError
+from config import CorpusConfig, UserError
 from data.split import make_splits
 from model.tagger import Tagger
 from utils.metrics import Scores, score_spans
 from utils.preprocess.document import Document, Problems, category_counts
 from utils.preprocess.formats import check_categories, read_corpus
 from utils.preprocess.processed import load_processed
-from utils.run_folder import load_parts, trained_folds
+from utils.run_folder import RunParts, trained_folds
 
 
 class Evaluation(NamedTuple):
@@ -24,45 +24,42 @@ class Evaluation(NamedTuple):
 
 
 def score_corpus(
-    config: Config, corpus: CorpusConfig, problems: Problems, only: Sequence[int] | None = None
+    parts: RunParts, corpus: CorpusConfig, problems: Problems, only: Sequence[int] | None = None
 ) -> Evaluation:
     """The folds `only`, or all, vote on a labelled corpus.
-
-    Args:
-        config: the settings of a trained run, as `utils.run_folder.settings_of_run` gives them.
 
     Raises:
         UserError: the corpus or the run cannot be read, or the corpus has no label of a category the run knows.
     """
     documents = read_corpus(corpus, problems)
-    tagger = Tagger(config.run_folder, folds=only, settings=config)
+    tagger = Tagger(parts, only)
     categories = sorted(category_counts(documents))
     if not categories:
         raise UserError(f"{corpus.path}: no labelled span to score against; check --labels")
     if not set(categories) & set(tagger.categories):
         raise UserError(
-            f"{corpus.path}: labels only {', '.join(categories)}, but {config.run_folder} knows "
+            f"{corpus.path}: labels only {', '.join(categories)}, but {parts.folder} knows "
             f"{', '.join(tagger.categories)}; score a run that was trained with the categories of this corpus"
         )
     documents = check_categories(documents, tagger.categories, problems, corpus.path)
     return Evaluation(_score(tagger, documents), len(documents))
 
 
-def score_split(config: Config, part: str, only: Sequence[int] | None = None) -> Evaluation:
+def score_split(parts: RunParts, part: str, only: Sequence[int] | None = None) -> Evaluation:
     """The dev part (each fold on its own, none of which it saw), or the test part (all folds vote).
 
     Args:
-        config: the settings of a trained run, as `utils.run_folder.settings_of_run` gives them.
+        parts: of the run.
         part: dev or test.
         only: these folds; all that are trained by default.
 
     Raises:
         UserError: there is no such part, no trained run, or the processed data is not what the run was trained on.
     """
-    run = config.run_folder
+    run, config = parts.folder, parts.config
     trained = list(trained_folds(run, config.train.select, only))
     processed = load_processed(config)
-    if processed.digest != load_parts(run).data:
+    if processed.digest != parts.data:
         raise UserError(
             f"{run}: was trained on other data than {config.processed_folder} now holds, and may have seen this "
             f"{part} part; train again, or give a labelled corpus with --input"
@@ -71,14 +68,14 @@ def score_split(config: Config, part: str, only: Sequence[int] | None = None) ->
         documents = [processed.documents[number] for number in processed.of_part("test")]
         if not documents:
             raise UserError("data.test is empty, so there is no test part; give a corpus with --input, or --split dev")
-        return Evaluation(_score(Tagger(run, folds=trained, settings=config), documents), len(documents))
+        return Evaluation(_score(Tagger(parts, trained), documents), len(documents))
     total, count = None, 0
     splits = make_splits(processed, config)
     for fold in trained:
         documents = [processed.documents[number] for number in splits[fold].dev]
         if not documents:
             raise UserError("this run has no dev part (data.dev_share is 0); give a labelled corpus with --input")
-        scores = _score(Tagger(run, folds=[fold], settings=config), documents)
+        scores = _score(Tagger(parts, [fold]), documents)
         total = scores if total is None else total + scores
         count += len(documents)
     chosen = config.train.select == "best"

@@ -14,14 +14,13 @@ from typing import NamedTuple
 
 import torch
 
-from config import Config
 from model.build import load_network
 from model.predictor import Predictor
-from utils.device import choose_device, set_threads
+from utils.device import choose_device, set_up_processor
 from utils.postprocess.process import vote
 from utils.preprocess.document import Document, ScoredSpan
 from utils.preprocess.lattice import build_lattices
-from utils.run_folder import load_parts, trained_folds
+from utils.run_folder import RunParts, load_parts, trained_folds
 
 
 class PredictedSpan(NamedTuple):
@@ -41,19 +40,15 @@ class PredictedSpan(NamedTuple):
 class Tagger:
     """All folds of a run, or some of them."""
 
-    def __init__(
-        self, run: Path, device: str = "", folds: Sequence[int] | None = None, settings: Config | None = None
-    ) -> None:
-        self.parts = load_parts(run)
-        self.config = config = settings or self.parts.config
-        if device:
-            config.run.device = device
-        set_threads(config)
-        weights = trained_folds(run, config.train.select, folds)
+    def __init__(self, parts: RunParts, folds: Sequence[int] | None = None) -> None:
+        self.parts = parts
+        self.config = config = parts.config
+        set_up_processor(config)
+        weights = trained_folds(parts.folder, config.train.select, folds)
         self.folds = list(weights)
         place = torch.device(choose_device(config))
         self.predictors = [
-            Predictor.from_settings(config, load_network(self.parts, path).to(place), self.parts.vocabulary, place)
+            Predictor.from_settings(config, load_network(parts, path).to(place), parts.vocabulary, place)
             for path in weights.values()
         ]
 
@@ -84,18 +79,17 @@ class Tagger:
                 yield document, [span for span in merged if span.probability >= least]
 
 
-def load_tagger(
-    run: str | Path, device: str = "", folds: Sequence[int] | None = None, settings: Config | None = None
-) -> Tagger:
+def load_tagger(run: str | Path, device: str = "", folds: Sequence[int] | None = None) -> Tagger:
     """Load a run from its folder; no network and no training data are needed.
 
     Args:
         run: the run's folder.
         device: instead of the run's own setting: auto, cpu, cuda or mps.
         folds: numbers of the folds that vote; all of them by default.
-        settings: instead of the run's own; `utils.run_folder.settings_of_run` makes them.
 
     Raises:
         UserError: the folder is missing, incomplete, damaged, or of another version; or a fold is not trained.
     """
-    return Tagger(Path(run), device, folds, settings)
+    parts = load_parts(Path(run))
+    parts.config.run.device = device or parts.config.run.device
+    return Tagger(parts, folds)

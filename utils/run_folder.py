@@ -32,14 +32,15 @@ from utils.tools import atomic_file, read_json, write_json
 
 VERSION = 1
 # What a run may use and where things are, which changes nothing of what is learned.
-FREE = {"run.name", "run.folder", "run.device", "run.threads", "data.processed"}
+FREE = {"run.name", "run.folder", "run.device", "run.threads", "run.workers", "data.processed"}
 REMEDY = "train again, or name another run with --set run.name=NAME"
 
 
 @dataclass
 class RunParts:
-    """What rebuilds the network and its input, apart from the weights."""
+    """What rebuilds the network and its input, apart from the weights; `folder` is the run's."""
 
+    folder: Path
     config: Config
     categories: list[str]
     vocabulary: Vocabulary
@@ -54,8 +55,9 @@ def fold_folder(run: Path, fold: int) -> Path:
     return run / f"fold{fold}"
 
 
-def save_parts(parts: RunParts, run: Path) -> None:
+def save_parts(parts: RunParts) -> None:
     """Write all but the weights."""
+    run = parts.folder
     with atomic_file(run / "config.yaml") as temporary:
         save_config(parts.config, temporary)
     with atomic_file(run / "vocabulary.txt") as temporary:
@@ -85,11 +87,12 @@ def load_parts(run: Path) -> RunParts:
     try:
         if manifest["version"] != VERSION:
             raise UserError(f"{run}: made by version {manifest['version']}, this is version {VERSION}; {REMEDY}")
-        config = from_dict(yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8")), str(run / "config.yaml"))
+        config = _load_config(run / "config.yaml")
         words = load_words(run / "lexicon.txt")
         if lexicon_digest(words) != manifest["lexicon"]:
             raise UserError(f"{run / 'lexicon.txt'}: not the lexicon that this run was trained with; {REMEDY}")
         return RunParts(
+            folder=run,
             config=config,
             categories=manifest["categories"],
             vocabulary=Vocabulary.load(run / "vocabulary.txt"),
@@ -102,14 +105,22 @@ def load_parts(run: Path) -> RunParts:
         raise UserError(f"{run}: damaged ({str(error).splitlines()[0]}); {REMEDY}") from None
 
 
+def _load_config(path: Path) -> Config:
+    values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    # A file that was cut short may still be YAML, and defaults must not take the place of what is lost.
+    if missing := [section for section in to_dict(Config()) if section not in (values or {})]:
+        raise ValueError(f"{path} has no section {missing[0]}")
+    return from_dict(values, str(path))
+
+
 def _load_encoder(folder: Path) -> PretrainedConfig:
     if not (folder / "config.json").is_file():  # transformers would look for a model of that name on the hub
         raise FileNotFoundError(f"no {folder / 'config.json'}")
     return AutoConfig.from_pretrained(folder)
 
 
-def settings_of_run(given: Config, named: dict[str, str]) -> tuple[Config, list[str]]:
-    """The settings of the trained run in `given.run_folder`, to score it or to read texts with it.
+def open_run(given: Config, named: dict[str, str]) -> tuple[RunParts, list[str]]:
+    """The trained run in `given.run_folder`, to score it or to read texts with it.
 
     A run keeps the settings it was trained with, but for those of `predict`, the device, and where things are (`FREE`).
 
@@ -118,12 +129,13 @@ def settings_of_run(given: Config, named: dict[str, str]) -> tuple[Config, list[
         named: which of them files and overrides name, as `config.given_settings` tells; the others change nothing.
 
     Returns:
-        The settings; and those that a file names with another value than the run's own, which has no effect.
+        The run; and those settings that a file names with another value than the run's own, which has no effect.
 
     Raises:
         UserError: no such run, or `--set` would change what only training can change.
     """
-    own = load_parts(given.run_folder).config
+    parts = load_parts(given.run_folder)
+    own = parts.config
     own.data.processed = str(own.processed_folder)  # which may have been named after a run that was renamed since
     without_effect = []
     for dotted, where in named.items():
@@ -140,7 +152,7 @@ def settings_of_run(given: Config, named: dict[str, str]) -> tuple[Config, list[
             without_effect.append(dotted)
     own.run.name, own.run.folder = given.run.name, given.run.folder
     validate(own)
-    return own, without_effect
+    return parts, without_effect
 
 
 def refuse_other_run(run: Path, config: Config, data: str) -> None:

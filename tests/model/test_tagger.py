@@ -25,6 +25,7 @@ from utils.preprocess.lattice import build_lattices
 from utils.preprocess.lexicon import Lexicon
 from utils.preprocess.processed import load_processed
 from utils.preprocess.tokenizer import SPECIALS, Vocabulary
+from utils.run_folder import load_parts
 from utils.tags import TagScheme
 
 
@@ -50,7 +51,7 @@ def texts_of(config):
 
 def test_a_loaded_run_scores_what_training_scored(trained):
     config, metrics = trained
-    result = score_split(config, "dev")
+    result = score_split(load_parts(config.run_folder), "dev")
     counts = [fold["history"][fold["best_epoch"] - 1] for fold in metrics]
     assert result.scores.micro.f1 > 0.05
     processed = load_processed(config)
