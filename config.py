@@ -44,6 +44,7 @@ class RunConfig:
     seed: int = 42
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"  # which of several GPUs is the launcher's choice
     threads: int = 0  # processor threads for PyTorch; 0 leaves its own choice
+    workers: int = 0  # processes that prepare batches; they help beside a GPU alone
 
 
 @dataclass
@@ -131,7 +132,8 @@ class TrainConfig:
     """Optimisation, folds and what is kept."""
 
     epochs: int = 10
-    batch_size: int = 16  # segments in a batch
+    batch_size: int = 16  # segments in a batch, where batch_tokens is 0
+    batch_tokens: int = 0  # padded characters in a batch; texts of all lengths then cost like memory and time
     accumulation: int = 1  # batches in an optimizer step
     encoder_rate: float = 3e-5
     other_rate: float = 3e-3
@@ -356,10 +358,10 @@ def validate(config: Config) -> None:
     at_least = {
         "data.max_len": 8, "lexicon.dimension": 1, "encoder.layers": 0, "encoder.hidden": 1, "encoder.heads": 1,
         "encoder.depth": 1, "encoder.feed_forward": 1, "flat.layers": 1, "flat.hidden": 2, "flat.heads": 1,
-        "flat.feed_forward": 1, "train.epochs": 1, "train.batch_size": 1, "train.accumulation": 1,
-        "train.freeze_epochs": 0, "train.clip": 0, "train.patience": 0, "train.weight_decay": 0, "train.folds": 0,
-        "predict.batch_tokens": 1, "predict.overlap": 0, "predict.chunk": 1, "run.threads": 0, "run.seed": 0,
-        "data.split_seed": 0,
+        "flat.feed_forward": 1, "train.epochs": 1, "train.batch_size": 1, "train.batch_tokens": 0,
+        "train.accumulation": 1, "train.freeze_epochs": 0, "train.clip": 0, "train.patience": 0,
+        "train.weight_decay": 0, "train.folds": 0, "predict.batch_tokens": 1, "predict.overlap": 0, "predict.chunk": 1,
+        "run.threads": 0, "run.workers": 0, "run.seed": 0, "data.split_seed": 0,
     }  # fmt: skip
     for name, least in at_least.items():
         if (value := _get(config, name)) < least:

@@ -202,9 +202,9 @@ def _vectors(
 
         from model.layers.encoder import build_encoder
         from model.word_states import word_states
-        from utils.device import choose_device, set_threads
+        from utils.device import choose_device, set_up_processor
 
-        set_threads(config)
+        set_up_processor(config)
         encoder = build_encoder(config.encoder, len(vocabulary), config.data.max_len, vocabulary.pad)
         return word_states(encoder, lexicon.words, vocabulary, torch.device(choose_device(config))), 1.0
     read = read_vectors(Path(config.lexicon.path), lexicon.words, problems)

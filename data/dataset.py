@@ -5,7 +5,7 @@ B batch, K chains, L characters of the longest segment, W words of the segment t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -74,32 +74,63 @@ def _shift(span: Span, by: int) -> Span:
 class BucketSampler(Sampler[list[int]]):
     """Batches of segments of similar length, in a random order that follows from seed and epoch alone.
 
-    Segments are shuffled, sorted by length within pools of some batches, cut into batches, and the batches shuffled.
+    Segments of one bucket (their lengths, rounded up to `STEP`, are equal) are shuffled; the buckets are joined by
+    length and cut into batches, and the batches shuffled. Where the cuts fall does not depend on the shuffling, so
+    every epoch has as many batches as the first, and a schedule can count on it.
+
+    Args:
+        lengths: characters of each segment.
+        batch_size: segments in a batch, unless batch_tokens is given.
+        seed: of the order.
+        batch_tokens: padded characters in a batch at most, a longer segment being a batch of its own; 0: batch_size
+            counts.
+        processes: the number of batches is a multiple of it; the first batches are repeated if need be.
     """
 
-    def __init__(self, lengths: np.ndarray, batch_size: int, seed: int, pool: int = 50) -> None:
-        self.lengths = np.asarray(lengths)
-        self.batch_size = batch_size
+    STEP = 8
+
+    def __init__(
+        self, lengths: np.ndarray, batch_size: int, seed: int, batch_tokens: int = 0, processes: int = 1
+    ) -> None:
         self.seed = seed
-        self.pool = pool * batch_size
+        self.processes = processes
         self.epoch = 0
-        self.drop_last = False
+        self._buckets = -(-np.asarray(lengths) // self.STEP)
+        self._cuts = _cuts(np.sort(self._buckets)[::-1] * self.STEP, batch_size, batch_tokens)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the order of an epoch."""
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return -(-len(self.lengths) // self.batch_size)
+        return -(-(len(self._cuts) + 1) // self.processes) * self.processes
 
     def __iter__(self) -> Iterator[list[int]]:
         random = np.random.default_rng((self.seed, self.epoch))
-        order = random.permutation(len(self.lengths))
-        pools = [order[start : start + self.pool] for start in range(0, len(order), self.pool)]
-        by_length = np.concatenate([pool[np.argsort(self.lengths[pool], kind="stable")] for pool in pools])
-        batches = [by_length[start : start + self.batch_size] for start in range(0, len(order), self.batch_size)]
-        for place in random.permutation(len(batches)):
+        order = random.permutation(len(self._buckets))
+        order = order[np.argsort(-self._buckets[order], kind="stable")]
+        batches = np.split(order, self._cuts)
+        places = random.permutation(len(batches))
+        for place in np.resize(places, len(self)):
             yield batches[place].tolist()
+
+
+def _cuts(widths: np.ndarray, batch_size: int, batch_tokens: int) -> list[int]:
+    """Where batches end in segments of falling widths."""
+    cuts, end = [], 0
+    while end < len(widths):
+        end += max(1, batch_tokens // int(widths[end])) if batch_tokens else batch_size
+        cuts.append(end)
+    return cuts[:-1]
+
+
+def padding_share(lengths: np.ndarray, batches: Iterable[Sequence[int]]) -> float:
+    """The part of the characters in some batches that only fills them up."""
+    own = padded = 0
+    for batch in batches:
+        own += int(lengths[batch].sum())
+        padded += int(lengths[batch].max()) * len(batch)
+    return 1 - own / padded
 
 
 def collate_samples(samples: Sequence[Sample], vocabulary: Vocabulary, words: bool = True) -> Batch:

@@ -50,6 +50,7 @@ class Trainer:
         self.state = TrainingState()
         self.optimizer = build_optimizer(network, settings)
         self._wrapped, self._optimizer, self._loader = accelerator.prepare(network, self.optimizer, loader)
+        self._sampler = loader.batch_sampler
         self.steps_per_epoch = -(-len(self._loader) // settings.accumulation)
         self.total_steps = self.steps_per_epoch * settings.epochs
         self.warmup_steps = round(settings.warmup * self.total_steps)
@@ -70,8 +71,9 @@ class Trainer:
 
     def _epoch(self) -> None:
         started = time.perf_counter()
-        # Through accelerate, which would otherwise count epochs from 0 again after a resume.
+        # Accelerate counts epochs from 0 again after a resume, and among several processes does not reach the sampler.
         self._loader.set_epoch(self.state.epoch)
+        self._sampler.set_epoch(self.state.epoch)
         self._tell("on_epoch_begin")
         self._wrapped.train()
         losses = []

@@ -7,11 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from accelerate import Accelerator, DistributedDataParallelKwargs
+import torch
+from accelerate import Accelerator, DataLoaderConfiguration, DistributedDataParallelKwargs
 from torch.utils.data import DataLoader
 
 from config import Config, UserError
-from data.dataset import BucketSampler, SegmentDataset, collate_samples
+from data.dataset import BucketSampler, SegmentDataset, collate_samples, padding_share
 from data.split import Split, make_splits
 from model.build import fresh_network, word_size
 from model.model import LatticeTagger
@@ -22,9 +23,10 @@ from utils.callbacks.early_stopping import EarlyStopping
 from utils.callbacks.events import Callback, TrainingState
 from utils.callbacks.freeze import FreezeEncoder
 from utils.callbacks.reports import LogFile, Progress, TensorBoard
-from utils.device import choose_device, set_threads
+from utils.device import choose_device, set_up_processor
 from utils.metrics import Scores, score_spans
 from utils.preprocess.processed import Processed
+from utils.preprocess.tokenizer import Vocabulary
 from utils.run_folder import RunParts, fold_folder, fold_folders, read_metrics, refuse_other_run, save_parts
 from utils.tools import check_writable, peak_memory_mib, writable, write_json
 
@@ -49,7 +51,7 @@ def train(
     splits = make_splits(processed, config)
     if only_fold is not None and not 0 <= only_fold < len(splits):
         raise UserError(f"--fold {only_fold}: this run has folds 0 to {len(splits) - 1}; see train.folds")
-    set_threads(config)
+    set_up_processor(config)
     check_writable(config.run_folder)
     if go_on:
         refuse_other_run(config.run_folder, config, processed.digest)
@@ -58,6 +60,8 @@ def train(
     accelerator = Accelerator(
         cpu=choose_device(config) == "cpu",
         gradient_accumulation_steps=config.train.accumulation,
+        # The sampler deals every process equally many batches.
+        dataloader_config=DataLoaderConfiguration(even_batches=False, non_blocking=True),
         kwargs_handlers=[frozen],
     )
     chosen = [fold for fold in range(len(splits)) if only_fold in (None, fold)]
@@ -99,17 +103,16 @@ def _train_fold(
         return read_metrics(folder)
     network = fresh_network(config, processed, config.run.seed + fold)
     if accelerator.is_main_process:
-        save_parts(_parts(config, processed, network), config.run_folder)
+        save_parts(_parts(config, processed, network))
     dataset = SegmentDataset(processed, split.train, network.scheme)
     if not len(dataset):
         raise UserError("no training segments are left; check data.train and data.dev_share")
-    loader = DataLoader(
-        dataset,
-        batch_sampler=BucketSampler(dataset.lengths, config.train.batch_size, config.run.seed + fold),
-        collate_fn=partial(collate_samples, vocabulary=processed.vocabulary, words=config.flat.enabled),
-    )
+    loader = training_loader(config, dataset, processed.vocabulary, config.run.seed + fold, accelerator)
+    padding = padding_share(dataset.lengths, loader.batch_sampler)
+    about = f"{len(dataset)} segments in {len(loader.batch_sampler)} batches, padding {padding:.1%}"
     evaluate = partial(score_network, config, processed, network, split.dev) if split.dev else None
-    trainer = Trainer(network, loader, config.train, accelerator, evaluate, _callbacks(config, folder), f"fold {fold}")
+    callbacks = _callbacks(config, folder, about)
+    trainer = Trainer(network, loader, config.train, accelerator, evaluate, callbacks, f"fold {fold}")
     if go_on:
         resume(trainer, folder)
     metrics = {
@@ -119,6 +122,7 @@ def _train_fold(
         "additional_documents_left_out": split.leaks,
         "train_documents_like_dev": split.like_dev,
         "spans_the_scheme_cannot_write": dataset.left_out,
+        "padding_share": round(padding, 4),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "selected": config.train.select,
         **_outcome(trainer.fit()),
@@ -126,6 +130,24 @@ def _train_fold(
     if accelerator.is_main_process:
         write_json(folder / "metrics.json", metrics)
     return metrics
+
+
+def training_loader(
+    config: Config, dataset: SegmentDataset, vocabulary: Vocabulary, seed: int, accelerator: Accelerator
+) -> DataLoader:
+    """Batches of similar length, prepared by `run.workers` processes."""
+    sampler = BucketSampler(
+        dataset.lengths, config.train.batch_size, seed, config.train.batch_tokens, accelerator.num_processes
+    )
+    return DataLoader(
+        dataset,
+        batch_sampler=sampler,
+        collate_fn=partial(collate_samples, vocabulary=vocabulary, words=config.flat.enabled),
+        num_workers=config.run.workers,
+        persistent_workers=config.run.workers > 0,
+        pin_memory=accelerator.device.type == "cuda",
+        generator=torch.Generator(),  # or it would draw from the one that dropout draws from, more or less often
+    )
 
 
 def _outcome(state: TrainingState) -> dict[str, Any]:
@@ -145,8 +167,8 @@ def score_network(config: Config, processed: Processed, network: LatticeTagger, 
     return score_spans([processed.documents[number].spans for number in documents], predicted, processed.categories)
 
 
-def _callbacks(config: Config, folder: Path) -> list[Callback]:
-    callbacks: list[Callback] = [FreezeEncoder(config.train.freeze_epochs), Progress(), LogFile(folder)]
+def _callbacks(config: Config, folder: Path, about: str) -> list[Callback]:
+    callbacks: list[Callback] = [FreezeEncoder(config.train.freeze_epochs), Progress(), LogFile(folder, about)]
     callbacks += [TensorBoard(folder)]
     if config.train.patience:
         callbacks.append(EarlyStopping(config.train.patience))
@@ -155,6 +177,7 @@ def _callbacks(config: Config, folder: Path) -> list[Callback]:
 
 def _parts(config: Config, processed: Processed, network: LatticeTagger) -> RunParts:
     return RunParts(
+        config.run_folder,
         config,
         processed.categories,
         processed.vocabulary,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 
 from config import Config, UserError
@@ -24,7 +26,12 @@ def choose_device(config: Config) -> str:
     return name
 
 
-def set_threads(config: Config) -> None:
-    """Give PyTorch the number of processor threads that `run.threads` asks for."""
+def set_up_processor(config: Config) -> None:
+    """Give PyTorch the number of processor threads that `run.threads` asks for, and bound what it remembers.
+
+    oneDNN keeps the last 1,024 kernels it made, one for every shape it meets. Batches of ever new sizes would fill that
+    with more than a GiB and gain nothing: a step uses a few dozen. Only before the first kernel can this be changed.
+    """
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
     if config.run.threads:
         torch.set_num_threads(config.run.threads)

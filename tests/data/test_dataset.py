@@ -1,9 +1,11 @@
+import itertools
 import random
 from collections import Counter
 
 import numpy as np
 import pytest
 import torch
+from accelerate.data_loader import BatchSamplerShard
 
 from data.dataset import (
     BucketSampler,
@@ -12,6 +14,7 @@ from data.dataset import (
     collate_lattices,
     collate_samples,
     collate_windows,
+    padding_share,
     window_batches,
 )
 from utils.preprocess.document import Document, Span
@@ -198,31 +201,47 @@ def test_windows_are_collated_as_the_slices_they_are(processed):
 
 
 LENGTHS = np.random.default_rng(1).integers(1, 150, 1003)
+BOUNDS = [{}, {"batch_tokens": 2400}]
 
 
-def padding_share(batches):
-    characters = sum(int(LENGTHS[batch].sum()) for batch in batches)
-    return 1 - characters / sum(int(LENGTHS[batch].max()) * len(batch) for batch in batches)
+def in_epoch(epoch, *arguments, **more):
+    sampler = BucketSampler(*arguments, **more)
+    sampler.set_epoch(epoch)
+    return list(sampler)
 
 
-def test_every_segment_comes_once_in_every_epoch():
-    sampler = BucketSampler(LENGTHS, 16, seed=1)
+@pytest.mark.parametrize("bound", BOUNDS)
+def test_every_segment_comes_once_in_every_epoch(bound):
+    sampler = BucketSampler(LENGTHS, 16, seed=1, **bound)
     for epoch in range(3):
         sampler.set_epoch(epoch)
         batches = list(sampler)
         assert Counter(index for batch in batches for index in batch) == Counter(range(1003))
-        assert len(batches) == len(sampler) == 63
-        assert sorted(map(len, batches)) == [11] + [16] * 62
+        assert len(batches) == len(sampler)
+        if not bound:
+            assert sorted(map(len, batches)) == [11] + [16] * 62
 
 
-def test_the_order_follows_from_seed_and_epoch_alone():
+def test_batches_stay_in_the_budget_and_are_as_full_as_it_allows():
+    batches = in_epoch(2, LENGTHS, 16, 1, batch_tokens=2400)
+    filled = [int(LENGTHS[batch].max()) * len(batch) for batch in batches]
+    assert max(filled) <= 2400
+    assert sorted(filled)[1] > 2400 - 152 - 8 * max(map(len, batches))
+    assert max(map(len, batches)) > 64 > 16 >= min(map(len, batches))
+
+
+def test_a_segment_longer_than_the_budget_is_a_batch_of_its_own():
+    batches = in_epoch(0, np.array([200, 5, 199, 3]), 16, 1, batch_tokens=100)
+    assert sorted(map(sorted, batches)) == [[0], [1, 3], [2]]
+
+
+@pytest.mark.parametrize("bound", BOUNDS)
+def test_the_order_follows_from_seed_and_epoch_alone(bound):
     def batches(seed, epoch):
-        sampler = BucketSampler(LENGTHS, 16, seed)
-        sampler.set_epoch(epoch)
-        return list(sampler)
+        return in_epoch(epoch, LENGTHS, 16, seed, **bound)
 
     assert batches(1, 0) == batches(1, 0)
-    used = BucketSampler(LENGTHS, 16, 1)
+    used = BucketSampler(LENGTHS, 16, 1, **bound)
     list(used)
     used.set_epoch(3)
     assert list(used) == batches(1, 3), "what was drawn before does not matter"
@@ -232,20 +251,49 @@ def test_the_order_follows_from_seed_and_epoch_alone():
     assert batches(1, 2) != batches(2, 1)
 
 
-def test_batches_hold_segments_of_similar_length_in_no_order_of_length():
-    batches = list(BucketSampler(LENGTHS, 16, seed=1))
+@pytest.mark.parametrize("bound", BOUNDS)
+def test_batches_hold_segments_of_similar_length_in_no_order_of_length(bound):
+    batches = in_epoch(0, LENGTHS, 16, 1, **bound)
     order = np.random.default_rng(1).permutation(1003)
     at_random = [order[start : start + 16] for start in range(0, 1003, 16)]
-    assert padding_share(batches) < 0.1 < 0.4 < padding_share(at_random)
+    assert padding_share(LENGTHS, batches) < 0.1 < 0.4 < padding_share(LENGTHS, at_random)
     longest = np.array([LENGTHS[batch].max() for batch in batches])
     assert abs(np.corrcoef(longest, np.arange(len(batches)))[0, 1]) < 0.5
 
 
+def test_segments_of_a_batch_are_together_by_chance():
+    """Batches that held the same segments in every epoch would be no random batches."""
+    together = [
+        {frozenset(pair) for batch in in_epoch(epoch, LENGTHS, 16, 1) for pair in itertools.combinations(batch, 2)}
+        for epoch in (0, 1)
+    ]
+    assert len(together[0] & together[1]) < 0.4 * len(together[0])
+
+
+def test_the_padding_share_of_a_batch_counted_by_hand():
+    assert padding_share(np.array([4, 1, 3, 2]), [[0, 1], [3, 2]]) == pytest.approx(1 - 10 / 14)
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+@pytest.mark.parametrize("bound", BOUNDS)
+def test_processes_share_the_batches_evenly_and_lose_none(processes, bound):
+    sampler = BucketSampler(LENGTHS, 16, seed=1, processes=processes, **bound)
+    shards = [BatchSamplerShard(sampler, processes, rank, even_batches=False) for rank in range(processes)]
+    for epoch in range(4):
+        sampler.set_epoch(epoch)
+        of_ranks = [list(shard) for shard in shards]
+        assert len(set(map(len, of_ranks))) == 1
+        assert {index for batches in of_ranks for batch in batches for index in batch} == set(range(1003))
+        assert sum(map(len, of_ranks)) == len(sampler) < len(BucketSampler(LENGTHS, 16, 1, **bound)) + processes
+
+
 @pytest.mark.parametrize("count", [1, 5])
-def test_few_segments(count):
-    batches = list(BucketSampler(np.ones(count), 4, seed=1))
-    assert sorted(index for batch in batches for index in batch) == list(range(count))
-    assert len(batches) == len(BucketSampler(np.ones(count), 4, seed=1))
+@pytest.mark.parametrize("processes", [1, 4])
+def test_few_segments(count, processes):
+    sampler = BucketSampler(np.ones(count), 4, seed=1, processes=processes)
+    batches = list(sampler)
+    assert {index for batch in batches for index in batch} == set(range(count))
+    assert len(batches) == len(sampler) == (-(-count // 4) if processes == 1 else processes)
 
 
 # ------------------------------------------------------------------------------------------------------------ windows

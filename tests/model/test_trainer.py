@@ -176,6 +176,21 @@ def test_an_epoch_longer_than_the_data_is_one_short_batch(run):
     assert metrics[0]["history"][0]["loss"] > 0
 
 
+def test_batches_by_token_budget_and_the_share_of_padding_that_is_reported(run):
+    _, by_count = run("by_count", "train.epochs=1")
+    config, by_tokens = run("by_tokens", "train.epochs=2", "train.batch_tokens=480")
+    assert all(0 < metrics[0]["padding_share"] < 0.2 for metrics in (by_count, by_tokens))
+    assert by_tokens[0]["history"][1]["loss"] < by_tokens[0]["history"][0]["loss"]
+    log = (fold_folder(config.run_folder, 0) / "train.log").read_text(encoding="utf-8")
+    assert f", padding {100 * by_tokens[0]['padding_share']:.1f}%" in log
+
+
+def test_batches_prepared_by_other_processes_are_the_same(run):
+    alone, _ = run("without_workers")
+    helped, _ = run("with_workers", "run.workers=2")
+    assert equal(weights(alone), weights(helped))
+
+
 def test_half_precision_trains(run):
     _, metrics = run("half", "train.precision=bf16", "train.epochs=1")
     assert metrics[0]["history"][0]["loss"] > 0

@@ -37,13 +37,15 @@ class Progress(Callback):
 
 
 class LogFile(Callback):
-    """A line for each epoch in train.log, which grows across resumes."""
+    """A line for each epoch in train.log, which grows across resumes; `about` says what is trained on."""
 
-    def __init__(self, fold: Path) -> None:
+    def __init__(self, fold: Path, about: str = "") -> None:
         self.path = fold / "train.log"
+        self.about = about
 
     def on_train_begin(self, trainer: RunningTrainer) -> None:
-        self._write(trainer, f"{trainer.name}: from epoch {trainer.state.epoch + 1} of {trainer.settings.epochs}")
+        begin = f"{trainer.name}: from epoch {trainer.state.epoch + 1} of {trainer.settings.epochs}"
+        self._write(trainer, begin + (f"; {self.about}" if self.about else ""))
 
     def on_epoch_end(self, trainer: RunningTrainer) -> None:
         values = " ".join(
