@@ -8,29 +8,13 @@ other are rejected here, before anything is read or computed.
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import math
-import types
-import typing
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 
-
-class UserError(Exception):
-    """Something the user can mend. Its text is one line: what, where, what to do."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(" ".join(line.strip() for line in message.splitlines()))  # others' messages may have several
-
-
-def looked_in(path: Path) -> str:
-    """For messages on a path that is not there: where a relative one was looked for."""
-    return "" if path.is_absolute() else f" in {Path.cwd()}"
-
+from typed_settings import UserError, merge, read_layers
 
 # ----------------------------------------------------------------------------------------------------------- settings
 
@@ -55,6 +39,10 @@ class CorpusConfig:
     labels: str = ""  # ccf only: folder or zip of N.csv; empty looks for X_label beside X_data
     format: Literal["auto", "ccf", "cluener", "bmes", "jsonl"] = "auto"
     categories: dict[str, str] = field(default_factory=dict)  # renames categories; an empty new name drops one
+
+    @classmethod
+    def from_text(cls, path: str) -> CorpusConfig:
+        return cls(path=path)
 
 
 @dataclass
@@ -192,8 +180,8 @@ def load_config(paths: list[str | Path] | None = None, overrides: list[str] | No
             the wrong type, or settings that contradict each other.
     """
     config = Config()
-    for where, values in _layers(paths, overrides):
-        _merge(config, values, where)
+    for where, values in read_layers(paths, overrides):
+        merge(config, values, where)
     validate(config)
     return config
 
@@ -203,14 +191,14 @@ def given_settings(paths: list[str | Path] | None = None, overrides: list[str] |
 
     Both must have passed `load_config`.
     """
-    layers = _layers(paths, overrides)
+    layers = read_layers(paths, overrides)
     return {f"{section}.{name}": where for where, values in layers for section in values for name in values[section]}
 
 
 def from_dict(values: dict[str, Any], where: str) -> Config:
     """A configuration from nested dictionaries, as `to_dict` makes them."""
     config = Config()
-    _merge(config, values, where)
+    merge(config, values, where)
     validate(config)
     return config
 
@@ -223,127 +211,6 @@ def to_dict(config: Config) -> dict[str, Any]:
 def save_config(config: Config, path: Path) -> None:
     """Write every setting as YAML."""
     path.write_text(yaml.safe_dump(to_dict(config), allow_unicode=True, sort_keys=False), encoding="utf-8")
-
-
-def _layers(paths: list[str | Path] | None, overrides: list[str] | None) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What each file and each override says, as nested dictionaries, and how messages name it."""
-    for path in paths or []:
-        yield str(path), _read_yaml(Path(path))
-    for override in overrides or []:
-        yield f"--set {override}", _read_override(override)
-
-
-def _read_override(override: str) -> dict[str, Any]:
-    key, equals, text = override.partition("=")
-    if not equals:
-        raise UserError(f"--set {override}: expected section.key=value")
-    try:
-        value = yaml.safe_load(text) if text else ""
-    except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: what looks like a date and is none
-        value = text
-    for name in reversed(key.strip().split(".")):
-        value = {name: value}
-    return value
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such configuration file{looked_in(path)}; some are shipped in configs/") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read as a UTF-8 text file ({error})") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        raise UserError(f"{path}{line}: not valid YAML ({getattr(error, 'problem', None) or error})") from None
-    except (ValueError, RecursionError) as error:  # what looks like a date and is none; blocks within blocks
-        raise UserError(f"{path}: not valid YAML ({error}); put text that looks like a date in quotes") from None
-    if loaded is None:
-        return {}
-    if not isinstance(loaded, dict):
-        raise UserError(f"{path}: expected `section:` blocks at the top level, found {loaded!r}")
-    return loaded
-
-
-def _merge(target: Any, values: Any, where: str, prefix: str = "") -> None:
-    """Set fields of the dataclass `target` from `values`, converting each by the field's type."""
-    if isinstance(target, CorpusConfig) and isinstance(values, str):
-        values = dataclasses.asdict(CorpusConfig(path=values))  # nothing of an earlier corpus stays
-    if not isinstance(values, dict):
-        name = prefix.rstrip(".") or "a configuration"
-        raise UserError(f"{where}: {name} holds settings of its own, found {values!r}")
-    hints = typing.get_type_hints(type(target))
-    for key, value in values.items():
-        name = f"{prefix}{key}"
-        if key not in hints:
-            raise UserError(f"{where}: unknown setting {name}{_nearest(key, hints, prefix)}")
-        current = getattr(target, key)
-        if dataclasses.is_dataclass(current):
-            _merge(current, value, where, f"{name}.")
-        else:
-            setattr(target, key, _convert(value, hints[key], name, where))
-
-
-def _nearest(key: str, known: typing.Iterable[str], prefix: str) -> str:
-    """The nearest known key, in this section first, then anywhere."""
-    close = difflib.get_close_matches(str(key), list(known), n=1, cutoff=0.5)
-    if close:
-        return f"; did you mean {prefix}{close[0]}?"
-    everywhere = {
-        option.name: f"{section.name}.{option.name}"
-        for section in dataclasses.fields(Config)
-        for option in dataclasses.fields(section.default_factory)
-    }
-    close = difflib.get_close_matches(str(key), list(everywhere), n=1, cutoff=0.8)
-    return f"; did you mean {everywhere[close[0]]}?" if close else f"; known here: {', '.join(known)}"
-
-
-def _convert(value: Any, hint: Any, name: str, where: str) -> Any:
-    """`value` as the type `hint`, or a UserError that names the setting. YAML reads 1e-5 as text; we do not."""
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        for option in arguments:
-            try:
-                return _convert(value, option, name, where)
-            except UserError:
-                continue
-        raise UserError(f"{where}: {name} cannot be {value!r}; it takes {_describe(hint)}")
-    if origin is Literal:
-        if value in arguments and not isinstance(value, bool):
-            return value
-        raise UserError(f"{where}: {name} cannot be {value!r}; it takes {_describe(hint)}")
-    if origin is list and isinstance(value, list):
-        return [_convert(item, arguments[0], f"{name}[{index}]", where) for index, item in enumerate(value)]
-    if origin is dict and isinstance(value, dict):
-        return {str(key): "" if item is None else str(item) for key, item in value.items()}
-    if dataclasses.is_dataclass(hint):
-        built = hint()
-        _merge(built, value, where, f"{name}.")
-        return built
-    if hint is bool and isinstance(value, bool):
-        return value
-    if hint is str and isinstance(value, (str, int, float)) and not isinstance(value, bool):
-        return str(value)
-    if hint in (int, float) and not isinstance(value, bool):
-        try:
-            number = float(value)
-            if math.isfinite(number) and (hint is float or number == int(number)):
-                return hint(value) if isinstance(value, int) else hint(number)
-        except (TypeError, ValueError, OverflowError):
-            pass
-    raise UserError(f"{where}: {name} cannot be {value!r}; it takes {_describe(hint)}")
-
-
-def _describe(hint: Any) -> str:
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is Literal:
-        return ", ".join(map(str, arguments))
-    if origin in (typing.Union, types.UnionType):
-        return " or ".join(map(_describe, arguments))
-    if origin in (list, dict):
-        return {list: "a list", dict: "a mapping"}[origin]
-    return {int: "a whole number", float: "a number", bool: "true or false", str: "text"}.get(hint, str(hint))
 
 
 # --------------------------------------------------------------------------------------------------------- validation

@@ -43,6 +43,8 @@ def main() -> int:
     systems = {"ours": measure(prepare_ours, *arguments, runs=options.runs, warmup=1)}
     for size in BATCH_SIZES:
         systems[f"pipeline, batch {size}"] = measure(prepare_pipeline, *arguments, size, runs=options.runs, warmup=1)
+    ran = [figures for name, figures in systems.items() if name != "ours" and figures]
+    systems["pipeline"] = min(ran, key=lambda figures: figures["seconds"]) if ran else None
     characters = sum(map(len, texts))
     print(f"{len(texts)} documents, {characters} characters")
     print("| system | seconds | characters/s | peak MiB | ours / it |")

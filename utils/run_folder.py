@@ -25,7 +25,8 @@ import yaml
 from torch import Tensor
 from transformers import AutoConfig, PretrainedConfig
 
-from config import Config, UserError, from_dict, looked_in, save_config, to_dict, validate
+from config import Config, UserError, from_dict, save_config, to_dict, validate
+from typed_settings import looked_in
 from utils.preprocess.lexicon import Lexicon, load_words, save_words
 from utils.preprocess.tokenizer import Vocabulary
 from utils.tools import atomic_file, read_json, write_json

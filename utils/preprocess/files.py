@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 
-from config import UserError, looked_in
+from config import UserError
+from typed_settings import looked_in
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from config import Config, CorpusConfig, UserError, looked_in
+from config import Config, CorpusConfig, UserError
+from typed_settings import looked_in
 from utils.preprocess.document import Document, from_record, to_record
 from utils.preprocess.files import is_hidden, require
 from utils.preprocess.format_ccf import find_labels
