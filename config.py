@@ -127,20 +127,80 @@ class TrainConfig:
     other_rate: float = 3e-3
     crf_rate: float = 3e-2
     weight_decay: float = 0.01  # not on biases, norms and transitions
+    schedule: Literal["linear", "cosine", "constant"] = "linear"  # of the rates, after the warm-up
     warmup: float = 0.1  # share of the optimizer steps
+    layer_decay: float = 1.0  # each encoder layer has the rate of the one above it times this
     freeze_epochs: int = 0  # epochs at the start in which the encoder neither gets gradients nor moves
+    unfreeze_every: int = 0  # then one layer more thaws, from the top, every so many epochs; 0: all at once
     clip: float = 5.0  # largest gradient norm; 0 leaves gradients alone
     precision: Literal["float32", "bf16"] = "float32"
     folds: int = 0  # 0: one split by data.dev or data.dev_share; k: cross-validation
-    select: Literal["best", "last"] = "best"  # weights for eval and predict; with `last` the dev score chooses nothing
+    # Weights for eval and predict: those of the best dev score, averages included; or of the last epoch, with which the
+    # dev score chooses nothing; or the average.
+    select: Literal["best", "last", "swa", "ema"] = "best"
     patience: int = 0  # epochs without a better dev F1 before training stops; 0 never stops early
+
+
+@dataclass
+class PretrainConfig:
+    """Masked-language-model training of the encoder on the corpora's raw text (`--mode pretrain`)."""
+
+    output: str = ""  # folder of the new encoder, for encoder.name; empty: the run's folder with _encoder
+    epochs: int = 3
+    batch_tokens: int = 4096  # padded characters in a batch
+    rate: float = 5e-5
+    warmup: float = 0.1  # share of the steps
+    mask_share: float = 0.15  # of the characters, in whole words
+    held_out: float = 0.02  # share of the segments that only the loss before and after is taken on
+
+
+@dataclass
+class AdversarialConfig:
+    """Training on embeddings moved to where the loss is worst (model/adversarial.py)."""
+
+    method: Literal["none", "fgsm", "fgm", "pgd", "freelb", "vat"] = "none"
+    # What is moved: the encoder's token embeddings, the word vectors, or both.
+    targets: list[Literal["characters", "words"]] = field(default_factory=lambda: ["characters"])
+    scope: Literal["sample", "matrix"] = "sample"  # each text by itself, or the rows of the embedding matrix
+    epsilon: float = 1.0  # size of the move: the norm, or of fgsm the largest component
+    step_size: float = 0.3  # pgd, freelb: length of one step
+    steps: int = 3  # pgd, freelb: steps; vat: power iterations
+    weight: float = 1.0  # of the loss on moved embeddings
+    same_dropout: bool = False  # all passes of a batch drop the same, as vat's always do; or each draws anew
+    start_epoch: int = 0  # epochs before the first adversarial step
+    start_step: int = 0  # optimizer steps before it
+    unlabelled: bool = False  # vat: a batch of the unlabelled texts with every labelled one
+
+
+@dataclass
+class AveragingConfig:
+    """Running means of the weights, evaluated and saved beside the weights themselves."""
+
+    method: Literal["none", "swa", "ema"] = "none"
+    start_epoch: int = 1  # epochs before averaging begins
+    every: int = 1  # an average is taken every so many units
+    unit: Literal["epoch", "step"] = "epoch"
+    decay: float = 0.999  # ema: what stays of the average at each update
+    # Rates while swa averages: as train.schedule has them, or rate_factor of the full ones, or from the full ones down
+    # to it between two updates.
+    rate: Literal["schedule", "constant", "cyclic"] = "schedule"
+    rate_factor: float = 0.5
+
+
+@dataclass
+class RegularisationConfig:
+    """Small additions to the loss."""
+
+    r_drop: float = 0.0  # weight of the divergence between two passes with different dropout (Liang et al., 2021)
+    dropout_samples: int = 1  # dropout masks before the emission layer, whose losses are averaged (Inoue, 2019)
+    label_smoothing: float = 0.0  # share of the loss that wants every tag's emission equal
 
 
 @dataclass
 class PredictConfig:
     """Reading texts with a trained run."""
 
-    batch_tokens: int = 8192  # padded characters in a batch
+    batch_tokens: int = 4096  # padded characters in a batch
     overlap: int = 64  # characters that neighbouring windows of a long text share
     chunk: int = 512  # documents held in memory at a time
     min_votes: float = 0.5  # share of folds that must find a span (more than this, or all)
@@ -158,11 +218,19 @@ class Config:
     flat: FlatConfig = field(default_factory=FlatConfig)
     crf: CrfConfig = field(default_factory=CrfConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
+    pretrain: PretrainConfig = field(default_factory=PretrainConfig)
+    adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
+    averaging: AveragingConfig = field(default_factory=AveragingConfig)
+    regularisation: RegularisationConfig = field(default_factory=RegularisationConfig)
     predict: PredictConfig = field(default_factory=PredictConfig)
 
     @property
     def run_folder(self) -> Path:
         return Path(self.run.folder) / self.run.name
+
+    @property
+    def pretrained_folder(self) -> Path:
+        return Path(self.pretrain.output or f"{self.run_folder}_encoder")
 
     @property
     def processed_folder(self) -> Path:
@@ -223,24 +291,32 @@ def validate(config: Config) -> None:
         UserError: naming the settings and their values.
     """
     at_least = {
-        "data.max_len": 8, "lexicon.dimension": 1, "encoder.layers": 0, "encoder.hidden": 1, "encoder.heads": 1,
-        "encoder.depth": 1, "encoder.feed_forward": 1, "flat.layers": 1, "flat.hidden": 2, "flat.heads": 1,
-        "flat.feed_forward": 1, "train.epochs": 1, "train.batch_size": 1, "train.batch_tokens": 0,
-        "train.accumulation": 1, "train.freeze_epochs": 0, "train.clip": 0, "train.patience": 0,
-        "train.weight_decay": 0, "train.folds": 0, "predict.batch_tokens": 1, "predict.overlap": 0, "predict.chunk": 1,
-        "run.threads": 0, "run.workers": 0, "run.seed": 0, "data.split_seed": 0,
+        "run.threads": 0, "run.workers": 0, "run.seed": 0, "data.max_len": 8, "data.split_seed": 0,
+        "lexicon.dimension": 1, "encoder.layers": 0, "encoder.hidden": 1, "encoder.heads": 1, "encoder.depth": 1,
+        "encoder.feed_forward": 1, "flat.layers": 1, "flat.hidden": 2, "flat.heads": 1, "flat.feed_forward": 1,
+        "train.epochs": 1, "train.batch_size": 1, "train.batch_tokens": 0, "train.accumulation": 1,
+        "train.freeze_epochs": 0, "train.unfreeze_every": 0, "train.clip": 0, "train.patience": 0,
+        "train.weight_decay": 0, "train.folds": 0, "pretrain.epochs": 1, "pretrain.batch_tokens": 1,
+        "adversarial.steps": 1, "adversarial.start_epoch": 0, "adversarial.start_step": 0, "averaging.start_epoch": 0,
+        "averaging.every": 1, "regularisation.r_drop": 0, "regularisation.dropout_samples": 1,
+        "predict.batch_tokens": 1, "predict.overlap": 0, "predict.chunk": 1,
     }  # fmt: skip
     for name, least in at_least.items():
         if (value := _get(config, name)) < least:
             raise UserError(f"{name} is {value}; it must be at least {least}")
-    for name in ("train.encoder_rate", "train.other_rate", "train.crf_rate", "data.duplicate_share"):
+    for name in ("train.encoder_rate", "train.other_rate", "train.crf_rate", "train.layer_decay",
+                 "data.duplicate_share", "pretrain.rate", "pretrain.mask_share", "adversarial.epsilon",
+                 "adversarial.step_size", "adversarial.weight", "averaging.rate_factor"):  # fmt: skip
         if (value := _get(config, name)) <= 0:
             raise UserError(f"{name} is {value}; it must be above 0")
     for name in ("data.dev_share", "train.warmup", "flat.dropout", "flat.attention_dropout", "crf.dropout",
-                 "predict.min_votes", "predict.min_probability"):  # fmt: skip
+                 "pretrain.warmup", "pretrain.mask_share", "pretrain.held_out",
+                 "averaging.decay", "regularisation.label_smoothing", "predict.min_votes",
+                 "predict.min_probability"):  # fmt: skip
         if not 0 <= (value := _get(config, name)) < 1:
             raise UserError(f"{name} is {value}; it must be at least 0 and below 1")
 
+    adversarial, averaging = config.adversarial, config.averaging
     contradictions = [
         (not config.run.name or Path(config.run.name).name != config.run.name or config.run.name in (".", ".."),
          f"run.name is {config.run.name!r}; it names one folder inside run.folder"),
@@ -270,6 +346,32 @@ def validate(config: Config) -> None:
         (config.train.folds == 0 and not config.data.dev.path and config.data.dev_share == 0
          and (config.train.select == "best" or config.train.patience > 0),
          "there is no dev part (data.dev is empty, data.dev_share 0), so set train.select to last and patience to 0"),
+        (config.train.layer_decay > 1, f"train.layer_decay is {config.train.layer_decay}; it must be at most 1"),
+        (config.train.unfreeze_every and not config.train.freeze_epochs,
+         "train.unfreeze_every thaws what train.freeze_epochs froze, but that is 0; set it to 1 or more"),
+        (not adversarial.targets, "adversarial.targets is empty; name characters, words, or both"),
+        (adversarial.method != "none" and "words" in adversarial.targets
+         and not (config.flat.enabled and config.lexicon.match != "none"),
+         "adversarial.targets names words, but the network has none (flat.enabled, lexicon.match); name characters"),
+        (adversarial.method != "none" and adversarial.start_epoch >= config.train.epochs,
+         f"adversarial.start_epoch {adversarial.start_epoch} never comes in train.epochs {config.train.epochs}"),
+        (adversarial.method != "none" and config.regularisation.r_drop > 0,
+         f"regularisation.r_drop and adversarial.method {adversarial.method} both read every batch several times; "
+         "choose one of them"),
+        (adversarial.unlabelled and adversarial.method != "vat",
+         f"adversarial.unlabelled needs adversarial.method vat: {adversarial.method} needs labels"),
+        (adversarial.unlabelled and not config.data.unlabelled.path,
+         "adversarial.unlabelled is set, but data.unlabelled is empty; name a corpus"),
+        (averaging.method != "none" and averaging.start_epoch >= config.train.epochs,
+         f"averaging.start_epoch {averaging.start_epoch} never comes in train.epochs {config.train.epochs}"),
+        (averaging.method != "none" and averaging.unit == "epoch"
+         and averaging.every > config.train.epochs - averaging.start_epoch,
+         f"averaging.every {averaging.every} epochs after {averaging.start_epoch} never comes in train.epochs "
+         f"{config.train.epochs}"),
+        (averaging.rate != "schedule" and averaging.method != "swa",
+         f"averaging.rate {averaging.rate} belongs to averaging.method swa, not {averaging.method}"),
+        (config.train.select in ("swa", "ema") and config.train.select != averaging.method,
+         f"train.select is {config.train.select}, but averaging.method is {averaging.method}"),
         (config.predict.overlap >= config.data.max_len,
          f"predict.overlap {config.predict.overlap} must be smaller than data.max_len {config.data.max_len}"),
     ]  # fmt: skip

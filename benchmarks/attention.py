@@ -43,10 +43,8 @@ def main() -> int:
         shapes |= {f"16 x {nodes}": (16, nodes - nodes // 4, nodes // 4) for nodes in GROWTH}
     results = {}
     for name, shape in shapes.items():
-        results[name] = {
-            system: measure(prepare, system, *shape, options.threads, runs=options.runs, limit_mib=options.memory)
-            for system in ("ours", "seed", "bare")
-        }
+        systems = {system: (system, *shape, options.threads) for system in ("ours", "seed", "bare")}
+        results[name] = measure(prepare, systems, runs=options.runs, limit_mib=options.memory)
     print_table(results)
     save_json(results, options.json)
     return 0

@@ -1,7 +1,8 @@
-"""Time and memory of a piece of work, each in a process of its own, as a table and as JSON.
+"""Time and memory of several pieces of work, side by side, as a table and as JSON.
 
-A piece of work is a function that prepares its inputs and returns a callable; only the calls are measured. The peak is
-resident memory above what the process held when the inputs stood ready.
+A piece of work is a function that prepares its inputs and returns a callable; only the calls are measured. Each has a
+process of its own, and they take turns, a call each, so that what else happens on the machine meets them all alike. The
+peak is resident memory above what the process held when the inputs stood ready.
 """
 
 from __future__ import annotations
@@ -11,58 +12,94 @@ import multiprocessing
 import statistics
 import time
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 MIB = 1024 * 1024
+Figures = dict[str, float]  # "seconds", the median of the calls, and "peak_mib"
 
 
-def measure(prepare: Callable[..., Callable[[], Any]], *arguments: Any, runs: int = 5, warmup: int = 2,
-            limit_mib: int = 0) -> dict[str, float] | None:  # fmt: skip
-    """Median seconds of a call and peak MiB above the inputs.
+def measure(
+    prepare: Callable[..., Callable[[], Any]],
+    systems: dict[str, tuple],
+    runs: int = 5,
+    warmup: int = 2,
+    limit_mib: int = 0,
+) -> dict[str, Figures | None]:
+    """Median seconds of a call and peak MiB above the inputs, of each system.
 
     Args:
-        prepare: a function at the top of a module; it is called in a fresh process with `arguments`.
-        runs, warmup: counted calls, and calls before them.
-        limit_mib: address space of the process; work that needs more counts as failed. 0: no limit.
+        prepare: a function at the top of a module, which makes the work from the arguments of a system.
+        systems: their arguments, by name.
+        runs, warmup: counted calls of each, and calls before them.
+        limit_mib: address space of each process; work that needs more counts as failed. 0: no limit.
 
     Returns:
-        {"seconds", "peak_mib"}, or None if the work failed, as work that finds no memory does.
+        The figures of each, or None for work that failed, as work that finds no memory does.
     """
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_measure_here, args=(sender, prepare, arguments, runs, warmup, limit_mib))
-    process.start()
-    sender.close()
-    try:
-        result = receiver.recv()
-    except EOFError:  # the process was killed
-        result = None
-    process.join()
-    return result
+    workers = {name: Worker(prepare, arguments, limit_mib) for name, arguments in systems.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in systems}
+    for turn in range(warmup + runs):
+        for name, worker in workers.items():
+            if (taken := worker.call()) is not None and turn >= warmup:
+                seconds[name].append(taken)
+    results: dict[str, Figures | None] = {}
+    for name, worker in workers.items():
+        peak = worker.finish()
+        complete = peak is not None and len(seconds[name]) == runs
+        results[name] = {"seconds": statistics.median(seconds[name]), "peak_mib": peak} if complete else None
+    return results
 
 
-def _measure_here(sender: Any, prepare: Callable, arguments: tuple, runs: int, warmup: int, limit_mib: int) -> None:
+class Worker:
+    """A process that does a piece of work whenever it is called. Once failed it answers None."""
+
+    def __init__(self, prepare: Callable, arguments: tuple, limit_mib: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, prepare, arguments, limit_mib))
+        self._process.start()
+        theirs.close()
+        self._ask()  # for the inputs to stand ready
+
+    def call(self) -> float | None:
+        """Seconds of one call."""
+        return self._ask("call")
+
+    def finish(self) -> float | None:
+        """End the process; returns its peak in MiB."""
+        peak = self._ask("finish")
+        self._process.join()
+        return peak
+
+    def _ask(self, *request: str) -> float | None:
+        try:
+            for word in request:
+                self._connection.send(word)
+            return self._connection.recv()
+        except (EOFError, OSError):  # the process ended, on an error or for want of memory
+            return None
+
+
+def _serve(connection: Connection, prepare: Callable, arguments: tuple, limit_mib: int) -> None:
     if limit_mib:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (limit_mib * MIB, limit_mib * MIB))
     try:
         work = prepare(*arguments)
-        before = _resident_mib()
+        before = _status("VmRSS")
         _forget_peak()
-        for _ in range(warmup):
-            work()
-        seconds = []
-        for _ in range(runs):
+        connection.send(0.0)
+        while connection.recv() == "call":
             started = time.perf_counter()
             work()
-            seconds.append(time.perf_counter() - started)
-        sender.send({"seconds": statistics.median(seconds), "peak_mib": _peak_mib() - before})
+            connection.send(time.perf_counter() - started)
+        connection.send(_status("VmHWM") - before)
     except (MemoryError, RuntimeError) as error:
         if not isinstance(error, MemoryError) and "memory" not in str(error):
             raise
-        sender.send(None)
 
 
 def _status(name: str) -> float:
@@ -73,19 +110,11 @@ def _status(name: str) -> float:
     raise RuntimeError(f"this system does not tell {name}")
 
 
-def _resident_mib() -> float:
-    return _status("VmRSS")
-
-
-def _peak_mib() -> float:
-    return _status("VmHWM")
-
-
 def _forget_peak() -> None:
     Path("/proc/self/clear_refs").write_text("5")
 
 
-def print_table(results: dict[str, dict[str, dict[str, float] | None]], ours: str = "ours") -> None:
+def print_table(results: dict[str, dict[str, Figures | None]], ours: str = "ours") -> None:
     """Markdown: a row for each shape and system, with ratios of the others to ours."""
     print("| shape | system | seconds | peak MiB | time / ours | memory / ours |")
     print("|---|---|---|---|---|---|")

@@ -28,7 +28,7 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         overrides = [*options.set, f"data.processed={folder}/processed"]
-        figures = measure(prepare, options.config, overrides, runs=options.runs, warmup=1)
+        figures = measure(prepare, {"ours": (options.config, overrides)}, runs=options.runs, warmup=1)["ours"]
         characters = len_of_tokens(Path(folder) / "processed")
     if figures is None:
         return 1

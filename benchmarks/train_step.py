@@ -23,7 +23,7 @@ from config import Config, load_config
 from data.dataset import Batch, collate_lattices
 from model.layers.encoder import encoder_from_config, scratch_config
 from model.model import LatticeTagger
-from model.trainer import build_optimizer
+from model.optimizer import build_optimizer
 from utils.preprocess.lattice import LatticeSlice
 from utils.preprocess.tokenizer import SPECIALS, Vocabulary
 from utils.tags import TagScheme
@@ -53,9 +53,8 @@ def main() -> int:
     results = {}
     for shape in options.shape or SHAPES:
         arguments = (shape, options.precision, options.device, options.threads)
-        results[f"{shape}, {BATCH} x {LENGTH}, {options.precision}, {options.device}"] = {
-            system: measure(prepare, system, *arguments, runs=options.runs) for system in SYSTEMS
-        }
+        name = f"{shape}, {BATCH} x {LENGTH}, {options.precision}, {options.device}"
+        results[name] = measure(prepare, {system: (system, *arguments) for system in SYSTEMS}, runs=options.runs)
     print_table(results)
     save_json(results, options.json)
     return 0

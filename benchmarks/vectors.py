@@ -36,7 +36,7 @@ def main() -> int:
         write_vectors(path, options.words, options.dimension)
         size = path.stat().st_size
         wanted = [word(number) for number in range(0, options.words, max(1, options.words // options.kept))]
-        figures = measure(prepare, path, wanted, runs=options.runs, warmup=1)
+        figures = measure(prepare, {"ours": (path, wanted)}, runs=options.runs, warmup=1)["ours"]
     if figures is None:
         return 1
     figures |= {"mb_per_second": size / 1e6 / figures["seconds"], "share_of_file": figures["peak_mib"] * MIB / size}

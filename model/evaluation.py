@@ -8,7 +8,7 @@ from typing import NamedTuple
 from config import CorpusConfig, UserError
 from data.split import make_splits
 from model.tagger import Tagger
-from utils.metrics import Scores, score_spans
+from utils.metrics import Score, Scores, score_spans
 from utils.preprocess.document import Document, Problems, category_counts
 from utils.preprocess.formats import check_categories, read_corpus
 from utils.preprocess.processed import load_processed
@@ -16,10 +16,10 @@ from utils.run_folder import RunParts, trained_folds
 
 
 class Evaluation(NamedTuple):
-    """Scores, the number of documents they are taken from, and what a reader must know of them."""
+    """Scores of all documents together, and of each, and what a reader must know of them."""
 
     scores: Scores
-    documents: int
+    by_document: list[Score]
     note: str = ""
 
 
@@ -42,7 +42,7 @@ def score_corpus(
             f"{', '.join(tagger.categories)}; score a run that was trained with the categories of this corpus"
         )
     documents = check_categories(documents, tagger.categories, problems, corpus.path)
-    return Evaluation(_score(tagger, documents), len(documents))
+    return Evaluation(*_score(tagger, documents))
 
 
 def score_split(parts: RunParts, part: str, only: Sequence[int] | None = None) -> Evaluation:
@@ -68,23 +68,25 @@ def score_split(parts: RunParts, part: str, only: Sequence[int] | None = None) -
         documents = [processed.documents[number] for number in processed.of_part("test")]
         if not documents:
             raise UserError("data.test is empty, so there is no test part; give a corpus with --input, or --split dev")
-        return Evaluation(_score(Tagger(parts, trained), documents), len(documents))
-    total, count = None, 0
+        return Evaluation(*_score(Tagger(parts, trained), documents))
+    total, by_document = None, []
     splits = make_splits(processed, config)
     for fold in trained:
         documents = [processed.documents[number] for number in splits[fold].dev]
         if not documents:
             raise UserError("this run has no dev part (data.dev_share is 0); give a labelled corpus with --input")
-        scores = _score(Tagger(parts, [fold]), documents)
+        scores, of_each = _score(Tagger(parts, [fold]), documents)
         total = scores if total is None else total + scores
-        count += len(documents)
+        by_document += of_each
     chosen = config.train.select == "best"
     notes = ["the epoch was chosen on this part, so these scores flatter a little"] if chosen else []
     if len(trained) < len(splits):
         notes.append(f"from fold {', '.join(map(str, trained))} of {len(splits)}")
-    return Evaluation(total, count, "; ".join(notes))
+    return Evaluation(total, by_document, "; ".join(notes))
 
 
-def _score(tagger: Tagger, documents: list[Document]) -> Scores:
+def _score(tagger: Tagger, documents: list[Document]) -> tuple[Scores, list[Score]]:
     predicted = [spans for _, spans in tagger.predict_documents(documents)]
-    return score_spans([document.spans for document in documents], predicted, tagger.categories)
+    labelled = [document.spans for document in documents]
+    of_each = [score_spans([truth], [guess]).micro for truth, guess in zip(labelled, predicted, strict=True)]
+    return score_spans(labelled, predicted, tagger.categories), of_each

@@ -42,6 +42,8 @@ class LatticeTagger(nn.Module):
             self.flat = FlatEncoder(config.flat, encoder.size, word_size, max_distance=config.data.max_len - 1)
             emission_input = config.flat.hidden
         self.emission_dropout = nn.Dropout(config.crf.dropout)
+        self.dropout_samples = config.regularisation.dropout_samples
+        self.label_smoothing = config.regularisation.label_smoothing
         self.emission = nn.Linear(emission_input, scheme.num_chains * scheme.num_tags)
         self.crf = ChainCRF(scheme) if config.crf.enabled else SoftmaxChain(scheme.num_tags)
 
@@ -71,13 +73,24 @@ class LatticeTagger(nn.Module):
         if self.flat is not None:
             words = self.words(word_ids)  # (B, W, word size)
             characters = self.flat(characters, character_mask, words, word_mask, distances, positions)  # (B, L, H)
-        emissions = self.emission(self.emission_dropout(characters))  # (B, L, K T)
-        emissions = emissions.float().unflatten(2, (self.scheme.num_chains, -1)).transpose(1, 2)  # (B, K, L, T)
-        loss = None if tags is None else self.loss(emissions, tags, character_mask, unknown)
-        return Output(emissions, loss)
+        samples = [self._emissions(characters) for _ in range(self.dropout_samples if self.training else 1)]
+        emissions = samples[0] if len(samples) == 1 else torch.stack(samples).mean(dim=0)  # (B, K, L, T)
+        if tags is None:
+            return Output(emissions, None)
+        losses = [self.loss(sample, tags, character_mask, unknown) for sample in samples]
+        return Output(emissions, sum(losses) / len(losses))
+
+    def _emissions(self, characters: Tensor) -> Tensor:
+        """(B, K, L, T) from (B, L, H), with a dropout of their own."""
+        emissions = self.emission(self.emission_dropout(characters)).float()  # (B, L, K T)
+        return emissions.unflatten(2, (self.scheme.num_chains, -1)).transpose(1, 2)
 
     def loss(self, emissions: Tensor, tags: Tensor, character_mask: Tensor, unknown: Tensor | None) -> Tensor:
-        """The negative log-likelihood, summed over chains, per character."""
+        """The negative log-likelihood, summed over chains, per character; in training smoothed, if that is set.
+
+        Label smoothing (Szegedy et al., CVPR 2016) on emissions: a share of the loss is the cross-entropy of each
+        character's emissions, as a softmax, with the uniform distribution.
+        """
         # Half precision would lose the small differences of long sums.
         with torch.autocast(emissions.device.type, enabled=False):
             losses = self.crf.loss(
@@ -86,7 +99,12 @@ class LatticeTagger(nn.Module):
                 self.chain_mask(character_mask),
                 None if unknown is None else unknown.flatten(0, 1),
             )
-        return losses.sum() / character_mask.sum()
+        likelihood = losses.sum() / character_mask.sum()
+        if not self.training or not self.label_smoothing:
+            return likelihood
+        uniform = -emissions.log_softmax(dim=3).mean(dim=3)  # (B, K, L)
+        smooth = (uniform * character_mask.unsqueeze(1)).sum() / character_mask.sum()
+        return (1 - self.label_smoothing) * likelihood + self.label_smoothing * smooth
 
     def chain_mask(self, character_mask: Tensor) -> Tensor:
         """(B K, L): the mask of every chain."""

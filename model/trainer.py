@@ -8,17 +8,23 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader
 
-from config import TrainConfig
-from model.model import LatticeTagger, parameter_groups
-from model.schedule import linear
+from config import Config, UserError
+from data.endless import EndlessBatches
+from model.adversarial import Adversary
+from model.model import LatticeTagger
+from model.optimizer import build_optimizer
+from model.passes import Batch, Passes
+from model.schedule import Schedule
 from utils.callbacks.events import Callback, TrainingState
 from utils.metrics import Scores
+from utils.random_states import random_states, restore_random_states
 
 
 class Trainer:
@@ -26,6 +32,8 @@ class Trainer:
 
     Attributes:
         network: the network itself, unwrapped.
+        weights: what is scored after every epoch and saved at the end, by name: `last`, the network, and averages of
+            it that a callback adds.
         state: where training stands; callbacks read it, and may set `stopped`.
         main: whether this process is the one that writes.
     """
@@ -34,26 +42,34 @@ class Trainer:
         self,
         network: LatticeTagger,
         loader: DataLoader,
-        settings: TrainConfig,
+        config: Config,
         accelerator: Accelerator,
-        evaluate: Callable[[], Scores] | None,
+        evaluate: Callable[[LatticeTagger], Scores] | None,
         callbacks: Sequence[Callback],
         name: str = "train",
+        unlabelled: EndlessBatches | None = None,
     ) -> None:
         self.network = network
-        self.settings = settings
+        self.weights = {"last": network}
+        self.settings = config.train
         self.accelerator = accelerator
         self.evaluate = evaluate
         self.callbacks = callbacks
         self.name = name
         self.main = accelerator.is_main_process
         self.state = TrainingState()
-        self.optimizer = build_optimizer(network, settings)
+        self.optimizer = build_optimizer(network, config.train)
         self._wrapped, self._optimizer, self._loader = accelerator.prepare(network, self.optimizer, loader)
         self._sampler = loader.batch_sampler
-        self.steps_per_epoch = -(-len(self._loader) // settings.accumulation)
-        self.total_steps = self.steps_per_epoch * settings.epochs
-        self.warmup_steps = round(settings.warmup * self.total_steps)
+        self.steps_per_epoch = -(-len(self._loader) // config.train.accumulation)
+        self.schedule = Schedule(config.train, config.averaging, self.steps_per_epoch)
+        self.total_steps = self.schedule.total_steps
+        half = config.train.precision == "bf16"
+        self._passes = Passes(network, self._wrapped, accelerator, config.regularisation, half)
+        adversarial = config.adversarial.method != "none"
+        self._adversary = Adversary(network, config.adversarial, unlabelled) if adversarial else None
+        self._unlabelled = unlabelled
+        self._refuse_what_never_comes(config)
         self._losses: deque[Tensor] = deque(maxlen=50)
 
     def fit(self) -> TrainingState:
@@ -74,38 +90,45 @@ class Trainer:
         # Accelerate counts epochs from 0 again after a resume, and among several processes does not reach the sampler.
         self._loader.set_epoch(self.state.epoch)
         self._sampler.set_epoch(self.state.epoch)
+        if self._unlabelled:
+            self._unlabelled.set_epoch(self.state.epoch)
         self._tell("on_epoch_begin")
         self._wrapped.train()
         losses = []
         for batch in self._loader:
             losses.append(self._train_on(batch))
+        self._tell("on_epoch_trained")
         seconds = time.perf_counter() - started
         loss = torch.stack(losses).mean().item()
         record = {"epoch": self.state.epoch + 1, "loss": loss, "seconds": round(seconds, 1)}
         self.state.history.append(record)
         if self.evaluate is not None:
-            started = time.perf_counter()
-            scores = self.evaluate()
-            micro = scores.micro
-            record |= {"precision": micro.precision, "recall": micro.recall, "f1": micro.f1}
-            record["evaluation_seconds"] = round(time.perf_counter() - started, 1)
-            if micro.f1 > self.state.best_f1:
-                self.state.best_f1, self.state.best_epoch = micro.f1, self.state.epoch
+            self._evaluate(record)
             self._tell("on_evaluate")
         self._tell("on_epoch_end")
 
-    def _train_on(self, batch: dict[str, Tensor]) -> Tensor:
-        factor = linear(self.state.step, self.warmup_steps, self.total_steps)
+    def _evaluate(self, record: dict[str, Any]) -> None:
+        """Score the network, and its averages under their names, and remember the best."""
+        started = time.perf_counter()
+        for name, network in self.weights.items():
+            micro = self.evaluate(network).micro
+            prefix = "" if name == "last" else f"{name}_"
+            record |= {f"{prefix}precision": micro.precision, f"{prefix}recall": micro.recall, f"{prefix}f1": micro.f1}
+            if micro.f1 > self.state.best_f1:
+                self.state.best_f1, self.state.best_epoch, self.state.best_weights = micro.f1, self.state.epoch, name
+        record["evaluation_seconds"] = round(time.perf_counter() - started, 1)
+
+    def _train_on(self, batch: Batch) -> Tensor:
+        factor = self.schedule.factor(self.state.step)
         for group in self.optimizer.param_groups:
             group["lr"] = group["rate"] * factor
         with self.accelerator.accumulate(self._wrapped):
-            # Forward, in half precision where asked; the loss itself is computed in float32.
-            with torch.autocast(
-                self.accelerator.device.type, torch.bfloat16, enabled=self.settings.precision == "bf16"
-            ):
-                loss = self._wrapped(**batch).loss
-            # Backward; gradients of several batches add up until it is time for a step.
-            self.accelerator.backward(loss)
+            # Forward and backward; gradients of several passes and batches add up until it is time for a step.
+            if self._adversary and self._adversary.acts(self.state.epoch, self.state.step):
+                loss = self._adversary.train_on(batch, self._passes)
+            else:
+                loss = self._passes.clean(batch).loss
+                self._passes.backward(loss)
             if self.accelerator.sync_gradients and self.settings.clip:
                 self.accelerator.clip_grad_norm_(self.network.parameters(), self.settings.clip)
             # Step: does nothing until all batches of the step have been seen.
@@ -122,11 +145,27 @@ class Trainer:
         for callback in self.callbacks:
             getattr(callback, event)(self)
 
+    def _refuse_what_never_comes(self, config: Config) -> None:
+        adversarial, averaging = config.adversarial, config.averaging
+        if self._adversary and adversarial.start_step >= self.total_steps:
+            raise UserError(
+                f"adversarial.start_step {adversarial.start_step} never comes: training has {self.total_steps} steps"
+            )
+        left = (config.train.epochs - averaging.start_epoch) * self.steps_per_epoch
+        if averaging.method != "none" and averaging.unit == "step" and averaging.every > left:
+            raise UserError(
+                f"averaging.every {averaging.every} steps after epoch {averaging.start_epoch} never comes: "
+                f"{left} steps are left then"
+            )
+
     # ---------------------------------------------------------------------------------------------------- resuming
 
     def training_tensors(self) -> dict[str, Tensor]:
-        """Moments of the optimizer by parameter name, and the states of the random generators."""
+        """Moments of the optimizer by parameter name, what callbacks keep, and the states of the random generators."""
         tensors = random_states()
+        for callback in self.callbacks:
+            kind = type(callback).__name__
+            tensors |= {f"callback.{kind}.{name}": tensor for name, tensor in callback.tensors().items()}
         for name, parameter in self.network.named_parameters():
             for key, value in self.optimizer.state.get(parameter, {}).items():
                 tensors[f"optimizer.{key}.{name}"] = value
@@ -142,38 +181,9 @@ class Trainer:
                 parameter = parameters[name]
                 # The step count stays on the processor, as AdamW keeps it.
                 self.optimizer.state[parameter][key] = value if key == "step" else value.to(parameter.device)
+        for callback in self.callbacks:
+            prefix = f"callback.{type(callback).__name__}."
+            own = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+            if own:
+                callback.load_tensors(self, own)
         restore_random_states(tensors)
-
-
-def random_states() -> dict[str, Tensor]:
-    """The states of PyTorch's generators, which alone drive dropout."""
-    states = {"random.cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        states["random.cuda"] = torch.cuda.get_rng_state()
-    return states
-
-
-def restore_random_states(states: dict[str, Tensor]) -> None:
-    """Undo `random_states`."""
-    torch.set_rng_state(states["random.cpu"])
-    if "random.cuda" in states and torch.cuda.is_available():
-        torch.cuda.set_rng_state(states["random.cuda"])
-
-
-def build_optimizer(network: LatticeTagger, settings: TrainConfig) -> torch.optim.AdamW:
-    """AdamW with a rate for each group, and no decay of biases, norms and transitions."""
-    rates = {"encoder": settings.encoder_rate, "other": settings.other_rate, "crf": settings.crf_rate}
-    exempt = {
-        id(parameter)
-        for module in network.modules()
-        for name, parameter in module.named_parameters(recurse=False)
-        if name.endswith("bias") or isinstance(module, nn.LayerNorm) or module is network.crf
-    }
-    groups = []
-    for name, parameters in parameter_groups(network).items():
-        for decays in (True, False):
-            chosen = [parameter for parameter in parameters if (id(parameter) not in exempt) == decays]
-            if chosen:
-                decay = settings.weight_decay if decays else 0.0
-                groups.append({"name": name, "params": chosen, "rate": rates[name], "weight_decay": decay})
-    return torch.optim.AdamW(groups, fused=True)

@@ -7,17 +7,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import Accelerator, DataLoaderConfiguration, DistributedDataParallelKwargs
 from torch.utils.data import DataLoader
 
 from config import Config, UserError
-from data.dataset import BucketSampler, SegmentDataset, collate_samples, padding_share
+from data.dataset import BucketSampler, SegmentDataset, Window, collate_samples, collate_windows, padding_share
+from data.endless import EndlessBatches
 from data.split import Split, make_splits
 from model.build import fresh_network, word_size
 from model.model import LatticeTagger
 from model.predictor import Predictor
 from model.trainer import Trainer
+from utils.callbacks.averaging import AverageWeights
 from utils.callbacks.checkpoint import Checkpoint, resume
 from utils.callbacks.early_stopping import EarlyStopping
 from utils.callbacks.events import Callback, TrainingState
@@ -110,9 +113,10 @@ def _train_fold(
     loader = training_loader(config, dataset, processed.vocabulary, config.run.seed + fold, accelerator)
     padding = padding_share(dataset.lengths, loader.batch_sampler)
     about = f"{len(dataset)} segments in {len(loader.batch_sampler)} batches, padding {padding:.1%}"
-    evaluate = partial(score_network, config, processed, network, split.dev) if split.dev else None
+    evaluate = partial(score_network, config, processed, documents=split.dev) if split.dev else None
     callbacks = _callbacks(config, folder, about)
-    trainer = Trainer(network, loader, config.train, accelerator, evaluate, callbacks, f"fold {fold}")
+    unlabelled = unlabelled_batches(config, processed, loader.batch_sampler, accelerator)
+    trainer = Trainer(network, loader, config, accelerator, evaluate, callbacks, f"fold {fold}", unlabelled)
     if go_on:
         resume(trainer, folder)
     metrics = {
@@ -150,11 +154,38 @@ def training_loader(
     )
 
 
+def unlabelled_batches(
+    config: Config, processed: Processed, like: BucketSampler, accelerator: Accelerator
+) -> EndlessBatches | None:
+    """Batches of the unlabelled texts, where the training wants them.
+
+    Raises:
+        UserError: it wants them, and there are none.
+    """
+    if not config.adversarial.unlabelled:
+        return None
+    segments = processed.segments[np.isin(processed.segments[:, 0], processed.of_part("unlabelled"))]
+    if not len(segments):
+        raise UserError("adversarial.unlabelled is set, but the processed data holds no unlabelled text")
+    # Every process draws its own.
+    seed = like.seed + 1000 * (1 + accelerator.process_index)
+    sampler = BucketSampler(segments[:, 2] - segments[:, 1], config.train.batch_size, seed, config.train.batch_tokens)
+    loader = DataLoader(
+        [Window(*map(int, segment)) for segment in segments],
+        batch_sampler=sampler,
+        collate_fn=partial(collate_windows, processed.lattices, vocabulary=processed.vocabulary,
+                           words=config.flat.enabled),
+        generator=torch.Generator(),
+    )  # fmt: skip
+    return EndlessBatches(loader, accelerator.device)
+
+
 def _outcome(state: TrainingState) -> dict[str, Any]:
     return {
         "train_seconds": round(sum(epoch["seconds"] for epoch in state.history), 1),
         "peak_mib": peak_memory_mib(),
         "best_epoch": state.best_epoch + 1,  # counted from 1; 0 without a dev part
+        "best_weights": state.best_weights,
         "history": state.history,
     }
 
@@ -168,8 +199,10 @@ def score_network(config: Config, processed: Processed, network: LatticeTagger, 
 
 
 def _callbacks(config: Config, folder: Path, about: str) -> list[Callback]:
-    callbacks: list[Callback] = [FreezeEncoder(config.train.freeze_epochs), Progress(), LogFile(folder, about)]
-    callbacks += [TensorBoard(folder)]
+    callbacks: list[Callback] = [FreezeEncoder(config.train.freeze_epochs, config.train.unfreeze_every)]
+    callbacks += [Progress(), LogFile(folder, about), TensorBoard(folder)]
+    if config.averaging.method != "none":
+        callbacks.append(AverageWeights(config.averaging))
     if config.train.patience:
         callbacks.append(EarlyStopping(config.train.patience))
     return [*callbacks, Checkpoint(folder)]

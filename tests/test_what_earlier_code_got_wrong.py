@@ -22,7 +22,7 @@ from model.layers.attention import RelativeAttention
 from model.layers.crf import ChainCRF
 from model.layers.position import RelativePositions
 from model.model import parameter_groups
-from model.trainer import build_optimizer
+from model.optimizer import build_optimizer
 from preprocess import preprocess
 from utils.metrics import score_spans
 from utils.postprocess.process import vote
@@ -75,7 +75,7 @@ def test_1_every_fold_has_a_network_of_its_own(prepared):
 def test_2_a_frozen_encoder_gets_no_gradient(prepared):
     config, processed = prepared
     network = fresh_network(config, processed, seed=5)
-    network.encoder.freeze(True)
+    network.encoder.freeze(network.encoder.depth + 1)
     network(**training_batch(network, processed)).loss.backward()
     assert all(parameter.grad is None for parameter in network.encoder.transformer.parameters())
     assert network.emission.weight.grad is not None

@@ -109,8 +109,9 @@ def load_parts(run: Path) -> RunParts:
 def _load_config(path: Path) -> Config:
     values = yaml.safe_load(path.read_text(encoding="utf-8"))
     # A file that was cut short may still be YAML, and defaults must not take the place of what is lost.
-    if missing := [section for section in to_dict(Config()) if section not in (values or {})]:
-        raise ValueError(f"{path} has no section {missing[0]}")
+    last = list(to_dict(Config()))[-1]
+    if last not in (values or {}):
+        raise ValueError(f"{path} ends before the section {last}")
     return from_dict(values, str(path))
 
 

@@ -6,6 +6,7 @@ B batch, L characters, E the encoder's hidden size, M its layers.
 from __future__ import annotations
 
 import os
+import re
 
 import torch
 import transformers
@@ -34,9 +35,20 @@ class CharacterEncoder(nn.Module):
         """E."""
         return self.transformer.config.hidden_size
 
-    def freeze(self, frozen: bool) -> None:
-        """Take the transformer's parameters out of training, or put them back. The mix goes on learning."""
-        self.transformer.requires_grad_(not frozen)
+    @property
+    def depth(self) -> int:
+        """M."""
+        return self.transformer.config.num_hidden_layers
+
+    def freeze(self, lowest: int) -> None:
+        """Take what is below a layer out of training, and put the rest back.
+
+        Args:
+            lowest: the lowest layer that trains, from 1; 0 for the embeddings too, more than M for nothing at all. The
+                mix goes on learning.
+        """
+        for name, parameter in self.transformer.named_parameters():
+            parameter.requires_grad_(layer_of(name, self.depth) >= lowest)
 
     def forward(self, token_ids: Tensor, character_mask: Tensor) -> Tensor:
         """Encode.
@@ -61,6 +73,16 @@ class CharacterEncoder(nn.Module):
         else:
             chosen = states[self.output]
         return chosen[:, 1:-1]
+
+
+def layer_of(name: str, depth: int) -> int:
+    """The encoder layer that a parameter belongs to by its name: 1 to `depth`, 0 for the embeddings.
+
+    What stands in neither comes after the layers and counts with the last.
+    """
+    if found := re.search(r"\blayers?\.(\d+)\.", name):
+        return int(found.group(1)) + 1
+    return 0 if "embed" in name else depth
 
 
 def build_encoder(settings: EncoderConfig, vocabulary_size: int, max_len: int, pad: int) -> CharacterEncoder:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import pytest
 from transformers import BertConfig, BertModel
 
+import model.training as training
 from config import Config, load_config
+from model.training import train
 from preprocess import preprocess
+from tests.model.watched import Witness
+from utils.preprocess.processed import load_processed
 from utils.preprocess.sample import write_sample
 
 SMALL = [
@@ -53,3 +57,30 @@ def pretrained_folder(tmp_path_factory):
     characters = [chr(code) for code in range(0x4E00, 0x4E00 + 3000 - 5)]
     (folder / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *characters]) + "\n")
     return folder
+
+
+@pytest.fixture
+def run(small_config, monkeypatch):
+    """A function: train with changes, watched by a witness."""
+
+    def go(name, *changes, witness=None, fold=None, go_on=False):
+        config = small_config(name, *changes)
+        original = training._callbacks
+        with monkeypatch.context() as patch:
+            if witness:
+                # The witness comes last, so that an interruption finds everything written.
+                patch.setattr(training, "_callbacks", lambda *given: [*original(*given), witness])
+            return config, train(config, load_processed(config), fold, go_on)
+
+    return go
+
+
+@pytest.fixture
+def interrupted(run):
+    """A function: train with changes as `run` does, but stop after the first epoch."""
+
+    def go(name, *changes):
+        with pytest.raises(KeyboardInterrupt):
+            run(name, *changes, witness=Witness(stop_after=0))
+
+    return go

@@ -8,7 +8,7 @@ from data.dataset import SegmentDataset, collate_samples
 from model.build import fresh_network
 from model.layers.encoder import build_encoder
 from model.model import parameter_groups
-from model.trainer import build_optimizer
+from model.optimizer import build_optimizer
 from utils.preprocess.processed import load_processed
 
 SWITCHES = [

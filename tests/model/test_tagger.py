@@ -55,7 +55,7 @@ def test_a_loaded_run_scores_what_training_scored(trained):
     counts = [fold["history"][fold["best_epoch"] - 1] for fold in metrics]
     assert result.scores.micro.f1 > 0.05
     processed = load_processed(config)
-    assert result.documents == len(processed.of_part("train"))
+    assert len(result.by_document) == len(processed.of_part("train"))
     for fold, split in enumerate(make_splits(processed, config)):
         tagger = load_tagger(config.run_folder, folds=[fold])
         documents = [processed.documents[number] for number in split.dev]

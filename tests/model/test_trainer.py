@@ -12,57 +12,15 @@ import torch
 import transformers
 import yaml
 
-import model.training as training
 from config import UserError, load_config
 from model.training import train
 from preprocess import preprocess
-from utils.callbacks.events import Callback
+from tests.model.watched import Witness, equal, weights
 from utils.preprocess.processed import load_processed
-from utils.run_folder import fold_folder, load_tensors, weights_path
+from utils.run_folder import fold_folder, weights_path
 
 ROOT = pathlib.Path(__file__).parents[2]
 CONFIGS = sorted(path for path in (ROOT / "configs").glob("*.yaml") if path.name != "local.yaml")
-
-
-class Witness(Callback):
-    """Writes down what training does, and may stop it."""
-
-    def __init__(self, stop_after=None):
-        self.stop_after = stop_after
-        self.rates, self.encoders, self.gradients = [], [], []
-
-    def on_step_end(self, trainer):
-        self.rates.append([group["lr"] for group in trainer.optimizer.param_groups])
-
-    def on_epoch_end(self, trainer):
-        states = trainer.network.encoder.transformer.state_dict()
-        self.encoders.append({name: tensor.clone() for name, tensor in states.items()})
-        if trainer.state.epoch == self.stop_after:
-            raise KeyboardInterrupt
-
-
-@pytest.fixture
-def run(small_config, monkeypatch):
-    """A function: train with changes, watched by a witness."""
-
-    def go(name, *changes, witness=None, fold=None, go_on=False):
-        config = small_config(name, *changes)
-        original = training._callbacks
-        with monkeypatch.context() as patch:
-            if witness:
-                # The witness comes last, so that an interruption finds everything written.
-                patch.setattr(training, "_callbacks", lambda *given: [*original(*given), witness])
-            return config, train(config, load_processed(config), fold, go_on)
-
-    return go
-
-
-def weights(config, select="last", fold=0):
-    return load_tensors(weights_path(fold_folder(config.run_folder, fold), select))
-
-
-def equal(left, right):
-    return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(run):
@@ -73,10 +31,9 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(run):
     assert not equal(weights(first), weights(other))
 
 
-def test_a_resumed_run_ends_where_an_uninterrupted_one_does(run):
+def test_a_resumed_run_ends_where_an_uninterrupted_one_does(run, interrupted):
     whole, metrics = run("whole", "train.epochs=3")
-    with pytest.raises(KeyboardInterrupt):
-        run("stopped", "train.epochs=3", witness=Witness(stop_after=0))
+    interrupted("stopped", "train.epochs=3")
     resumed, resumed_metrics = run("stopped", "train.epochs=3", go_on=True)
     assert equal(weights(whole), weights(resumed))
     assert equal(weights(whole, "best"), weights(resumed, "best"))

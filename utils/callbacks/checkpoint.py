@@ -25,7 +25,8 @@ class Checkpoint(Callback):
 
     def on_evaluate(self, trainer: RunningTrainer) -> None:
         if trainer.main and trainer.state.best_epoch == trainer.state.epoch:
-            save_tensors(trainer.network.state_dict(), weights_path(self.fold, "best"))
+            best = trainer.weights[trainer.state.best_weights]
+            save_tensors(best.state_dict(), weights_path(self.fold, "best"))
 
     def on_epoch_end(self, trainer: RunningTrainer) -> None:
         if not trainer.main:
@@ -42,7 +43,8 @@ class Checkpoint(Callback):
     def on_train_end(self, trainer: RunningTrainer) -> None:
         if not trainer.main:
             return
-        save_tensors(trainer.network.state_dict(), weights_path(self.fold, "last"))
+        for name, network in trainer.weights.items():
+            save_tensors(network.state_dict(), weights_path(self.fold, name))
         for leftover in (self.fold / "resume").glob("*"):
             leftover.unlink()
         (self.fold / "resume").rmdir()

@@ -19,6 +19,7 @@ class TrainingState:
     step: int = 0
     best_f1: float = -1.0
     best_epoch: int = -1
+    best_weights: str = "last"  # whose score that was: the network's, or that of an average
     stopped: bool = False
     history: list[dict[str, Any]] = field(default_factory=list)
 
@@ -29,9 +30,11 @@ class RunningTrainer(Protocol):
     name: str
     main: bool  # whether this process is the one that writes
     network: nn.Module
+    weights: dict[str, nn.Module]  # what is scored and saved, by name; a callback may add to it
     optimizer: Optimizer
     settings: TrainConfig
     state: TrainingState
+    steps_per_epoch: int
     total_steps: int
 
     def recent_loss(self) -> float:
@@ -56,6 +59,9 @@ class Callback:
     def on_step_end(self, trainer: RunningTrainer) -> None:
         """After each optimizer step."""
 
+    def on_epoch_trained(self, trainer: RunningTrainer) -> None:
+        """After the batches of an epoch, before the dev part is scored."""
+
     def on_evaluate(self, trainer: RunningTrainer) -> None:
         """After the dev part was scored (the last entry of `trainer.state.history`), if there is a dev part."""
 
@@ -64,3 +70,10 @@ class Callback:
 
     def on_train_end(self, trainer: RunningTrainer) -> None:
         """After the last epoch, also when stopped early."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What a resumed training needs of this callback."""
+        return {}
+
+    def load_tensors(self, trainer: RunningTrainer, tensors: dict[str, Tensor]) -> None:
+        """Undo `tensors`."""

@@ -1,0 +1,86 @@
+"""A training step with each adversarial method and regulariser beside a plain one, on random text of full length.
+
+    python benchmarks/adversarial.py --json adversarial.json
+
+A step is all passes and AdamW. The encoder has random weights: time does not depend on them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import torch
+
+from benchmarks.measure import measure, print_table, save_json
+from benchmarks.train_step import BATCH, LENGTH, SHAPES, build, random_batch
+from config import load_config
+from model.adversarial import Adversary
+from model.optimizer import build_optimizer
+from model.passes import Passes
+
+METHODS = {
+    "plain": [],
+    "fgsm": ["adversarial.method=fgsm"],
+    "fgm": ["adversarial.method=fgm"],
+    "fgm, matrix": ["adversarial.method=fgm", "adversarial.scope=matrix"],
+    "fgm, words too": ["adversarial.method=fgm", "adversarial.targets=[characters,words]"],
+    "pgd, K = 3": ["adversarial.method=pgd", "adversarial.steps=3"],
+    "freelb, K = 3": ["adversarial.method=freelb", "adversarial.steps=3"],
+    "vat, K = 1": ["adversarial.method=vat", "adversarial.steps=1"],
+    "r_drop": ["regularisation.r_drop=1"],
+    "dropout_samples = 4": ["regularisation.dropout_samples=4"],
+}
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", metavar="FILE", help="also write the figures there")
+    parser.add_argument("--shape", choices=SHAPES, default="me5-small")
+    parser.add_argument("--precision", choices=["float32", "bf16"], default="bf16")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    options = parser.parse_args()
+    arguments = (options.shape, options.precision, options.threads)
+    name = f"{options.shape}, {BATCH} x {LENGTH}, {options.precision}"
+    results = {name: measure(prepare, {method: (method, *arguments) for method in METHODS}, runs=options.runs)}
+    print_table(results, ours="plain")
+    save_json(results, options.json)
+    return 0
+
+
+def prepare(method: str, shape: str, precision: str, threads: int) -> Callable[[], None]:
+    """One training step."""
+    from accelerate import Accelerator
+
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    hidden, heads, depth, feed_forward = SHAPES[shape]
+    config = load_config([], [
+        "encoder.name=scratch", f"encoder.hidden={hidden}", f"encoder.heads={heads}", f"encoder.depth={depth}",
+        f"encoder.feed_forward={feed_forward}", f"data.max_len={LENGTH}", *METHODS[method],
+    ])  # fmt: skip
+    network = build(config).train()
+    optimizer = build_optimizer(network, config.train)
+    passes = Passes(network, network, Accelerator(cpu=True), config.regularisation, precision == "bf16")
+    adversary = Adversary(network, config.adversarial) if config.adversarial.method != "none" else None
+    batch = random_batch(network, config)
+
+    def step() -> None:
+        if adversary:
+            adversary.train_on(batch, passes)
+        else:
+            passes.backward(passes.clean(batch).loss)
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return step
+
+
+if __name__ == "__main__":
+    sys.exit(main())
