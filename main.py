@@ -1,8 +1,10 @@
 """Command line: train a tagger, score it, read texts with it.
 
-    python main.py --mode train   --config configs/demo.yaml
-    python main.py --mode eval    --config configs/demo.yaml
-    python main.py --mode predict --config configs/demo.yaml --input texts --output out
+    python main.py --mode train    --config configs/demo.yaml
+    python main.py --mode eval     --config configs/demo.yaml
+    python main.py --mode predict  --config configs/demo.yaml --input texts --output out
+    python main.py --mode pretrain --config configs/ccf_small.yaml
+    python main.py --mode ablate   --config configs/demo.yaml --grid configs/grids/demo.yaml --seeds 3
 
 Exit status 0, or 2 with one line on standard error, or 130 after Ctrl-C.
 """
@@ -32,7 +34,8 @@ def _run(arguments: list[str] | None) -> None:
     options = _parser().parse_args(arguments)
     _refuse_flags_of_other_modes(options)
     config = load_config(options.config, options.set)
-    {"train": train, "eval": evaluate, "predict": predict}[options.mode](config, options)
+    modes = {"train": train, "eval": evaluate, "predict": predict, "pretrain": pretrain, "ablate": ablate}
+    modes[options.mode](config, options)
 
 
 def train(config: Config, options: argparse.Namespace) -> None:
@@ -71,8 +74,10 @@ def evaluate(config: Config, options: argparse.Namespace) -> None:
     print(result.scores.table())
     if result.note:
         print(result.note)
-    of = {"corpus": options.input or name, "documents": result.documents, "note": result.note}
-    write_json(folder / f"{name}.json", of | result.scores.to_dict())
+    of = {"corpus": options.input or name, "documents": len(result.by_document), "note": result.note}
+    # Right, predicted and labelled spans of each document, for comparisons of systems.
+    counts = [[one.right, one.predicted, one.labelled] for one in result.by_document]
+    write_json(folder / f"{name}.json", of | result.scores.to_dict() | {"by_document": counts})
     print(f"scores: {folder / name}.json")
     if problems.counts:
         _show(problems)
@@ -121,6 +126,34 @@ def predict(config: Config, options: argparse.Namespace) -> None:
         _show(problems)
 
 
+def pretrain(config: Config, options: argparse.Namespace) -> None:
+    """`--mode pretrain`."""
+    from model.pretraining import pretrain as pretrain_encoder
+    from utils.preprocess.processed import load_processed
+    from utils.tools import check_writable
+
+    check_writable(config.pretrained_folder.parent)
+    done = pretrain_encoder(config, load_processed(config))
+    print(f"{config.pretrain.epochs} epochs over {done.characters} characters in {done.seconds:.0f} s; loss per hidden "
+          f"character of unseen segments {done.before:.3f} before, {done.after:.3f} after")  # fmt: skip
+    print(f"encoder: {config.pretrained_folder}; use it with --set encoder.name={config.pretrained_folder}")
+
+
+def ablate(config: Config, options: argparse.Namespace) -> None:
+    """`--mode ablate`."""
+    from experiments.ablation import Ablation
+
+    if options.grid is None:
+        raise UserError("--mode ablate needs --grid FILE, the systems to compare; some are shipped in configs/grids/")
+    seeds, jobs = (default if given is None else given for given, default in ((options.seeds, 3), (options.jobs, 1)))
+    if jobs < 1:
+        raise UserError(f"--jobs {jobs}: at least one cell has to run at a time")
+    folder = Path(options.output) if options.output else Path(config.run.folder) / f"{config.run.name}_ablation"
+    grid = Path(options.grid)
+    print(Ablation(options.config or [], options.set or [], grid, seeds, folder).run(jobs))
+    print(f"table: {folder / 'table.md'}, .csv and .png")
+
+
 def _open_run(config: Config, options: argparse.Namespace) -> RunParts:
     """The trained run with its own settings, but for what the command line may change of them."""
     from utils.run_folder import open_run
@@ -141,7 +174,8 @@ def _show(problems: Problems) -> None:
 def _refuse_flags_of_other_modes(options: argparse.Namespace) -> None:
     """A flag that would change nothing is a mistake."""
     modes = {"fold": "train eval predict", "resume": "train", "split": "eval", "input": "eval predict",
-             "labels": "eval", "format": "eval", "output": "predict"}  # fmt: skip
+             "labels": "eval", "format": "eval", "output": "predict ablate", "grid": "ablate", "seeds": "ablate",
+             "jobs": "ablate"}  # fmt: skip
     for flag, of in modes.items():
         if getattr(options, flag) not in (None, False) and options.mode not in of.split():
             raise UserError(f"--{flag} does not belong to --mode {options.mode}, but to {' and '.join(of.split())}")
@@ -153,7 +187,7 @@ def _refuse_flags_of_other_modes(options: argparse.Namespace) -> None:
 
 def _parser() -> Parser:
     parser = Parser(description="Train, score and use a tagger for Chinese entities.")
-    parser.add_argument("--mode", required=True, choices=["train", "eval", "predict"])
+    parser.add_argument("--mode", required=True, choices=["train", "eval", "predict", "pretrain", "ablate"])
     parser.add_argument("--config", action="append", metavar="FILE", help="settings; may be given more than once")
     parser.add_argument("--set", action="append", metavar="KEY=VALUE", help="one setting, e.g. train.epochs=5")
     parser.add_argument("--fold", type=int, help="this fold alone")
@@ -164,7 +198,11 @@ def _parser() -> Parser:
     parser.add_argument("--labels", metavar="PATH", help="eval: folder or zip of N.csv that belongs to --input")
     parser.add_argument("--format", choices=["auto", "ccf", "cluener", "bmes", "jsonl"],
                         help="eval: of --input; default: auto")  # fmt: skip
-    parser.add_argument("--output", metavar="FOLDER", help="predict: where to write; default: the run's predictions/")
+    parser.add_argument("--output", metavar="FOLDER", help="predict: where to write; default: the run's predictions/; "
+                        "ablate: cells and tables; default: the run's folder with _ablation")  # fmt: skip
+    parser.add_argument("--grid", metavar="FILE", help="ablate: systems and what each changes")
+    parser.add_argument("--seeds", type=int, metavar="N", help="ablate: seeds 1 to N; default: 3")
+    parser.add_argument("--jobs", type=int, metavar="N", help="ablate: so many cells at a time; default: 1")
     return parser
 
 

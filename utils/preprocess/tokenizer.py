@@ -23,7 +23,7 @@ class Vocabulary:
 
     Attributes:
         tokens: every token of the encoder in the order of its rows; only single characters are ever looked up.
-        pad, unknown, begin, end: rows of [PAD], [UNK], [CLS], [SEP].
+        pad, unknown, begin, end: rows of [PAD], [UNK], [CLS], [SEP]; mask: of [MASK], None where there is none.
     """
 
     def __init__(self, tokens: list[str]) -> None:
@@ -35,6 +35,7 @@ class Vocabulary:
             raise UserError(f"the encoder's vocabulary lacks {' '.join(missing)}; a BERT-like vocabulary is needed")
         self.tokens = tokens
         self.pad, self.unknown, self.begin, self.end = (rows[special] for special in SPECIALS[:4])
+        self.mask = rows.get(SPECIALS[4])
         self._rows = {token: row for token, row in rows.items() if len(token) == 1}
         self._learned: dict[str, int] = {}
 
