@@ -1,0 +1,151 @@
+"""A grid of systems, each trained with several seeds and compared with the first: what `--mode ablate` does.
+
+    FOLDER/cells/SYSTEM_SEED/   the run of a cell
+    FOLDER/logs/SYSTEM_SEED.log what its processes printed
+    FOLDER/table.md, .csv, .png written anew after every cell
+
+A cell is trained and scored by processes of its own, so that its memory is its own and its failure stays with it.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+import numpy as np
+
+from config import Config, UserError
+from experiments.grid import Cell, make_cells, read_grid
+from experiments.statistics import bootstrap_difference
+from experiments.table import Row, markdown, write_tables
+from utils.run_folder import fold_folders, load_parts, read_metrics, refuse_other_run
+from utils.tools import check_writable, read_json
+
+ROOT = Path(__file__).parents[1]
+REMEDY = "remove the cell's folder and run the grid again"
+
+
+class Ablation:
+    """One grid on one configuration.
+
+    Args:
+        configs, overrides: the configuration that every cell changes, as given on the command line.
+        grid: the grid file.
+        seeds: 1 to so many.
+        folder: where cells and tables go.
+
+    Raises:
+        UserError: the grid, or the settings of one of its systems, are refused.
+    """
+
+    def __init__(self, configs: list[str], overrides: list[str], grid: Path, seeds: int, folder: Path) -> None:
+        if seeds < 1:
+            raise UserError(f"--seeds {seeds}: at least one is needed")
+        self.configs, self.overrides = configs, overrides
+        self.systems = read_grid(grid)
+        self.folder = folder
+        self.title = f"{grid.stem}, {folder.name}"
+        self.cells = make_cells(self.systems, seeds, configs, overrides, folder / "cells")
+        self.failures: dict[Cell, str] = {}
+
+    def run(self, jobs: int = 1) -> str:
+        """Train and score what is not finished yet, so many cells at a time; returns the table."""
+        check_writable(self.folder)
+        waiting = [(cell, config) for cell, config in self.cells if not is_finished(config)]
+        print(f"{len(self.cells)} cells, {len(self.cells) - len(waiting)} of them finished", flush=True)
+        unprepared = self._preprocess(waiting)
+        for cell, config in waiting:
+            self._note(cell, unprepared[config.processed_folder])
+        waiting = [cell for cell, _ in waiting if cell not in self.failures]
+        with ThreadPoolExecutor(jobs) as pool:
+            running = {pool.submit(self._train_and_score, cell): cell for cell in waiting}
+            for done in as_completed(running):
+                cell = running[done]
+                self._note(cell, done.result())
+                print(f"{cell.run_name}: {self.failures.get(cell, 'finished')}", flush=True)
+                write_tables(self.rows(), self.folder, self.title)
+        rows = self.rows()
+        write_tables(rows, self.folder, self.title)
+        return markdown(rows)
+
+    def rows(self) -> list[Row]:
+        """What is known so far, a row for each system."""
+        counts: dict[str, dict[int, np.ndarray]] = defaultdict(dict)
+        for cell, config in self.cells:
+            if cell not in self.failures and is_finished(config):
+                counts[cell.system][cell.seed] = dev_counts(config)
+        first = next(iter(self.systems))
+        return [self._row(system, counts[system], counts[first]) for system in self.systems]
+
+    def _row(self, system: str, own: dict[int, np.ndarray], baseline: dict[int, np.ndarray]) -> Row:
+        configs = [config for cell, config in self.cells if cell.system == system and cell.seed in own]
+        note = "; ".join(
+            f"failed with seed {cell.seed}: {why}" for cell, why in self.failures.items() if cell.system == system
+        )
+        if not own:
+            return Row(system, note=note)
+        micro = [read_json(config.run_folder / "eval" / "dev.json", REMEDY)["micro"] for config in configs]
+        common = sorted(set(own) & set(baseline))
+        difference = None
+        if common and own is not baseline:
+            difference = bootstrap_difference(*(np.stack([of[seed] for seed in common]) for of in (own, baseline)))
+        metrics = [[read_metrics(fold) for fold in fold_folders(config.run_folder).values()] for config in configs]
+        return Row(
+            system,
+            *(tuple(100 * one[score] for one in micro) for score in ("precision", "recall", "f1")),
+            difference=difference,
+            seconds=float(np.mean([sum(fold["train_seconds"] for fold in folds) for folds in metrics])),
+            peak_mib=max(fold["peak_mib"] or 0 for folds in metrics for fold in folds),
+            note=note,
+        )
+
+    # -------------------------------------------------------------------------------------------------- processes
+
+    def _preprocess(self, cells: list[tuple[Cell, Config]]) -> dict[Path, str]:
+        """Processed data for all that waits; what went wrong, by folder. Nothing is done twice."""
+        wanted = {config.processed_folder: cell for cell, config in reversed(cells)}
+        return {folder: self._call(cell, "preprocess.py") for folder, cell in wanted.items()}
+
+    def _train_and_score(self, cell: Cell) -> str:
+        training = self._call(cell, "main.py", "--mode", "train", "--resume")
+        return training or self._call(cell, "main.py", "--mode", "eval")
+
+    def _call(self, cell: Cell, script: str, *arguments: str) -> str:
+        """Run a command with the settings of a cell; returns the last line of what went wrong, or nothing."""
+        settings = [f"--config={path}" for path in self.configs]
+        settings += [f"--set={override}" for override in (*self.overrides, *cell.overrides)]
+        log = self.folder / "logs" / f"{cell.run_name}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as output:
+            done = subprocess.run(
+                [sys.executable, str(ROOT / script), *arguments, *settings],
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            )  # fmt: skip
+        if done.returncode == 0:
+            return ""
+        lines = log.read_text(encoding="utf-8", errors="replace").replace("\r", "\n").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), f"exit status {done.returncode}")
+
+    def _note(self, cell: Cell, failure: str) -> None:
+        if failure:
+            self.failures[cell] = failure
+
+
+def is_finished(config: Config) -> bool:
+    """Whether a run with these settings is trained and scored."""
+    run = config.run_folder
+    if not (run / "eval" / "dev.json").exists():
+        return False
+    try:
+        refuse_other_run(run, config, load_parts(run).data)
+    except UserError:
+        return False
+    return True
+
+
+def dev_counts(config: Config) -> np.ndarray:
+    """(D, 3) right, predicted and labelled spans of every dev document."""
+    return np.array(read_json(config.run_folder / "eval" / "dev.json", REMEDY)["by_document"], dtype=np.int64)
