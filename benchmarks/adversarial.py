@@ -22,6 +22,7 @@ from config import load_config
 from model.adversarial import Adversary
 from model.optimizer import build_optimizer
 from model.passes import Passes
+from utils.device import set_up_processor
 
 METHODS = {
     "plain": [],
@@ -43,7 +44,7 @@ def main() -> int:
     parser.add_argument("--json", metavar="FILE", help="also write the figures there")
     parser.add_argument("--shape", choices=SHAPES, default="me5-small")
     parser.add_argument("--precision", choices=["float32", "bf16"], default="bf16")
-    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--runs", type=int, default=6)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     options = parser.parse_args()
     arguments = (options.shape, options.precision, options.threads)
@@ -58,13 +59,13 @@ def prepare(method: str, shape: str, precision: str, threads: int) -> Callable[[
     """One training step."""
     from accelerate import Accelerator
 
-    torch.set_num_threads(threads)
     torch.manual_seed(0)
     hidden, heads, depth, feed_forward = SHAPES[shape]
     config = load_config([], [
         "encoder.name=scratch", f"encoder.hidden={hidden}", f"encoder.heads={heads}", f"encoder.depth={depth}",
-        f"encoder.feed_forward={feed_forward}", f"data.max_len={LENGTH}", *METHODS[method],
+        f"encoder.feed_forward={feed_forward}", f"data.max_len={LENGTH}", f"run.threads={threads}", *METHODS[method],
     ])  # fmt: skip
+    set_up_processor(config)
     network = build(config).train()
     optimizer = build_optimizer(network, config.train)
     passes = Passes(network, network, Accelerator(cpu=True), config.regularisation, precision == "bf16")

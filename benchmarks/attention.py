@@ -33,7 +33,7 @@ def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", metavar="FILE", help="also write the figures there")
-    parser.add_argument("--runs", type=int, default=5, help="counted calls after two for warm-up")
+    parser.add_argument("--runs", type=int, default=6, help="counted calls")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--memory", type=int, default=20_000, help="MiB that a measured process may take")
     parser.add_argument("--no-growth", action="store_true", help="only the shape that the goals are set for")

@@ -1,8 +1,9 @@
 """Time and memory of several pieces of work, side by side, as a table and as JSON.
 
 A piece of work is a function that prepares its inputs and returns a callable; only the calls are measured. Each has a
-process of its own, and they take turns, a call each, so that what else happens on the machine meets them all alike. The
-peak is resident memory above what the process held when the inputs stood ready.
+process of its own, and they take turns, some calls each, so that what else happens on the machine meets them all alike;
+the first call of a turn is not counted. The peak is resident memory above what the process held when the inputs stood
+ready.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from pathlib import Path
 from typing import Any
 
 MIB = 1024 * 1024
+IN_A_TURN = 2
 Figures = dict[str, float]  # "seconds", the median of the calls, and "peak_mib"
 
 
 def measure(
     prepare: Callable[..., Callable[[], Any]],
     systems: dict[str, tuple],
-    runs: int = 5,
-    warmup: int = 2,
+    runs: int = 6,
     limit_mib: int = 0,
 ) -> dict[str, Figures | None]:
     """Median seconds of a call and peak MiB above the inputs, of each system.
@@ -32,7 +33,7 @@ def measure(
     Args:
         prepare: a function at the top of a module, which makes the work from the arguments of a system.
         systems: their arguments, by name.
-        runs, warmup: counted calls of each, and calls before them.
+        runs: counted calls of each, two in a turn.
         limit_mib: address space of each process; work that needs more counts as failed. 0: no limit.
 
     Returns:
@@ -40,14 +41,14 @@ def measure(
     """
     workers = {name: Worker(prepare, arguments, limit_mib) for name, arguments in systems.items()}
     seconds: dict[str, list[float]] = {name: [] for name in systems}
-    for turn in range(warmup + runs):
+    for _ in range(-(-runs // IN_A_TURN)):
         for name, worker in workers.items():
-            if (taken := worker.call()) is not None and turn >= warmup:
-                seconds[name].append(taken)
+            taken = [worker.call() for _ in range(1 + IN_A_TURN)]
+            seconds[name] += [one for one in taken[1:] if one is not None]
     results: dict[str, Figures | None] = {}
     for name, worker in workers.items():
         peak = worker.finish()
-        complete = peak is not None and len(seconds[name]) == runs
+        complete = peak is not None and len(seconds[name]) >= runs
         results[name] = {"seconds": statistics.median(seconds[name]), "peak_mib": peak} if complete else None
     return results
 

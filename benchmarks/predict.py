@@ -35,14 +35,14 @@ def main() -> int:
     parser.add_argument("--input", required=True, metavar="PATH", help="texts, as for --mode predict")
     parser.add_argument("--documents", type=int, default=500, help="how many of them")
     parser.add_argument("--json", metavar="FILE", help="also write the figures there")
-    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--runs", type=int, default=6)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     options = parser.parse_args()
     texts = [document.text for document in itertools.islice(read_texts(Path(options.input), None, Problems()),
                                                             options.documents)]  # fmt: skip
     arguments = (Path(options.run), texts, options.threads)
     pipelines = {f"pipeline, batch {size}": (size, *arguments) for size in BATCH_SIZES}
-    systems = measure(prepare, {"ours": (0, *arguments)} | pipelines, runs=options.runs, warmup=1)
+    systems = measure(prepare, {"ours": (0, *arguments)} | pipelines, runs=options.runs)
     ran = [figures for name, figures in systems.items() if name != "ours" and figures]
     systems["pipeline"] = min(ran, key=lambda figures: figures["seconds"]) if ran else None
     characters = sum(map(len, texts))

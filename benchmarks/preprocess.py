@@ -24,11 +24,11 @@ def main() -> int:
     parser.add_argument("--config", action="append", default=[], metavar="FILE")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--json", metavar="FILE", help="also write the figures there")
-    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--runs", type=int, default=6)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         overrides = [*options.set, f"data.processed={folder}/processed"]
-        figures = measure(prepare, {"ours": (options.config, overrides)}, runs=options.runs, warmup=1)["ours"]
+        figures = measure(prepare, {"ours": (options.config, overrides)}, runs=options.runs)["ours"]
         characters = len_of_tokens(Path(folder) / "processed")
     if figures is None:
         return 1

@@ -24,6 +24,7 @@ from data.dataset import Batch, collate_lattices
 from model.layers.encoder import encoder_from_config, scratch_config
 from model.model import LatticeTagger
 from model.optimizer import build_optimizer
+from utils.device import set_up_processor
 from utils.preprocess.lattice import LatticeSlice
 from utils.preprocess.tokenizer import SPECIALS, Vocabulary
 from utils.tags import TagScheme
@@ -47,7 +48,7 @@ def main() -> int:
     parser.add_argument("--shape", choices=SHAPES, action="append", help="both by default")
     parser.add_argument("--precision", choices=["float32", "bf16"], default="float32")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--runs", type=int, default=6)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     options = parser.parse_args()
     results = {}
@@ -62,13 +63,13 @@ def main() -> int:
 
 def prepare(system: str, shape: str, precision: str, device: str, threads: int) -> Callable[[], None]:
     """One training step of a system."""
-    torch.set_num_threads(threads)
     torch.manual_seed(0)
     hidden, heads, depth, feed_forward = SHAPES[shape]
     config = load_config([], [
         "encoder.name=scratch", f"encoder.hidden={hidden}", f"encoder.heads={heads}", f"encoder.depth={depth}",
-        f"encoder.feed_forward={feed_forward}", f"data.max_len={LENGTH}", *SYSTEMS[system],
+        f"encoder.feed_forward={feed_forward}", f"data.max_len={LENGTH}", f"run.threads={threads}", *SYSTEMS[system],
     ])  # fmt: skip
+    set_up_processor(config)
     network = build(config).to(device).train()
     optimizer = build_optimizer(network, config.train)
     batch = {name: tensor.to(device) for name, tensor in random_batch(network, config).items()}

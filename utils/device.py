@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
+import sys
 
 import torch
 
 from config import Config, UserError
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
 
 def choose_device(config: Config) -> str:
@@ -33,5 +38,15 @@ def set_up_processor(config: Config) -> None:
     with more than a GiB and gain nothing: a step uses a few dozen. Only before the first kernel can this be changed.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
+    _keep_freed_memory()
     if config.run.threads:
         torch.set_num_threads(config.run.threads)
+
+
+def _keep_freed_memory() -> None:
+    """Have glibc keep what is freed: it hands large blocks back, and the next step pays for fresh pages."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # another C library
+            mallopt = ctypes.CDLL(None).mallopt
+            mallopt(M_MMAP_THRESHOLD, 1 << 30)
+            mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1)
