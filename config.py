@@ -14,7 +14,9 @@ from typing import Any, Literal
 
 import yaml
 
-from typed_settings import UserError, merge, read_layers
+from setting_rules import validate
+from typed_settings import UserError as UserError  # every room has it from here
+from typed_settings import merge, read_layers
 
 # ----------------------------------------------------------------------------------------------------------- settings
 
@@ -279,107 +281,3 @@ def to_dict(config: Config) -> dict[str, Any]:
 def save_config(config: Config, path: Path) -> None:
     """Write every setting as YAML."""
     path.write_text(yaml.safe_dump(to_dict(config), allow_unicode=True, sort_keys=False), encoding="utf-8")
-
-
-# --------------------------------------------------------------------------------------------------------- validation
-
-
-def validate(config: Config) -> None:
-    """Reject settings that contradict each other or can mean nothing.
-
-    Raises:
-        UserError: naming the settings and their values.
-    """
-    at_least = {
-        "run.threads": 0, "run.workers": 0, "run.seed": 0, "data.max_len": 8, "data.split_seed": 0,
-        "lexicon.dimension": 1, "encoder.layers": 0, "encoder.hidden": 1, "encoder.heads": 1, "encoder.depth": 1,
-        "encoder.feed_forward": 1, "flat.layers": 1, "flat.hidden": 2, "flat.heads": 1, "flat.feed_forward": 1,
-        "train.epochs": 1, "train.batch_size": 1, "train.batch_tokens": 0, "train.accumulation": 1,
-        "train.freeze_epochs": 0, "train.unfreeze_every": 0, "train.clip": 0, "train.patience": 0,
-        "train.weight_decay": 0, "train.folds": 0, "pretrain.epochs": 1, "pretrain.batch_tokens": 1,
-        "adversarial.steps": 1, "adversarial.start_epoch": 0, "adversarial.start_step": 0, "averaging.start_epoch": 0,
-        "averaging.every": 1, "regularisation.r_drop": 0, "regularisation.dropout_samples": 1,
-        "predict.batch_tokens": 1, "predict.overlap": 0, "predict.chunk": 1,
-    }  # fmt: skip
-    for name, least in at_least.items():
-        if (value := _get(config, name)) < least:
-            raise UserError(f"{name} is {value}; it must be at least {least}")
-    for name in ("train.encoder_rate", "train.other_rate", "train.crf_rate", "train.layer_decay",
-                 "data.duplicate_share", "pretrain.rate", "pretrain.mask_share", "adversarial.epsilon",
-                 "adversarial.step_size", "adversarial.weight", "averaging.rate_factor"):  # fmt: skip
-        if (value := _get(config, name)) <= 0:
-            raise UserError(f"{name} is {value}; it must be above 0")
-    for name in ("data.dev_share", "train.warmup", "flat.dropout", "flat.attention_dropout", "crf.dropout",
-                 "pretrain.warmup", "pretrain.mask_share", "pretrain.held_out",
-                 "averaging.decay", "regularisation.label_smoothing", "predict.min_votes",
-                 "predict.min_probability"):  # fmt: skip
-        if not 0 <= (value := _get(config, name)) < 1:
-            raise UserError(f"{name} is {value}; it must be at least 0 and below 1")
-
-    adversarial, averaging = config.adversarial, config.averaging
-    contradictions = [
-        (not config.run.name or Path(config.run.name).name != config.run.name or config.run.name in (".", ".."),
-         f"run.name is {config.run.name!r}; it names one folder inside run.folder"),
-        (config.flat.enabled and config.flat.hidden % config.flat.heads,
-         f"flat.hidden {config.flat.hidden} cannot be divided among flat.heads {config.flat.heads}"),
-        (config.flat.enabled and config.flat.hidden % 2,
-         f"flat.hidden is {config.flat.hidden}; sinusoidal positions need an even number"),
-        (config.encoder.name == "scratch" and config.encoder.hidden % config.encoder.heads,
-         f"encoder.hidden {config.encoder.hidden} cannot be divided among encoder.heads {config.encoder.heads}"),
-        (config.encoder.name == "scratch" and config.train.freeze_epochs > 0,
-         "train.freeze_epochs is set, but encoder.name is scratch: random weights are not worth keeping; set it to 0"),
-        (config.encoder.name == "scratch" and config.encoder.layers > 0,
-         "encoder.layers cuts a pretrained encoder, but encoder.name is scratch; its layers are encoder.depth"),
-        (config.train.freeze_epochs > config.train.epochs,
-         f"train.freeze_epochs {config.train.freeze_epochs} is more than train.epochs {config.train.epochs}"),
-        (config.lexicon.vectors == "file" and not config.lexicon.path,
-         "lexicon.vectors is file, but lexicon.path is empty; name the word2vec file"),
-        (config.lexicon.path and config.lexicon.vectors != "file",
-         f"lexicon.path is given, but lexicon.vectors is {config.lexicon.vectors}; set lexicon.vectors to file"),
-        (config.lexicon.source == "vectors" and config.lexicon.vectors != "file",
-         "lexicon.source is vectors, but lexicon.vectors is not file: there is no vocabulary to take"),
-        (config.lexicon.vectors == "encoder" and config.encoder.name == "scratch",
-         "lexicon.vectors is encoder, but encoder.name is scratch: an untrained encoder knows no words; use random"),
-        (config.train.folds == 1, "train.folds is 1; take 0 for one split, or 2 and more for cross-validation"),
-        (config.train.folds > 1 and bool(config.data.dev.path),
-         "train.folds divides the training corpus itself, but data.dev is given too; drop one of them"),
-        (config.train.folds == 0 and not config.data.dev.path and config.data.dev_share == 0
-         and (config.train.select == "best" or config.train.patience > 0),
-         "there is no dev part (data.dev is empty, data.dev_share 0), so set train.select to last and patience to 0"),
-        (config.train.layer_decay > 1, f"train.layer_decay is {config.train.layer_decay}; it must be at most 1"),
-        (config.train.unfreeze_every and not config.train.freeze_epochs,
-         "train.unfreeze_every thaws what train.freeze_epochs froze, but that is 0; set it to 1 or more"),
-        (not adversarial.targets, "adversarial.targets is empty; name characters, words, or both"),
-        (adversarial.method != "none" and "words" in adversarial.targets
-         and not (config.flat.enabled and config.lexicon.match != "none"),
-         "adversarial.targets names words, but the network has none (flat.enabled, lexicon.match); name characters"),
-        (adversarial.method != "none" and adversarial.start_epoch >= config.train.epochs,
-         f"adversarial.start_epoch {adversarial.start_epoch} never comes in train.epochs {config.train.epochs}"),
-        (adversarial.method != "none" and config.regularisation.r_drop > 0,
-         f"regularisation.r_drop and adversarial.method {adversarial.method} both read every batch several times; "
-         "choose one of them"),
-        (adversarial.unlabelled and adversarial.method != "vat",
-         f"adversarial.unlabelled needs adversarial.method vat: {adversarial.method} needs labels"),
-        (adversarial.unlabelled and not config.data.unlabelled.path,
-         "adversarial.unlabelled is set, but data.unlabelled is empty; name a corpus"),
-        (averaging.method != "none" and averaging.start_epoch >= config.train.epochs,
-         f"averaging.start_epoch {averaging.start_epoch} never comes in train.epochs {config.train.epochs}"),
-        (averaging.method != "none" and averaging.unit == "epoch"
-         and averaging.every > config.train.epochs - averaging.start_epoch,
-         f"averaging.every {averaging.every} epochs after {averaging.start_epoch} never comes in train.epochs "
-         f"{config.train.epochs}"),
-        (averaging.rate != "schedule" and averaging.method != "swa",
-         f"averaging.rate {averaging.rate} belongs to averaging.method swa, not {averaging.method}"),
-        (config.train.select in ("swa", "ema") and config.train.select != averaging.method,
-         f"train.select is {config.train.select}, but averaging.method is {averaging.method}"),
-        (config.predict.overlap >= config.data.max_len,
-         f"predict.overlap {config.predict.overlap} must be smaller than data.max_len {config.data.max_len}"),
-    ]  # fmt: skip
-    for wrong, message in contradictions:
-        if wrong:
-            raise UserError(message)
-
-
-def _get(config: Config, dotted: str) -> Any:
-    section, name = dotted.split(".")
-    return getattr(getattr(config, section), name)

@@ -33,9 +33,10 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding
 
 from config import AdversarialConfig
+from data.dataset import Batch
 from model.layers.divergence import kl_divergence
 from model.model import LatticeTagger
-from model.passes import Batch, Passes
+from model.passes import Passes
 from utils.random_states import random_states, restore_random_states
 
 Moves = dict[str, Tensor]  # by target: (B, places, E), or (V, E)

@@ -7,10 +7,9 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from config import RegularisationConfig
+from data.dataset import Batch
 from model.model import LatticeTagger, Output
 from model.regularisation import r_drop
-
-Batch = dict[str, Tensor]
 
 
 class Passes:

@@ -16,11 +16,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from config import Config, UserError
+from data.dataset import Batch
 from data.endless import EndlessBatches
 from model.adversarial import Adversary
 from model.model import LatticeTagger
 from model.optimizer import build_optimizer
-from model.passes import Batch, Passes
+from model.passes import Passes
 from model.schedule import Schedule
 from utils.callbacks.events import Callback, TrainingState
 from utils.metrics import Scores
