@@ -42,15 +42,15 @@ def train(config: Config, options: argparse.Namespace) -> None:
     """`--mode train`."""
     from model.training import train as train_folds
     from utils.preprocess.processed import load_processed
+    from utils.run_folder import selected_epoch
 
     metrics = train_folds(config, load_processed(config), options.fold, options.resume)
     if like := max(fold["train_documents_like_dev"] for fold in metrics):
         print(f"{like} training texts are near-duplicates of dev texts; the dev score flatters by so much")
     for fold in metrics:
-        epochs = fold["history"]
-        shown = epochs[fold["best_epoch"] - 1] if fold["selected"] == "best" else epochs[-1]
+        shown = selected_epoch(fold)
         score = f"dev P {shown['precision']:.4f} R {shown['recall']:.4f} F1 {shown['f1']:.4f}" if "f1" in shown else ""
-        print(f"fold {fold['fold']}: {len(epochs)} epochs in {fold['train_seconds']:.0f} s; "
+        print(f"fold {fold['fold']}: {len(fold['history'])} epochs in {fold['train_seconds']:.0f} s; "
               f"{fold['selected']} epoch {shown['epoch']}: {score or 'no dev part'}")  # fmt: skip
     print(f"run: {config.run_folder}")
 

@@ -16,6 +16,10 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from utils.run_folder import selected_epoch
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the table."""
@@ -37,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def row(seeds: list[dict[str, Any]]) -> list[str]:
     """Cells of one system."""
-    epochs = [seed["history"][seed["best_epoch"] - 1 if seed["selected"] == "best" else -1] for seed in seeds]
+    epochs = [selected_epoch(seed) for seed in seeds]
     cells = [spread([100 * epoch[key] for epoch in epochs]) for key in ("precision", "recall", "f1")]
     cells.append(f"{statistics.mean(seed['train_seconds'] for seed in seeds):.0f}")
     peaks = [seed["peak_mib"] for seed in seeds if seed["peak_mib"]]

@@ -228,6 +228,17 @@ def weights_path(fold: Path, select: str) -> Path:
     return fold / select / "model.safetensors"
 
 
+def selected_epoch(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Of a fold's metrics, the epoch whose weights its run selects, with their scores as precision, recall and f1."""
+    best = metrics["selected"] == "best"
+    epoch = dict(metrics["history"][metrics["best_epoch"] - 1 if best else -1])
+    weights = metrics.get("best_weights", "last") if best else metrics["selected"]
+    for score in ("precision", "recall", "f1"):
+        if weights != "last" and f"{weights}_{score}" in epoch:
+            epoch[score] = epoch[f"{weights}_{score}"]
+    return epoch
+
+
 def read_metrics(fold: Path) -> dict[str, Any]:
     """What training wrote of a fold."""
     return read_json(fold / "metrics.json", REMEDY)

@@ -8,7 +8,7 @@ import torch
 from config import load_config
 from model import load_tagger
 from tests.model.watched import Witness, equal, weights
-from utils.run_folder import fold_folder
+from utils.run_folder import fold_folder, selected_epoch
 
 SWA = ["averaging.method=swa", "averaging.start_epoch=1", "train.epochs=4"]
 FROM_THE_START = ["averaging.start_epoch=0"]
@@ -64,6 +64,10 @@ def test_the_average_is_scored_and_chosen_by_setting_or_by_dev_score(run):
     best = max((epoch.get(f"{prefix}f1", -1), prefix) for epoch in history for prefix in ("", "swa_"))
     state = metrics[0]
     assert best[0] == history[state["best_epoch"] - 1][{"last": "f1", "swa": "swa_f1"}[state["best_weights"]]]
+    shown = selected_epoch(state)
+    assert (shown["epoch"], shown["f1"]) == (4, history[3]["swa_f1"])
+    assert selected_epoch(state | {"selected": "best"})["f1"] == best[0]
+    assert selected_epoch(state | {"selected": "last"})["f1"] == history[3]["f1"]
     network = load_tagger(config.run_folder).predictors[0].model.state_dict()
     assert equal(network, weights(config, "swa"))
 
