@@ -17,12 +17,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import torch
 
 from benchmarks.measure import measure, print_table, save_json
-from benchmarks.train_step import BATCH, LENGTH, SHAPES, build, random_batch
-from config import load_config
+from benchmarks.train_step import BATCH, LENGTH, SHAPES, build, configure, random_batch
 from model.adversarial import Adversary
 from model.optimizer import build_optimizer
 from model.passes import Passes
-from utils.device import set_up_processor
 
 METHODS = {
     "plain": [],
@@ -63,13 +61,7 @@ def prepare(method: str, shape: str, precision: str, threads: int) -> Callable[[
     """One training step."""
     from accelerate import Accelerator
 
-    torch.manual_seed(0)
-    hidden, heads, depth, feed_forward = SHAPES[shape]
-    config = load_config([], [
-        "encoder.name=scratch", f"encoder.hidden={hidden}", f"encoder.heads={heads}", f"encoder.depth={depth}",
-        f"encoder.feed_forward={feed_forward}", f"data.max_len={LENGTH}", f"run.threads={threads}", *METHODS[method],
-    ])  # fmt: skip
-    set_up_processor(config)
+    config = configure(shape, threads, METHODS[method])
     network = build(config).train()
     optimizer = build_optimizer(network, config.train)
     passes = Passes(network, network, Accelerator(cpu=True), config.regularisation, precision == "bf16")

@@ -63,13 +63,7 @@ def main() -> int:
 
 def prepare(system: str, shape: str, precision: str, device: str, threads: int) -> Callable[[], None]:
     """One training step of a system."""
-    torch.manual_seed(0)
-    hidden, heads, depth, feed_forward = SHAPES[shape]
-    config = load_config([], [
-        "encoder.name=scratch", f"encoder.hidden={hidden}", f"encoder.heads={heads}", f"encoder.depth={depth}",
-        f"encoder.feed_forward={feed_forward}", f"data.max_len={LENGTH}", f"run.threads={threads}", *SYSTEMS[system],
-    ])  # fmt: skip
-    set_up_processor(config)
+    config = configure(shape, threads, SYSTEMS[system])
     network = build(config).to(device).train()
     optimizer = build_optimizer(network, config.train)
     batch = {name: tensor.to(device) for name, tensor in random_batch(network, config).items()}
@@ -86,8 +80,20 @@ def prepare(system: str, shape: str, precision: str, device: str, threads: int) 
     return step
 
 
+def configure(shape: str, threads: int, changes: list[str]) -> Config:
+    """The settings of an encoder's shape; the processor is set up for them."""
+    hidden, heads, depth, feed_forward = SHAPES[shape]
+    config = load_config([], [
+        "encoder.name=scratch", f"encoder.hidden={hidden}", f"encoder.heads={heads}", f"encoder.depth={depth}",
+        f"encoder.feed_forward={feed_forward}", f"data.max_len={LENGTH}", f"run.threads={threads}", *changes,
+    ])  # fmt: skip
+    set_up_processor(config)
+    return config
+
+
 def build(config: Config) -> LatticeTagger:
-    """The network of the settings, with random weights."""
+    """The network of the settings, with random weights, the same ones every time."""
+    torch.manual_seed(0)
     encoder = encoder_from_config(scratch_config(config.encoder, VOCABULARY, LENGTH, 0), "last")
     scheme = TagScheme(config.crf.scheme, [f"c{number}" for number in range(CATEGORIES)])
     return LatticeTagger(config, scheme, encoder, 20_000, config.lexicon.dimension)
