@@ -49,13 +49,15 @@ class Ablation:
         self.folder = folder
         self.title = f"{grid.stem}, {folder.name}"
         self.cells = make_cells(self.systems, seeds, configs, overrides, folder / "cells")
+        self.finished: set[Cell] = set()
         self.failures: dict[Cell, str] = {}
 
     def run(self, jobs: int = 1) -> str:
         """Train and score what is not finished yet, so many cells at a time; returns the table."""
         check_writable(self.folder)
-        waiting = [(cell, config) for cell, config in self.cells if not is_finished(config)]
-        print(f"{len(self.cells)} cells, {len(self.cells) - len(waiting)} of them finished", flush=True)
+        self.finished = {cell for cell, config in self.cells if is_finished(config)}
+        waiting = [(cell, config) for cell, config in self.cells if cell not in self.finished]
+        print(f"{len(self.cells)} cells, {len(self.finished)} of them finished", flush=True)
         unprepared = self._preprocess(waiting)
         for cell, config in waiting:
             self._note(cell, unprepared[config.processed_folder])
@@ -64,7 +66,10 @@ class Ablation:
             running = {pool.submit(self._train_and_score, cell): cell for cell in waiting}
             for done in as_completed(running):
                 cell = running[done]
-                self._note(cell, done.result())
+                failure = done.result()
+                self._note(cell, failure)
+                if not failure:
+                    self.finished.add(cell)
                 print(f"{cell.run_name}: {self.failures.get(cell, 'finished')}", flush=True)
                 write_tables(self.rows(), self.folder, self.title)
         rows = self.rows()
@@ -75,7 +80,7 @@ class Ablation:
         """What is known so far, a row for each system."""
         counts: dict[str, dict[int, np.ndarray]] = defaultdict(dict)
         for cell, config in self.cells:
-            if cell not in self.failures and is_finished(config):
+            if cell in self.finished:
                 counts[cell.system][cell.seed] = dev_counts(config)
         first = next(iter(self.systems))
         return [self._row(system, counts[system], counts[first]) for system in self.systems]
