@@ -118,8 +118,19 @@ class CrfConfig:
 
 
 @dataclass
+class FoldsConfig:
+    """Cross-validation: every training document is held out from one network at least."""
+
+    count: int = 0  # 0: one split by data.dev or data.dev_share
+    # What never stands on both sides: near-duplicate texts; or the labelled surface forms too, as in CrossWeigh, which
+    # takes every document with a held-out form from the training part and so wants short texts or many folds.
+    disjoint: Literal["document", "entity"] = "document"
+    repeats: int = 1  # denoise: times that folds are drawn and trained anew
+
+
+@dataclass
 class TrainConfig:
-    """Optimisation, folds and what is kept."""
+    """Optimisation, and what is kept."""
 
     epochs: int = 10
     batch_size: int = 16  # segments in a batch, where batch_tokens is 0
@@ -136,7 +147,6 @@ class TrainConfig:
     unfreeze_every: int = 0  # then one layer more thaws, from the top, every so many epochs; 0: all at once
     clip: float = 5.0  # largest gradient norm; 0 leaves gradients alone
     precision: Literal["float32", "bf16"] = "float32"
-    folds: int = 0  # 0: one split by data.dev or data.dev_share; k: cross-validation
     # Weights for eval and predict: those of the best dev score, averages included; or of the last epoch, with which the
     # dev score chooses nothing; or the average.
     select: Literal["best", "last", "swa", "ema"] = "best"
@@ -219,6 +229,7 @@ class Config:
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     flat: FlatConfig = field(default_factory=FlatConfig)
     crf: CrfConfig = field(default_factory=CrfConfig)
+    folds: FoldsConfig = field(default_factory=FoldsConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     pretrain: PretrainConfig = field(default_factory=PretrainConfig)
     adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)

@@ -23,7 +23,7 @@ def validate(config: Config) -> None:
         "encoder.feed_forward": 1, "flat.layers": 1, "flat.hidden": 2, "flat.heads": 1, "flat.feed_forward": 1,
         "train.epochs": 1, "train.batch_size": 1, "train.batch_tokens": 0, "train.accumulation": 1,
         "train.freeze_epochs": 0, "train.unfreeze_every": 0, "train.clip": 0, "train.patience": 0,
-        "train.weight_decay": 0, "train.folds": 0, "pretrain.epochs": 1, "pretrain.batch_tokens": 1,
+        "train.weight_decay": 0, "folds.count": 0, "folds.repeats": 1, "pretrain.epochs": 1, "pretrain.batch_tokens": 1,
         "adversarial.steps": 1, "adversarial.start_epoch": 0, "adversarial.start_step": 0, "averaging.start_epoch": 0,
         "averaging.every": 1, "regularisation.r_drop": 0, "regularisation.dropout_samples": 1,
         "predict.batch_tokens": 1, "predict.overlap": 0, "predict.chunk": 1,
@@ -67,10 +67,8 @@ def validate(config: Config) -> None:
          "lexicon.source is vectors, but lexicon.vectors is not file: there is no vocabulary to take"),
         (config.lexicon.vectors == "encoder" and config.encoder.name == "scratch",
          "lexicon.vectors is encoder, but encoder.name is scratch: an untrained encoder knows no words; use random"),
-        (config.train.folds == 1, "train.folds is 1; take 0 for one split, or 2 and more for cross-validation"),
-        (config.train.folds > 1 and bool(config.data.dev.path),
-         "train.folds divides the training corpus itself, but data.dev is given too; drop one of them"),
-        (config.train.folds == 0 and not config.data.dev.path and config.data.dev_share == 0
+        (config.folds.count == 1, "folds.count is 1; take 0 for one split, or 2 and more for cross-validation"),
+        (config.folds.count == 0 and not config.data.dev.path and config.data.dev_share == 0
          and (config.train.select == "best" or config.train.patience > 0),
          "there is no dev part (data.dev is empty, data.dev_share 0), so set train.select to last and patience to 0"),
         (config.train.layer_decay > 1, f"train.layer_decay is {config.train.layer_decay}; it must be at most 1"),

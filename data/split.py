@@ -34,16 +34,61 @@ def make_splits(processed: Processed, config: Config) -> list[Split]:
         UserError: too few documents, or too few groups of near-duplicates, to divide.
     """
     train = processed.of_part("train")
-    if config.train.folds:
-        folds = divide(processed.groups[train], config.train.folds, config.data.split_seed)
-        held_out = [[train[place] for place in np.flatnonzero(folds == fold)] for fold in range(config.train.folds)]
-        if not all(held_out):
-            raise UserError(f"train.folds is {config.train.folds}, but there are fewer groups of documents than that")
+    if config.folds.count and config.data.dev.path:
+        raise UserError("folds.count divides the training corpus itself, but data.dev is given too; drop one of them")
+    if config.folds.count:
+        parts = _folds(processed, train, config)
     elif config.data.dev.path:
-        held_out = [processed.of_part("dev")]
+        parts = [(train, processed.of_part("dev"))]
     else:
-        held_out = [draw_dev(processed.groups, train, config.data.dev_share, config.data.split_seed)]
-    return [_split(processed, config, train, dev) for dev in held_out]
+        dev = draw_dev(processed.groups, train, config.data.dev_share, config.data.split_seed)
+        held_out = set(dev)
+        parts = [([number for number in train if number not in held_out], dev)]
+    return [_split(processed, config, own, dev) for own, dev in parts]
+
+
+def _folds(processed: Processed, train: list[int], config: Config) -> list[tuple[list[int], list[int]]]:
+    """Training and held-out documents of each fold."""
+    count, seed = config.folds.count, config.data.split_seed
+    groups = processed.groups[train]
+    fold_of = divide(groups, count, seed)
+    held_out = [fold_of == fold for fold in range(count)]  # (train,) bool
+    leave_out = held_out
+    if config.folds.disjoint == "entity":
+        forms = [{document.text[span.begin : span.end + 1] for span in document.spans}
+                 for document in (processed.documents[number] for number in train)]  # fmt: skip
+        held_out = divide_by_form(forms, fold_of, count, seed)
+        leave_out = [np.isin(groups, groups[held]) for held in held_out]
+    if not all(held.any() for held in held_out):
+        raise UserError(f"folds.count is {count}, but there are fewer groups of documents than that")
+    if any(out.all() for out in leave_out):
+        raise UserError(
+            f"folds.disjoint entity leaves a fold of {count} without training documents, for every one has a form that "
+            "is held out; take more folds, or folds.disjoint document"
+        )
+    numbers = np.array(train)
+    return [(numbers[~out].tolist(), numbers[held].tolist()) for held, out in zip(held_out, leave_out, strict=True)]
+
+
+def divide_by_form(forms: list[set[str]], fold_of: np.ndarray, count: int, seed: int) -> list[np.ndarray]:
+    """Which texts each fold holds out if labelled surface forms are divided, not texts.
+
+    After CrossWeigh (Wang et al., EMNLP 2019): every form belongs to one fold at random, and a fold holds out all texts
+    that have one of its forms, so that what trains has none of them labelled. A text may be held out by several folds.
+
+    Args:
+        forms: the labelled surface forms of each text.
+        fold_of: (texts,) the fold of those that have none.
+        count: folds.
+        seed: of the draw.
+
+    Returns:
+        (texts,) bool for each fold.
+    """
+    known = sorted(set().union(*forms))
+    drawn = dict(zip(known, np.random.default_rng(seed).permutation(len(known)) % count, strict=True))
+    folds = [{int(drawn[form]) for form in own} or {int(fold)} for own, fold in zip(forms, fold_of, strict=True)]
+    return [np.array([fold in own for own in folds]) for fold in range(count)]
 
 
 def divide(groups: np.ndarray, count: int, seed: int) -> np.ndarray:
@@ -78,9 +123,7 @@ def draw_dev(groups: np.ndarray, train: list[int], share: float, seed: int) -> l
     return [number for number in train if int(groups[number]) in drawn]
 
 
-def _split(processed: Processed, config: Config, train: list[int], dev: list[int]) -> Split:
-    held_out = set(dev)
-    own = [number for number in train if number not in held_out]
+def _split(processed: Processed, config: Config, own: list[int], dev: list[int]) -> Split:
     like_dev = int(np.isin(processed.groups[own], processed.groups[dev]).sum())
     additional = processed.of_part("additional")
     if not additional or config.data.additional_leaks == "keep":

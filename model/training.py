@@ -53,7 +53,7 @@ def train(
     """
     splits = make_splits(processed, config)
     if only_fold is not None and not 0 <= only_fold < len(splits):
-        raise UserError(f"--fold {only_fold}: this run has folds 0 to {len(splits) - 1}; see train.folds")
+        raise UserError(f"--fold {only_fold}: this run has folds 0 to {len(splits) - 1}; see folds.count")
     set_up_processor(config)
     check_writable(config.run_folder)
     if go_on:

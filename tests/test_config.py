@@ -49,10 +49,10 @@ def test_defaults_are_valid():
 
 
 def test_later_files_win_over_earlier_ones_and_set_wins_over_files(write):
-    first = write("train: {epochs: 2, batch_size: 3, folds: 4}\nrun: {name: first}", "first.yaml")
-    second = write("train: {batch_size: 5, folds: 6}", "second.yaml")
-    config = load_config([first, second], ["train.folds=7"])
-    assert (config.train.epochs, config.train.batch_size, config.train.folds) == (2, 5, 7)
+    first = write("train: {epochs: 2, batch_size: 3}\nfolds: {count: 4}\nrun: {name: first}", "first.yaml")
+    second = write("train: {batch_size: 5}\nfolds: {count: 6}", "second.yaml")
+    config = load_config([first, second], ["folds.count=7"])
+    assert (config.train.epochs, config.train.batch_size, config.folds.count) == (2, 5, 7)
     assert config.run.name == "first"
     assert config.train.accumulation == Config().train.accumulation
 
@@ -249,7 +249,7 @@ BOUNDS = [
     ("train.epochs=0", "train.epochs is 0"),
     ("train.batch_size=0", "train.batch_size is 0"),
     ("train.accumulation=0", "train.accumulation is 0"),
-    ("train.folds=-1", "train.folds is -1"),
+    ("folds.count=-1", "folds.count is -1"),
     ("train.clip=-0.1", "train.clip is -0.1"),
     ("train.encoder_rate=0", "train.encoder_rate is 0"),
     ("train.crf_rate=-1", "train.crf_rate is -1"),
@@ -280,8 +280,8 @@ CONTRADICTIONS = [
     ("lexicon.path=words.vec", "set lexicon.vectors to file"),
     ("lexicon.source=vectors", "no vocabulary to take"),
     ("lexicon.vectors=encoder encoder.name=scratch", "an untrained encoder knows no words"),
-    ("train.folds=1", "train.folds is 1"),
-    ("train.folds=2 data.dev=there", "drop one of them"),
+    ("folds.count=1", "folds.count is 1"),
+    ("folds.repeats=0", "folds.repeats is 0"),
     ("data.dev_share=0", "there is no dev part"),
     ("data.dev_share=0 train.select=last train.patience=2", "there is no dev part"),
     ("predict.overlap=150", "predict.overlap 150 must be smaller than data.max_len 150"),
@@ -302,7 +302,7 @@ def test_impossible_and_contradictory_settings_are_refused(overrides, expected):
         "train.freeze_epochs=2 train.epochs=2",
         "data.dev_share=0 train.select=last",
         "data.dev_share=0 data.dev=there",
-        "data.dev_share=0 train.folds=2",
+        "data.dev_share=0 folds.count=2",
         "predict.overlap=149",
         "predict.overlap=0 predict.min_votes=0 train.clip=0 data.max_len=8",
         "lexicon.vectors=file lexicon.path=words.vec lexicon.source=vectors",

@@ -25,7 +25,8 @@ CHANGED = {  # what of the settings differs from the defaults; learns something 
     "crf": {"dropout": 0},
     "lexicon": {"dimension": 8},
     "predict": {"overlap": 20},
-    "train": {"epochs": 8, "batch_size": 4, "encoder_rate": 5e-3, "other_rate": 5e-3, "folds": 2},
+    "train": {"epochs": 8, "batch_size": 4, "encoder_rate": 5e-3, "other_rate": 5e-3},
+    "folds": {"count": 2},
 }
 
 
@@ -374,7 +375,7 @@ def test_data_made_again_from_other_texts_is_not_scored(home, command, refused, 
     """Its dev part would be drawn anew, from documents that the run was trained on."""
     corpus = shutil.copytree(home.corpus, tmp_path / "sample")
     places = ("--set", f"data.train={corpus}/train_data", "--set", f"data.processed={tmp_path}/processed")
-    short = ("--set", "train.epochs=1", "--set", "train.folds=0", "--set", "data.test=")
+    short = ("--set", "train.epochs=1", "--set", "folds.count=0", "--set", "data.test=")
     run = ("--set", f"run.folder={tmp_path}/runs")
     arguments = ("--config", str(home.settings), *places, *short)
     assert preprocess_main(arguments) == 0
@@ -407,7 +408,7 @@ def test_a_corpus_that_cannot_be_scored_is_one_line(refused, tmp_path, line, tel
 
 # ------------------------------------------------------------------------------------------------------------ training
 
-BRIEF = ("--set", "train.epochs=3", "--set", "train.folds=0", "--set", "train.batch_size=16")
+BRIEF = ("--set", "train.epochs=3", "--set", "folds.count=0", "--set", "train.batch_size=16")
 
 
 def histories(run):
@@ -455,12 +456,12 @@ def test_folds_of_two_trainings_are_never_mixed(command, copy):
     # Folds with the same settings belong together, and may be trained one by one.
     assert command("train", *once, *place, "--fold", "0")[0] == 0
     assert sorted(folder.name for folder in run.glob("fold*")) == ["fold0", "fold1"]
-    assert command("train", *once, *place, "--set", "train.folds=0")[0] == 0
+    assert command("train", *once, *place, "--set", "folds.count=0")[0] == 0
     assert sorted(folder.name for folder in run.glob("fold*")) == ["fold0"]
 
 
 def test_a_run_without_a_dev_part_says_so(command, refused, tmp_path):
-    without = ("--set", "train.epochs=1", "--set", "train.folds=0", "--set", "data.dev_share=0")
+    without = ("--set", "train.epochs=1", "--set", "folds.count=0", "--set", "data.dev_share=0")
     without += ("--set", "train.select=last", "--set", f"run.folder={tmp_path}")
     status, out, _ = command("train", *without)
     assert status == 0 and "no dev part" in out
@@ -531,7 +532,7 @@ def test_a_damaged_run_is_one_line(refused, home, copy, damage, telling):
         ("--mode train --set train.epochs=many", "a whole number"),
         ("--mode train --set train.epochs", "expected section.key=value"),
         ("--mode train --set train=3", "train holds settings of its own"),
-        ("--mode train --set train.folds=1", "train.folds is 1"),
+        ("--mode train --set folds.count=1", "folds.count is 1"),
         ("--mode train --set encoder.layers=2", "encoder.depth"),
         ("--mode train --config none.yaml", "no such configuration file"),
         ("--mode train --set data.processed=none", "no processed data in "),

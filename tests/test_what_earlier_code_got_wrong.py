@@ -38,7 +38,7 @@ ROOT = Path(__file__).parent.parent
 SMALL = [
     "encoder.name=scratch", "encoder.hidden=16", "encoder.heads=2", "encoder.depth=1", "encoder.feed_forward=32",
     "flat.hidden=16", "flat.heads=2", "flat.feed_forward=32", "lexicon.dimension=8", "data.max_len=60",
-    "predict.overlap=20", "train.folds=3",
+    "predict.overlap=20", "folds.count=3",
 ]  # fmt: skip
 
 

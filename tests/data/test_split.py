@@ -5,7 +5,7 @@ import pytest
 
 from config import UserError, load_config
 from data.split import divide, draw_dev, make_splits
-from utils.preprocess.document import Document
+from utils.preprocess.document import Document, Span
 
 
 def config(*overrides):
@@ -38,7 +38,7 @@ def crowded(processed_of, documents_of):
 
 @pytest.mark.parametrize("folds", [2, 5])
 def test_every_document_is_held_out_once_and_trains_otherwise(crowded, folds):
-    splits = make_splits(crowded, config(f"train.folds={folds}"))
+    splits = make_splits(crowded, config(f"folds.count={folds}"))
     assert len(splits) == folds
     held_out = [number for split in splits for number in split.dev]
     assert sorted(held_out) == list(range(len(crowded.documents)))
@@ -47,7 +47,7 @@ def test_every_document_is_held_out_once_and_trains_otherwise(crowded, folds):
         assert split.leaks == 0
 
 
-@pytest.mark.parametrize("overrides", [["train.folds=5"], ["data.dev_share=0.3"], ["data.dev_share=0.1"]])
+@pytest.mark.parametrize("overrides", [["folds.count=5"], ["data.dev_share=0.3"], ["data.dev_share=0.1"]])
 def test_no_near_duplicate_of_a_held_out_text_trains(crowded, overrides):
     texts = [document.text for document in crowded.documents]
     pairs = [(i, j) for i, j in combinations(range(len(texts)), 2) if near_duplicates(texts[i], texts[j])]
@@ -60,7 +60,7 @@ def test_no_near_duplicate_of_a_held_out_text_trains(crowded, overrides):
 
 
 def test_the_same_seed_draws_the_same_and_another_another(crowded):
-    for overrides in (["train.folds=4"], ["data.dev_share=0.3"]):
+    for overrides in (["folds.count=4"], ["data.dev_share=0.3"]):
         first = make_splits(crowded, config(*overrides))
         assert make_splits(crowded, config(*overrides)) == first
         assert make_splits(crowded, config(*overrides, "run.seed=7")) == first, "a split is not the seed's business"
@@ -91,9 +91,57 @@ def test_whole_groups_go_to_a_fold():
 
 def test_more_folds_than_groups_are_refused(processed_of, documents_of):
     processed = processed_of(documents_of(6, 1), groups=[0, 0, 0, 1, 1, 2])
-    assert len(make_splits(processed, config("train.folds=3"))) == 3
-    with pytest.raises(UserError, match=r"train\.folds is 4, but there are fewer groups"):
-        make_splits(processed, config("train.folds=4"))
+    assert len(make_splits(processed, config("folds.count=3"))) == 3
+    with pytest.raises(UserError, match=r"folds\.count is 4, but there are fewer groups"):
+        make_splits(processed, config("folds.count=4"))
+
+
+def test_folds_beside_a_given_dev_part_are_refused(processed_of, documents_of):
+    processed = processed_of(documents_of(8, 1), ["train"] * 5 + ["dev"] * 3)
+    with pytest.raises(UserError, match="drop one of them"):
+        make_splits(processed, config("folds.count=2", "data.dev=given"))
+
+
+# ------------------------------------------------------------------------------------------------- folds without forms
+
+
+def forms_of(document):
+    return {document.text[span.begin : span.end + 1] for span in document.spans}
+
+
+@pytest.fixture
+def labelled(processed_of, documents_of):
+    """Short texts, some of them near-duplicates, some without labels."""
+    documents = [
+        Document(one.id, one.text, one.spans if number % 4 else ()) for number, one in enumerate(documents_of(60, 5))
+    ]
+    copies = [Document(f"copy{one.id}", one.text + "改了结尾", ()) for one in documents[:10]]
+    return processed_of([*documents, *copies])
+
+
+def test_no_held_out_form_is_labelled_where_it_trains(labelled):
+    documents = labelled.documents
+    forms = [forms_of(document) for document in documents]
+    hidden_somewhere = set()
+    splits = make_splits(labelled, config("folds.count=8", "folds.disjoint=entity"))
+    for split in splits:
+        trained = set().union(*(forms[number] for number in split.train))
+        hidden = set().union(*(forms[number] for number in split.dev)) - trained
+        assert hidden
+        assert {number for number, own in enumerate(forms) if own & hidden} <= set(split.dev)
+        for number in split.train:
+            assert not any(near_duplicates(documents[number].text, documents[held].text) for held in split.dev)
+        hidden_somewhere |= hidden
+    assert hidden_somewhere == set().union(*forms), "every form is held out somewhere"
+    for number, own in enumerate(forms):
+        assert 1 <= sum(number in split.dev for split in splits) <= max(len(own), 1)
+
+
+def test_forms_on_every_text_leave_nothing_to_train_on(processed_of):
+    spans = (Span("name", 0, 1), Span("name", 2, 3), Span("name", 0, 3))
+    documents = [Document(str(n), f"甲乙丙丁{n}戊己庚辛壬癸", spans) for n in range(6)]
+    with pytest.raises(UserError, match="leaves a fold of 3 without training documents"):
+        make_splits(processed_of(documents, groups=range(6)), config("folds.count=3", "folds.disjoint=entity"))
 
 
 # ---------------------------------------------------------------------------------------------------------- dev share
@@ -146,7 +194,7 @@ def leaking(processed_of, documents_of):
     return processed_of([Document(str(n), text) for n, text in enumerate(own + extra)], parts)
 
 
-@pytest.mark.parametrize("overrides", [["train.folds=5"], ["data.dev_share=0.2"]])
+@pytest.mark.parametrize("overrides", [["folds.count=5"], ["data.dev_share=0.2"]])
 def test_additional_texts_that_share_text_with_dev_or_test_are_left_out(leaking, overrides):
     for split in make_splits(leaking, config(*overrides)):
         assert len(split.dev) == 2
@@ -156,12 +204,12 @@ def test_additional_texts_that_share_text_with_dev_or_test_are_left_out(leaking,
 
 
 def test_keep_keeps_them(leaking):
-    for split in make_splits(leaking, config("train.folds=5", "data.additional_leaks=keep")):
+    for split in make_splits(leaking, config("folds.count=5", "data.additional_leaks=keep")):
         assert set(split.train) == set(range(26)) - set(split.dev) - {10}
         assert split.leaks == 0
 
 
 def test_additional_texts_are_never_held_out(leaking):
-    for overrides in (["train.folds=5"], ["data.dev_share=0.4"]):
+    for overrides in (["folds.count=5"], ["data.dev_share=0.4"]):
         for split in make_splits(leaking, config(*overrides)):
             assert max(split.dev) < 10

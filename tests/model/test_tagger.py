@@ -33,7 +33,7 @@ from utils.tags import TagScheme
 def trained(small_config):
     """A run of two folds that knows something, and its metrics."""
     config = small_config(
-        "tagger", "train.folds=2", "train.epochs=10", "train.batch_size=4", "encoder.hidden=32", "flat.hidden=32",
+        "tagger", "folds.count=2", "train.epochs=10", "train.batch_size=4", "encoder.hidden=32", "flat.hidden=32",
         "train.encoder_rate=3e-3", "train.other_rate=3e-3", "crf.dropout=0", "flat.dropout=0",
     )  # fmt: skip
     return config, train(config, load_processed(config))

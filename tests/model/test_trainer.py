@@ -111,12 +111,12 @@ def test_best_and_last_are_what_they_say(run):
 
 def test_every_fold_starts_from_a_network_of_its_own(run):
     """Earlier code trained all folds with one object: later folds began with weights that saw their dev part."""
-    both, _ = run("folds", "train.folds=2")
-    alone, metrics = run("folds_alone", "train.folds=2", fold=1)
+    both, _ = run("folds", "folds.count=2")
+    alone, metrics = run("folds_alone", "folds.count=2", fold=1)
     assert len(metrics) == 1 and metrics[0]["fold"] == 1
     assert equal(weights(both, fold=1), weights(alone, fold=1))
     with pytest.raises(UserError, match="folds 0 to 1"):
-        run("folds_alone", "train.folds=2", fold=2)
+        run("folds_alone", "folds.count=2", fold=2)
 
 
 def test_training_again_leaves_nothing_of_the_training_before(run):
@@ -154,7 +154,7 @@ def test_half_precision_trains(run):
 
 
 def test_two_processes_train_one_network_also_with_a_frozen_encoder(small_config, sample_folder, tmp_path):
-    config = small_config("alone", "train.folds=0")
+    config = small_config("alone", "folds.count=0")
     settings = {
         "run": {"name": "two", "folder": str(tmp_path), "threads": 1},
         "encoder": {"name": "scratch", "hidden": 16, "heads": 2, "depth": 2, "feed_forward": 32},
@@ -201,8 +201,8 @@ def test_every_shipped_config_trains_a_step(path, sample_folder, pretrained_fold
         changes.append(f"data.test={sample_folder}/test_data")
     if encoder != "scratch":
         changes.append(f"encoder.name={pretrained_folder}")
-    if shipped["train"].get("folds"):
-        changes.append("train.folds=2")
+    if shipped.get("folds"):
+        changes.append("folds.count=2")
     config = load_config([path], changes)
     preprocess(config)
     metrics = train(config, load_processed(config), only_fold=0)
