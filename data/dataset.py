@@ -14,22 +14,24 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from data.positions import relative_positions
-from utils.preprocess.document import Span
+from utils.preprocess.document import ANY_CATEGORY, Doubt, Span
 from utils.preprocess.lattice import Lattices, LatticeSlice
 from utils.preprocess.processed import Processed
 from utils.preprocess.tokenizer import Vocabulary
 from utils.tags import TagScheme
 
 Batch = dict[str, Tensor]  # the keyword arguments of the network's forward
-ANY_CATEGORY = "*"
+LABELS = ("tags", "unknown", "belief", "weights")  # what of a batch the loss alone looks at
 
 
 class Sample(NamedTuple):
-    """A segment with what training needs of it: tags (K, characters) and where any tag is allowed (likewise, bool)."""
+    """A segment with what training needs of it."""
 
     lattice: LatticeSlice
-    tags: np.ndarray
-    unknown: np.ndarray
+    tags: np.ndarray  # (K, characters)
+    unknown: np.ndarray  # (K, characters) bool, where any tag is allowed
+    belief: np.ndarray  # (K,) share of the loss that takes the tags of a chain as they stand where they are unknown
+    weight: float  # of its loss
 
 
 class SegmentDataset(Dataset):
@@ -59,12 +61,17 @@ class SegmentDataset(Dataset):
         tags, left_out = scheme.encode(whole, end - begin)
         self.left_out += len(left_out)
         unknown = np.zeros(tags.shape, dtype=bool)
+        beliefs: list[list[float]] = [[] for _ in tags]
         # What is left of a span that had to be cut is neither that span nor outside of it.
-        cut = [span for span in source.spans if span.begin < begin or span.end >= end]
-        for span in (span for span in (*cut, *source.doubtful) if span.begin < end and span.end >= begin):
-            chain = slice(None) if span.category == ANY_CATEGORY else scheme.tags_of(span.category).chain
-            unknown[chain, max(span.begin - begin, 0) : span.end + 1 - begin] = True
-        return Sample(processed.lattices.slice(document, begin, end), tags, unknown)
+        cut = [Doubt(*span) for span in source.spans if span.begin < begin or span.end >= end]
+        for doubt in (doubt for doubt in (*cut, *source.doubtful) if doubt.begin < end and doubt.end >= begin):
+            chains = range(len(tags)) if doubt.category == ANY_CATEGORY else [scheme.tags_of(doubt.category).chain]
+            for chain in chains:
+                unknown[chain, max(doubt.begin - begin, 0) : doubt.end + 1 - begin] = True
+                beliefs[chain].append(doubt.belief)
+        # A chain is one sequence, whose doubts cannot be believed one by one: their mean stands for all.
+        belief = np.array([np.mean(own) if own else 0.0 for own in beliefs], dtype=np.float32)
+        return Sample(processed.lattices.slice(document, begin, end), tags, unknown, belief, source.weight)
 
 
 def _shift(span: Span, by: int) -> Span:
@@ -134,7 +141,12 @@ def padding_share(lengths: np.ndarray, batches: Iterable[Sequence[int]]) -> floa
 
 
 def collate_samples(samples: Sequence[Sample], vocabulary: Vocabulary, words: bool = True) -> Batch:
-    """A training batch: `collate_lattices` plus `tags` (B, K, L) and, where any is set, `unknown` (B, K, L)."""
+    """A training batch.
+
+    Returns:
+        What `collate_lattices` does and `tags` (B, K, L); where any differs from the ordinary also `unknown` (B, K, L),
+        `belief` (B, K) and `weights` (B,).
+    """
     batch = collate_lattices([sample.lattice for sample in samples], vocabulary, words)
     chains, length = samples[0].tags.shape[0], batch["character_mask"].shape[1]
     tags = np.zeros((len(samples), chains, length), dtype=np.int64)
@@ -145,6 +157,12 @@ def collate_samples(samples: Sequence[Sample], vocabulary: Vocabulary, words: bo
     batch["tags"] = torch.from_numpy(tags)
     if unknown.any():
         batch["unknown"] = torch.from_numpy(unknown)
+    belief = np.stack([sample.belief for sample in samples])
+    if belief.any():
+        batch["belief"] = torch.from_numpy(belief)
+    weights = torch.tensor([sample.weight for sample in samples])
+    if (weights != 1).any():
+        batch["weights"] = weights
     return batch
 
 

@@ -33,7 +33,7 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding
 
 from config import AdversarialConfig
-from data.dataset import Batch
+from data.dataset import LABELS, Batch
 from model.layers.divergence import kl_divergence
 from model.model import LatticeTagger
 from model.passes import Passes
@@ -103,7 +103,7 @@ class Adversary:
         again = self._repeat_dropout()
         output = passes.clean(batch)
         passes.backward(output.loss)
-        texts = {name: tensor for name, tensor in batch.items() if name not in ("tags", "unknown")}
+        texts = {name: tensor for name, tensor in batch.items() if name not in LABELS}
         self._smooth(texts, output.emissions.detach(), passes, again)
         if self.unlabelled is not None:
             texts = next(self.unlabelled)

@@ -57,6 +57,8 @@ class LatticeTagger(nn.Module):
         positions: Tensor | None = None,
         tags: Tensor | None = None,
         unknown: Tensor | None = None,
+        belief: Tensor | None = None,
+        weights: Tensor | None = None,
     ) -> Output:
         """Score the tags of every character.
 
@@ -68,6 +70,8 @@ class LatticeTagger(nn.Module):
                 int32, which of them each pair of nodes has.
             tags: (B, K, L) integers, or None where no loss is wanted.
             unknown: (B, K, L) bool, characters at which any tag is allowed.
+            belief: (B, K), share of a chain's loss for which its tags hold there all the same; None for 0.
+            weights: (B,), what each text's loss counts for; None for 1.
         """
         characters = self.encoder(token_ids, character_mask)  # (B, L, E)
         if self.flat is not None:
@@ -77,7 +81,7 @@ class LatticeTagger(nn.Module):
         emissions = samples[0] if len(samples) == 1 else torch.stack(samples).mean(dim=0)  # (B, K, L, T)
         if tags is None:
             return Output(emissions, None)
-        losses = [self.loss(sample, tags, character_mask, unknown) for sample in samples]
+        losses = [self.loss(sample, tags, character_mask, unknown, belief, weights) for sample in samples]
         return Output(emissions, sum(losses) / len(losses))
 
     def _emissions(self, characters: Tensor) -> Tensor:
@@ -85,8 +89,18 @@ class LatticeTagger(nn.Module):
         emissions = self.emission(self.emission_dropout(characters)).float()  # (B, L, K T)
         return emissions.unflatten(2, (self.scheme.num_chains, -1)).transpose(1, 2)
 
-    def loss(self, emissions: Tensor, tags: Tensor, character_mask: Tensor, unknown: Tensor | None) -> Tensor:
+    def loss(
+        self,
+        emissions: Tensor,
+        tags: Tensor,
+        character_mask: Tensor,
+        unknown: Tensor | None = None,
+        belief: Tensor | None = None,
+        weights: Tensor | None = None,
+    ) -> Tensor:
         """The negative log-likelihood, summed over chains, per character; in training smoothed, if that is set.
+
+        A text of weight w adds w times its loss, and all of its characters.
 
         Label smoothing (Szegedy et al., CVPR 2016) on emissions: a share of the loss is the cross-entropy of each
         character's emissions, as a softmax, with the uniform distribution.
@@ -98,13 +112,16 @@ class LatticeTagger(nn.Module):
                 tags.flatten(0, 1),
                 self.chain_mask(character_mask),
                 None if unknown is None else unknown.flatten(0, 1),
-            )
-        likelihood = losses.sum() / character_mask.sum()
-        if not self.training or not self.label_smoothing:
-            return likelihood
-        uniform = -emissions.log_softmax(dim=3).mean(dim=3)  # (B, K, L)
-        smooth = (uniform * character_mask.unsqueeze(1)).sum() / character_mask.sum()
-        return (1 - self.label_smoothing) * likelihood + self.label_smoothing * smooth
+                None if belief is None else belief.flatten(0, 1),
+            )  # (B K,)
+        losses = losses.unflatten(0, (len(tags), -1)).sum(dim=1)  # (B,)
+        if self.training and self.label_smoothing:
+            uniform = -emissions.log_softmax(dim=3).mean(dim=3)  # (B, K, L)
+            smooth = (uniform * character_mask.unsqueeze(1)).sum(dim=(1, 2))  # (B,)
+            losses = (1 - self.label_smoothing) * losses + self.label_smoothing * smooth
+        if weights is not None:
+            losses = losses * weights
+        return losses.sum() / character_mask.sum()
 
     def chain_mask(self, character_mask: Tensor) -> Tensor:
         """(B K, L): the mask of every chain."""

@@ -38,7 +38,14 @@ class ChainCRF(torchcrf.CRF):
         """The learned transition scores."""
         return Transitions(self.transitions, self.start_transitions, self.end_transitions)
 
-    def loss(self, emissions: Tensor, tags: Tensor, mask: Tensor, unknown: Tensor | None = None) -> Tensor:
+    def loss(
+        self,
+        emissions: Tensor,
+        tags: Tensor,
+        mask: Tensor,
+        unknown: Tensor | None = None,
+        belief: Tensor | None = None,
+    ) -> Tensor:
         """Negative log-likelihood of each sequence, with any tag allowed where `unknown` is set.
 
         log Z - log Z(allowed): Bellare and McCallum, "Learning extractors from unlabeled text using relevant
@@ -46,18 +53,22 @@ class ChainCRF(torchcrf.CRF):
 
         Args:
             emissions: (B, L, T) float32.
-            tags: (B, L) integers; what stands at unknown positions and pads is not looked at.
+            tags: (B, L) integers; what stands on pads, and without belief at unknown positions, is not looked at.
             mask: (B, L) bool, true on characters; every row is a prefix of at least one.
             unknown: (B, L) bool, or None for full labels.
+            belief: (B,) from 0 to 1, the part of the loss that is taken as if nothing were unknown; None for 0.
 
         Returns:
             (B,) losses.
         """
+        everything = log_partition(emissions, mask, self.scores)  # (B,)
         if unknown is None:
-            return log_partition(emissions, mask, self.scores) - path_score(emissions, tags, mask, self.scores)
+            return everything - path_score(emissions, tags, mask, self.scores)
         allowed = one_hot(tags, self.num_tags).bool() | unknown.unsqueeze(-1)  # (B, L, T)
-        constrained = emissions.masked_fill(~allowed, FORBIDDEN)
-        return log_partition(emissions, mask, self.scores) - log_partition(constrained, mask, self.scores)
+        agreeing = log_partition(emissions.masked_fill(~allowed, FORBIDDEN), mask, self.scores)
+        if belief is not None:
+            agreeing = torch.lerp(agreeing, path_score(emissions, tags, mask, self.scores), belief)
+        return everything - agreeing
 
     def best_tags(self, emissions: Tensor, mask: Tensor) -> Tensor:
         """(B, L) tags of the best legal path, 0 on pads."""

@@ -24,11 +24,20 @@ class SoftmaxChain(nn.Module):
     def scores(self) -> Transitions:
         return Transitions.zero(self.zero)
 
-    def loss(self, emissions: Tensor, tags: Tensor, mask: Tensor, unknown: Tensor | None = None) -> Tensor:
-        """(B,) summed cross-entropy; unknown characters cost nothing. Shapes as in `ChainCRF.loss`."""
-        counted = mask if unknown is None else mask & ~unknown
-        losses = cross_entropy(emissions.transpose(1, 2), tags, reduction="none")  # (B, L)
-        return (losses * counted).sum(dim=1)
+    def loss(
+        self,
+        emissions: Tensor,
+        tags: Tensor,
+        mask: Tensor,
+        unknown: Tensor | None = None,
+        belief: Tensor | None = None,
+    ) -> Tensor:
+        """(B,) summed cross-entropy; unknown characters cost their belief. Shapes as in `ChainCRF.loss`."""
+        losses = cross_entropy(emissions.transpose(1, 2), tags, reduction="none") * mask  # (B, L)
+        if unknown is not None:
+            believed = 0.0 if belief is None else belief.unsqueeze(1)
+            losses = torch.where(unknown, losses * believed, losses)
+        return losses.sum(dim=1)
 
     def best_tags(self, emissions: Tensor, mask: Tensor) -> Tensor:
         """(B, L) most probable tags, 0 on pads."""

@@ -17,7 +17,7 @@ from data.dataset import (
     padding_share,
     window_batches,
 )
-from utils.preprocess.document import Document, Span
+from utils.preprocess.document import Document, Doubt, Span
 from utils.preprocess.segment import window_bounds
 from utils.tags import TagScheme
 
@@ -146,7 +146,7 @@ def test_the_tags_of_a_cut_span_are_not_written(processed_of, end):
 
 
 def test_doubtful_stretches_are_unknown_in_their_chain_and_a_star_in_all(processed_of):
-    document = Document("0", "天" * 15, (Span("name", 0, 0),), (Span("name", 3, 4), Span("*", 9, 12)))
+    document = Document("0", "天" * 15, (Span("name", 0, 0),), (Doubt("name", 3, 4), Doubt("*", 9, 12)))
     assert unknown_of(processed_of, document) == [
         [[0, 0, 0, 1, 1, 0, 0, 0, 0, 1], [0] * 9 + [1]],
         [[1, 1, 1, 0, 0], [1, 1, 1, 0, 0]],
@@ -154,7 +154,7 @@ def test_doubtful_stretches_are_unknown_in_their_chain_and_a_star_in_all(process
 
 
 def test_a_doubtful_stretch_over_whole_segments(processed_of):
-    document = Document("0", "天" * 30, (Span("name", 0, 0),), (Span("place", 5, 24),))
+    document = Document("0", "天" * 30, (Span("name", 0, 0),), (Doubt("place", 5, 24),))
     assert unknown_of(processed_of, document) == [
         [[0] * 10, [0] * 5 + [1] * 5],
         [[0] * 10, [1] * 10],
@@ -164,7 +164,7 @@ def test_a_doubtful_stretch_over_whole_segments(processed_of):
 
 def test_unknown_is_padded_with_known_and_left_out_where_nothing_is(processed_of):
     documents = [
-        Document("0", "天地玄", (Span("name", 0, 0),), (Span("name", 1, 2),)),
+        Document("0", "天地玄", (Span("name", 0, 0),), (Doubt("name", 1, 2),)),
         Document("1", "宇宙洪荒日", (Span("place", 0, 1),)),
     ]
     processed = processed_of(documents)
@@ -173,6 +173,22 @@ def test_unknown_is_padded_with_known_and_left_out_where_nothing_is(processed_of
     assert batch["unknown"].int().tolist() == [[[0, 1, 1, 0, 0], [0] * 5], [[0] * 5, [0] * 5]]
     assert batch["unknown"].dtype == torch.bool
     assert "unknown" not in collate_samples([dataset[1]], processed.vocabulary)
+
+
+def test_beliefs_of_a_chain_are_their_mean_and_ordinary_batches_have_none(processed_of):
+    doubts = (Doubt("name", 0, 0, 0.5), Doubt("name", 2, 3, 1.0), Doubt("*", 4, 4, 0.25))
+    documents = [
+        Document("0", "天地玄黄宇", (Span("name", 0, 0),), doubts),
+        Document("1", "宇宙洪荒日", (Span("place", 0, 1),), weight=0.5),
+        Document("2", "宇宙洪荒日", (Span("place", 0, 1),), (Doubt("name", 1, 1),)),
+    ]
+    processed = processed_of(documents)
+    for scheme, expected in (("per_type", [(0.5 + 1 + 0.25) / 3, 0.25]), ("bmes", [(0.5 + 1 + 0.25) / 3])):
+        dataset = SegmentDataset(processed, [0, 1, 2], TagScheme(scheme, CATEGORIES))
+        batch = collate_samples([dataset[0], dataset[1], dataset[2]], processed.vocabulary)
+        assert batch["belief"].tolist() == [pytest.approx(expected), [0] * len(expected), [0] * len(expected)]
+        assert batch["weights"].tolist() == [1, 0.5, 1]
+        assert {"belief", "weights"}.isdisjoint(collate_samples([dataset[2]], processed.vocabulary))
 
 
 def test_a_batch_without_a_word_has_no_columns_for_words(processed_of, documents_of):

@@ -1,5 +1,6 @@
 """The network as a whole: groups of parameters, invariances, and what each switch does."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -47,6 +48,37 @@ def test_every_parameter_is_in_exactly_one_group_and_gets_a_gradient(setting, sw
     if "encoder.output=0" in switches:  # layers above the chosen one are not used
         expected = {name for name in names.values() if ".encoder.layer." in name}
     assert still == expected
+
+
+@torch.no_grad()
+def test_a_text_counts_for_its_weight(setting):
+    network, samples, _, processed = setting()
+    network.eval()
+    alone = [network(**collate_samples([sample], processed.vocabulary)).loss * len(sample.lattice.tokens)
+             for sample in samples]  # fmt: skip
+    weighted = [sample._replace(weight=0.5 * number) for number, sample in enumerate(samples)]
+    loss = network(**collate_samples(weighted, processed.vocabulary)).loss
+    characters = sum(len(sample.lattice.tokens) for sample in samples)
+    expected = sum(0.5 * number * one for number, one in enumerate(alone)) / characters
+    torch.testing.assert_close(loss, expected, rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+def test_belief_reaches_the_loss_of_its_chain(setting):
+    network, samples, _, processed = setting()
+    network.eval()
+    chains = len(samples[0].tags)
+    unknown = [sample._replace(unknown=np.ones_like(sample.unknown)) for sample in samples]
+    believed = [sample._replace(belief=np.eye(chains, dtype=np.float32)[0]) for sample in unknown]
+
+    def loss_of(samples):
+        return network(**collate_samples(samples, processed.vocabulary)).loss
+
+    first_chain = [
+        sample._replace(unknown=np.arange(chains)[:, None].repeat(sample.tags.shape[1], 1) > 0) for sample in samples
+    ]
+    assert loss_of(unknown).item() == pytest.approx(0, abs=1e-4)
+    torch.testing.assert_close(loss_of(believed), loss_of(first_chain), rtol=1e-4, atol=1e-5)
 
 
 def test_rates_follow_the_module(setting):

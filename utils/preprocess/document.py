@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 
 class Span(NamedTuple):
@@ -15,6 +15,25 @@ class Span(NamedTuple):
     category: str
     begin: int
     end: int
+
+
+ANY_CATEGORY = "*"  # of a doubt
+
+
+class Doubt(NamedTuple):
+    """A stretch `text[begin : end + 1]` whose labels are not to be believed, of one category or of `ANY_CATEGORY`.
+
+    Training allows any tag there (partial likelihood). `belief` is the share of the loss that takes the labels as they
+    stand all the same: 0 not at all, 1 as if there were no doubt.
+    """
+
+    category: str
+    begin: int
+    end: int
+    belief: float = 0.0
+
+
+Kind = TypeVar("Kind", Span, Doubt)
 
 
 class ScoredSpan(NamedTuple):
@@ -34,17 +53,18 @@ class Document:
         id: unique within its corpus.
         text: exactly as stored, newlines included.
         spans: the labels, sorted by begin, end, category; they may overlap.
-        doubtful: stretches whose tags are not to be believed; training allows any tag of that category there, or of
-            every category where the category is `*` (partial likelihood).
+        doubtful: stretches whose labels are not to be believed, or not wholly.
+        weight: what its loss counts for, beside 1 of an ordinary document.
     """
 
     id: str
     text: str
     spans: tuple[Span, ...] = ()
-    doubtful: tuple[Span, ...] = ()
+    doubtful: tuple[Doubt, ...] = ()
+    weight: float = 1.0
 
 
-def entity_record(text: str, span: Span | ScoredSpan) -> dict[str, Any]:
+def entity_record(text: str, span: Span | Doubt | ScoredSpan) -> dict[str, Any]:
     """The values of one span in a JSON line."""
     return {
         "category": span.category,
@@ -59,17 +79,24 @@ def to_record(document: Document) -> dict[str, Any]:
     entities = [entity_record(document.text, span) for span in document.spans]
     record = {"id": document.id, "text": document.text, "entities": entities}
     if document.doubtful:
-        record["doubtful"] = [entity_record(document.text, span) for span in document.doubtful]
+        record["doubtful"] = [_doubt_record(document.text, doubt) for doubt in document.doubtful]
+    if document.weight != 1:
+        record["weight"] = document.weight
     return record
+
+
+def _doubt_record(text: str, doubt: Doubt) -> dict[str, Any]:
+    return entity_record(text, doubt) | ({"belief": doubt.belief} if doubt.belief else {})
 
 
 def from_record(record: dict[str, Any]) -> Document:
     """The inverse of `to_record`, for what this program wrote itself; nothing is checked."""
 
-    def spans(entities: list[dict[str, Any]]) -> tuple[Span, ...]:
-        return tuple(Span(entity["category"], entity["pos_b"], entity["pos_e"]) for entity in entities)
-
-    return Document(record["id"], record["text"], spans(record["entities"]), spans(record.get("doubtful", [])))
+    spans = (Span(one["category"], one["pos_b"], one["pos_e"]) for one in record["entities"])
+    doubtful = (
+        Doubt(one["category"], one["pos_b"], one["pos_e"], one.get("belief", 0.0)) for one in record.get("doubtful", [])
+    )
+    return Document(record["id"], record["text"], tuple(spans), tuple(doubtful), record.get("weight", 1.0))
 
 
 def to_json(document: Document) -> str:
@@ -99,9 +126,9 @@ class Problems:
         return f"dropped {sum(self.counts.values())}: {reasons}"
 
 
-def sorted_spans(spans: Iterable[Span]) -> tuple[Span, ...]:
+def sorted_spans(spans: Iterable[Kind]) -> tuple[Kind, ...]:
     """Without repetitions, by begin, end, category."""
-    return tuple(sorted(set(spans), key=lambda span: (span.begin, span.end, span.category)))
+    return tuple(sorted(set(spans), key=lambda span: (span.begin, span.end, span)))
 
 
 def category_counts(documents: Iterable[Document]) -> Counter[str]:

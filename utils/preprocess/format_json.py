@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from config import CorpusConfig
-from utils.preprocess.document import Document, Problems, Span, sorted_spans
+from utils.preprocess.document import Document, Doubt, Problems, Span, sorted_spans
 from utils.preprocess.files import read_lines
 from utils.preprocess.labels import Located, check_label
 
@@ -42,18 +43,20 @@ def read_jsonl(corpus: CorpusConfig, problems: Problems) -> Iterator[Located]:
     | `text`     | the text                                                                                 |
     | `entities` | optional; list of `{"category", "pos_b", "pos_e", "privacy"}`, pos_e inclusive, privacy  |
     |            | (the text at that place, to compare) optional                                            |
-    | `doubtful` | optional; a list like `entities`                                                         |
+    | `doubtful` | optional; a list like `entities`, each with an optional `belief` from 0 to 1, 0 if not   |
+    |            | given; the category may be `*`                                                           |
+    | `weight`   | optional; what the document's loss counts for; 1 if not given                            |
     | `id`       | optional; otherwise the running number, from 0                                           |
 
     Raises:
         UserError: the file is missing or not UTF-8.
     """
     for where, document, record in _documents(corpus, problems):
-        spans, doubtful = (
-            _spans(document.text, _list_labels(record.get(key), key, where, problems), where, problems)
-            for key in ("entities", "doubtful")
-        )
-        yield Located(where, Document(document.id, document.text, spans, doubtful))
+        labels = _list_labels(record.get("entities"), "entities", where, problems)
+        spans = _spans(document.text, labels, where, problems)
+        doubtful = _doubts(document.text, record.get("doubtful"), where, problems)
+        weight = _number(record, "weight", 1.0, where, problems)
+        yield Located(where, Document(document.id, document.text, spans, doubtful, weight))
 
 
 def parse_line(line: str) -> Any:
@@ -103,6 +106,24 @@ def _list_labels(entities: Any, key: str, where: str, problems: Problems) -> Ite
     for entity in _expect(list, entities, key, where, problems):
         if entity := _expect(dict, entity, key, where, problems):
             yield entity.get("category"), entity.get("pos_b"), entity.get("pos_e"), entity.get("privacy")
+
+
+def _doubts(text: str, records: Any, where: str, problems: Problems) -> tuple[Doubt, ...]:
+    doubts = []
+    for record in _expect(list, records, "doubtful", where, problems):
+        for label in _list_labels([record], "doubtful", where, problems):
+            if span := check_label(text, *label, where, problems):
+                doubts.append(Doubt(*span, min(_number(record, "belief", 0.0, where, problems), 1.0)))
+    return sorted_spans(doubts)
+
+
+def _number(record: dict[str, Any], key: str, default: float, where: str, problems: Problems) -> float:
+    """A number from 0 up; the default where there is none, reported unless nothing was there."""
+    value = record.get(key, default)
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < math.inf:
+        return float(value)
+    problems.add(f"{key} is no number from 0 up", where, repr(value))
+    return default
 
 
 def _expect(kind: type, value: Any, key: str, where: str, problems: Problems) -> Any:

@@ -11,7 +11,7 @@ from typing import TextIO
 from tqdm import tqdm
 
 from config import CorpusConfig, UserError
-from utils.preprocess.document import Document, Problems, Span, sorted_spans
+from utils.preprocess.document import ANY_CATEGORY, Document, Kind, Problems, sorted_spans
 from utils.preprocess.files import decode_lines, is_tree, named_files, read_lines, require
 from utils.preprocess.format_bmes import is_tagged, read_bmes
 from utils.preprocess.format_ccf import read_ccf
@@ -28,7 +28,6 @@ FORMATS = (
     "ccf (a folder or zip of N.txt), cluener (JSON lines with text and label), bmes (a character and a tag a line) "
     "or jsonl (JSON lines with text)"
 )
-ANY_CATEGORY = "*"  # of a doubtful stretch
 
 
 # ------------------------------------------------------------------------------------------------------------ corpora
@@ -126,7 +125,7 @@ def _unique(located: Iterable[Located], problems: Problems) -> Iterator[Document
 def _renamed(document: Document, categories: dict[str, str]) -> Document:
     """With the categories' new names; an empty new name drops the span."""
 
-    def rename(spans: tuple[Span, ...]) -> tuple[Span, ...]:
+    def rename(spans: tuple[Kind, ...]) -> tuple[Kind, ...]:
         renamed = (span._replace(category=categories.get(span.category, span.category)) for span in spans)
         return sorted_spans(span for span in renamed if span.category)
 

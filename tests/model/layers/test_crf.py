@@ -92,6 +92,21 @@ def test_partial_loss_with_nothing_unknown_is_the_ordinary_loss():
     )
 
 
+@pytest.mark.parametrize("softmax", [False, True])
+@torch.no_grad()
+def test_belief_mixes_the_partial_and_the_whole_loss(softmax):
+    scheme = SCHEMES[0]
+    crf, emissions, mask = make(scheme, [5, 3, 4])
+    chain = SoftmaxChain(scheme.num_tags) if softmax else crf
+    tags = torch.tensor([[0, 1, 2, 3, 0], [1, 3, 0, 0, 0], [0, 1, 3, 0, 0]])
+    unknown = torch.tensor([[0, 1, 1, 1, 0], [1, 1, 0, 0, 0], [0, 0, 0, 0, 0]]).bool()
+    partial, whole = chain.loss(emissions, tags, mask, unknown), chain.loss(emissions, tags, mask)
+    assert (partial[:2] < whole[:2] - 0.01).all() and partial[2] == pytest.approx(whole[2].item(), abs=1e-5)
+    for belief in (0.0, 0.3, 1.0):
+        mixed = chain.loss(emissions, tags, mask, unknown, torch.full((3,), belief))
+        torch.testing.assert_close(mixed, belief * whole + (1 - belief) * partial, rtol=1e-5, atol=1e-5)
+
+
 def test_a_hole_in_the_mask_would_splice_the_chain():
     """What earlier code did for doubtful labels is another function than the partial likelihood."""
     crf, emissions, _ = make(SCHEMES[0], [3])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from config import CorpusConfig, UserError
-from utils.preprocess.document import Document, Problems, Span, to_json
+from utils.preprocess.document import Document, Doubt, Problems, Span, to_json
 from utils.preprocess.formats import check_categories, read_corpus
 
 REAL = Path(__file__).parents[3].parent / "shared" / "data"
@@ -158,8 +158,9 @@ def test_cluener(tmp_path):
 
 def test_jsonl_reads_back_what_to_json_writes(tmp_path):
     documents = [
-        Document("甲", "张三\u2028在\r\n北京", (Span("name", 0, 1), Span("name", 0, 3)), (Span("*", 3, 5),)),
+        Document("甲", "张三\u2028在\r\n北京", (Span("name", 0, 1), Span("name", 0, 3)), (Doubt("*", 3, 5),)),
         Document("乙", "无"),
+        Document("丙", "王五", (), (Doubt("name", 0, 1, 0.25), Doubt("name", 1, 1)), 0.5),
     ]
     path = write(tmp_path / "a.jsonl", "\n".join(map(to_json, documents)) + "\n")
     found, problems = read(path)
@@ -176,6 +177,15 @@ def test_jsonl_drops_and_reports_bad_lines(tmp_path):
         "offsets are not numbers": 1, "labels of another shape": 1,
     }  # fmt: skip
     assert "a.jsonl:1" in problems.messages[0]
+
+
+@pytest.mark.parametrize("value", [-1, "much", True, [1]])
+def test_a_weight_or_belief_that_is_no_number_is_reported_and_ordinary(tmp_path, value):
+    entity = {"category": "name", "pos_b": 0, "pos_e": 1}
+    line = json.dumps({"text": "张三", "weight": value, "doubtful": [{**entity, "belief": value}]})
+    (document,), problems = read(write(tmp_path / "a.jsonl", line))
+    assert document == Document("0", "张三", (), (Doubt("name", 0, 1),))
+    assert problems.counts == {"weight is no number from 0 up": 1, "belief is no number from 0 up": 1}
 
 
 # --------------------------------------------------------------------------------------------------------------- bmes
@@ -274,12 +284,12 @@ def test_a_corpus_without_a_usable_document_is_refused(tmp_path):
 
 
 def test_check_categories():
-    spans, doubtful = (Span("name", 0, 1), Span("nmae", 2, 3)), (Span("*", 0, 0), Span("x", 1, 1))
+    spans, doubtful = (Span("name", 0, 1), Span("nmae", 2, 3)), (Doubt("*", 0, 0, 0.5), Doubt("x", 1, 1))
     documents = [Document("7", "张三李四", spans, doubtful)]
     problems = Problems()
     assert check_categories(documents, [], problems, "dev") == documents and not problems.counts
     (checked,) = check_categories(documents, ["name"], problems, "dev")
-    assert checked == Document("7", "张三李四", (Span("name", 0, 1),), (Span("*", 0, 0),))
+    assert checked == Document("7", "张三李四", (Span("name", 0, 1),), (Doubt("*", 0, 0, 0.5),))
     assert problems.messages == ["dev, document 7: unknown category: nmae '李四'"]
 
 
