@@ -39,7 +39,7 @@ class CorpusConfig:
 
     path: str = ""
     labels: str = ""  # ccf only: folder or zip of N.csv; empty looks for X_label beside X_data
-    format: Literal["auto", "ccf", "cluener", "bmes", "jsonl"] = "auto"
+    format: Literal["auto", "ccf", "cluener", "bmes", "jsonl", "labelstudio"] = "auto"
     categories: dict[str, str] = field(default_factory=dict)  # renames categories; an empty new name drops one
 
     @classmethod
@@ -208,6 +208,39 @@ class RegularisationConfig:
     label_smoothing: float = 0.0  # share of the loss that wants every tag's emission equal
 
 
+DoubtfulAction = Literal["keep", "mask", "mask_all", "weight", "remove"]
+MissingAction = Literal["ignore", "mask", "mask_all", "weight", "add"]
+
+
+@dataclass
+class DenoiseConfig:
+    """Labels against the votes of networks that have not seen them (utils/postprocess/decisions.py)."""
+
+    # What labels are held against: the share of votes, the mean probability, or thresholds that the probabilities set
+    # themselves (confident learning).
+    finder: Literal["votes", "probability", "confidence"] = "probability"
+    doubtful_below: float = 0.5  # a label with a smaller share is doubtful
+    missing_from: float = 0.5  # a span with this share that no label has is missing
+    doubtful_below_of: dict[str, float] = field(default_factory=dict)  # of single categories
+    missing_from_of: dict[str, float] = field(default_factory=dict)
+    doubtful: DoubtfulAction = "mask"
+    missing: MissingAction = "mask"
+    rounds: int = 1  # the networks of a round train on the cleaned labels of the one before
+    least: float = 0.05  # probability from which a span that is neither labelled nor found is written down
+    compare: bool = True  # train on the labels as they are, too, to see what cleaning is worth
+
+
+@dataclass
+class PseudoConfig:
+    """Labels for unlabelled texts from votes (utils/postprocess/selfsupervise.py)."""
+
+    measure: Literal["votes", "probability"] = "probability"
+    certain_from: float = 0.9  # share from which a span becomes a label
+    certain_from_of: dict[str, float] = field(default_factory=dict)  # of single categories
+    uncertain_from: float = 0.1  # share from which what is not certain is in doubt
+    weight: float = 0.5  # of the loss of a text labelled so
+
+
 @dataclass
 class PredictConfig:
     """Reading texts with a trained run."""
@@ -235,6 +268,8 @@ class Config:
     adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
     averaging: AveragingConfig = field(default_factory=AveragingConfig)
     regularisation: RegularisationConfig = field(default_factory=RegularisationConfig)
+    denoise: DenoiseConfig = field(default_factory=DenoiseConfig)
+    pseudo: PseudoConfig = field(default_factory=PseudoConfig)
     predict: PredictConfig = field(default_factory=PredictConfig)
 
     @property
@@ -244,6 +279,10 @@ class Config:
     @property
     def pretrained_folder(self) -> Path:
         return Path(self.pretrain.output or f"{self.run_folder}_encoder")
+
+    @property
+    def denoise_folder(self) -> Path:
+        return Path(f"{self.run_folder}_denoise")
 
     @property
     def processed_folder(self) -> Path:

@@ -5,6 +5,8 @@
     python main.py --mode predict  --config configs/demo.yaml --input texts --output out
     python main.py --mode pretrain --config configs/ccf_small.yaml
     python main.py --mode ablate   --config configs/demo.yaml --grid configs/grids/demo.yaml --seeds 3
+    python main.py --mode denoise  --config configs/demo.yaml --set folds.count=5
+    python main.py --mode pipeline --config configs/demo.yaml --set folds.count=5 --dry-run
 
 Exit status 0, or 2 with one line on standard error, or 130 after Ctrl-C.
 """
@@ -34,7 +36,8 @@ def _run(arguments: list[str] | None) -> None:
     options = _parser().parse_args(arguments)
     _refuse_flags_of_other_modes(options)
     config = load_config(options.config, options.set)
-    modes = {"train": train, "eval": evaluate, "predict": predict, "pretrain": pretrain, "ablate": ablate}
+    modes = {"train": train, "eval": evaluate, "predict": predict, "pretrain": pretrain, "ablate": ablate,
+             "denoise": denoise, "pipeline": denoise}  # fmt: skip
     modes[options.mode](config, options)
 
 
@@ -154,6 +157,24 @@ def ablate(config: Config, options: argparse.Namespace) -> None:
     print(f"table: {folder / 'table.md'}, .csv and .png")
 
 
+def denoise(config: Config, options: argparse.Namespace) -> None:
+    """`--mode denoise` and `--mode pipeline`."""
+    from experiments.denoise import Denoise
+    from experiments.stages import Plan
+    from utils.tools import check_writable
+
+    work = Denoise(config)
+    plan = Plan(work.folder, work.pipeline() if options.mode == "pipeline" else work.denoise())
+    if options.dry_run:
+        print("\n".join(plan.describe()))
+        return
+    check_writable(work.folder)
+    plan.run()
+    print(work.scores())
+    decisions = work.folder / f"round{config.denoise.rounds}" / "decisions.csv"
+    print(f"decisions: {decisions} and .html; correct the CSV and give the same command again to train on what you say")
+
+
 def _open_run(config: Config, options: argparse.Namespace) -> RunParts:
     """The trained run with its own settings, but for what the command line may change of them."""
     from utils.run_folder import open_run
@@ -175,10 +196,11 @@ def _refuse_flags_of_other_modes(options: argparse.Namespace) -> None:
     """A flag that would change nothing is a mistake."""
     modes = {"fold": "train eval predict", "resume": "train", "split": "eval", "input": "eval predict",
              "labels": "eval", "format": "eval", "output": "predict ablate", "grid": "ablate", "seeds": "ablate",
-             "jobs": "ablate"}  # fmt: skip
+             "jobs": "ablate", "dry_run": "denoise pipeline"}  # fmt: skip
     for flag, of in modes.items():
         if getattr(options, flag) not in (None, False) and options.mode not in of.split():
-            raise UserError(f"--{flag} does not belong to --mode {options.mode}, but to {' and '.join(of.split())}")
+            name = flag.replace("_", "-")
+            raise UserError(f"--{name} does not belong to --mode {options.mode}, but to {' and '.join(of.split())}")
     if options.input is None and (options.labels or options.format):
         raise UserError("--labels and --format describe --input, which is not given")
     if options.input is not None and options.split:
@@ -187,7 +209,8 @@ def _refuse_flags_of_other_modes(options: argparse.Namespace) -> None:
 
 def _parser() -> Parser:
     parser = Parser(description="Train, score and use a tagger for Chinese entities.")
-    parser.add_argument("--mode", required=True, choices=["train", "eval", "predict", "pretrain", "ablate"])
+    modes = ["train", "eval", "predict", "pretrain", "ablate", "denoise", "pipeline"]
+    parser.add_argument("--mode", required=True, choices=modes)
     parser.add_argument("--config", action="append", metavar="FILE", help="settings; may be given more than once")
     parser.add_argument("--set", action="append", metavar="KEY=VALUE", help="one setting, e.g. train.epochs=5")
     parser.add_argument("--fold", type=int, help="this fold alone")
@@ -196,12 +219,13 @@ def _parser() -> Parser:
     parser.add_argument("--input", metavar="PATH", help="predict: folder or zip of .txt, a .txt, a .jsonl, or - for "
                         "lines on standard input; eval: any labelled corpus")  # fmt: skip
     parser.add_argument("--labels", metavar="PATH", help="eval: folder or zip of N.csv that belongs to --input")
-    parser.add_argument("--format", choices=["auto", "ccf", "cluener", "bmes", "jsonl"],
+    parser.add_argument("--format", choices=["auto", "ccf", "cluener", "bmes", "jsonl", "labelstudio"],
                         help="eval: of --input; default: auto")  # fmt: skip
     parser.add_argument("--output", metavar="FOLDER", help="predict: where to write; default: the run's predictions/; "
                         "ablate: cells and tables; default: the run's folder with _ablation")  # fmt: skip
     parser.add_argument("--grid", metavar="FILE", help="ablate: systems and what each changes")
     parser.add_argument("--seeds", type=int, metavar="N", help="ablate: seeds 1 to N; default: 3")
+    parser.add_argument("--dry-run", action="store_true", help="denoise, pipeline: say what would be done, and stop")
     parser.add_argument("--jobs", type=int, metavar="N", help="ablate: so many cells at a time; default: 1")
     return parser
 

@@ -25,7 +25,7 @@ def validate(config: Config) -> None:
         "train.freeze_epochs": 0, "train.unfreeze_every": 0, "train.clip": 0, "train.patience": 0,
         "train.weight_decay": 0, "folds.count": 0, "folds.repeats": 1, "pretrain.epochs": 1, "pretrain.batch_tokens": 1,
         "adversarial.steps": 1, "adversarial.start_epoch": 0, "adversarial.start_step": 0, "averaging.start_epoch": 0,
-        "averaging.every": 1, "regularisation.r_drop": 0, "regularisation.dropout_samples": 1,
+        "averaging.every": 1, "regularisation.r_drop": 0, "regularisation.dropout_samples": 1, "denoise.rounds": 1,
         "predict.batch_tokens": 1, "predict.overlap": 0, "predict.chunk": 1,
     }  # fmt: skip
     for name, least in at_least.items():
@@ -33,15 +33,17 @@ def validate(config: Config) -> None:
             raise UserError(f"{name} is {value}; it must be at least {least}")
     for name in ("train.encoder_rate", "train.other_rate", "train.crf_rate", "train.layer_decay",
                  "data.duplicate_share", "pretrain.rate", "pretrain.mask_share", "adversarial.epsilon",
-                 "adversarial.step_size", "adversarial.weight", "averaging.rate_factor"):  # fmt: skip
+                 "adversarial.step_size", "adversarial.weight", "averaging.rate_factor", "denoise.least",
+                 "denoise.missing_from", "pseudo.uncertain_from", "pseudo.certain_from", "pseudo.weight"):  # fmt: skip
         if (value := _get(config, name)) <= 0:
             raise UserError(f"{name} is {value}; it must be above 0")
     for name in ("data.dev_share", "train.warmup", "flat.dropout", "flat.attention_dropout", "crf.dropout",
                  "pretrain.warmup", "pretrain.mask_share", "pretrain.held_out",
-                 "averaging.decay", "regularisation.label_smoothing", "predict.min_votes",
+                 "averaging.decay", "regularisation.label_smoothing", "denoise.least", "predict.min_votes",
                  "predict.min_probability"):  # fmt: skip
         if not 0 <= (value := _get(config, name)) < 1:
             raise UserError(f"{name} is {value}; it must be at least 0 and below 1")
+    _refuse_shares(config)
 
     adversarial, averaging = config.adversarial, config.averaging
     contradictions = [
@@ -103,6 +105,25 @@ def validate(config: Config) -> None:
     for wrong, message in contradictions:
         if wrong:
             raise UserError(message)
+
+
+def _refuse_shares(config: Config) -> None:
+    """Shares of votes run from 0 to 1, and none can be asked for that is too small to be written down."""
+    denoise, pseudo = config.denoise, config.pseudo
+    shares = {"denoise.doubtful_below": denoise.doubtful_below, "denoise.missing_from": denoise.missing_from,
+              "pseudo.certain_from": pseudo.certain_from, "pseudo.uncertain_from": pseudo.uncertain_from}  # fmt: skip
+    for name, of in (("denoise.doubtful_below_of", denoise.doubtful_below_of),
+                     ("denoise.missing_from_of", denoise.missing_from_of),
+                     ("pseudo.certain_from_of", pseudo.certain_from_of)):  # fmt: skip
+        shares |= {f"{name}.{category}": share for category, share in of.items()}
+    for name, share in shares.items():
+        if not 0 <= share <= 1:
+            raise UserError(f"{name} is {share}; it must be from 0 to 1")
+        if share < denoise.least and not name.startswith("denoise.doubtful"):
+            raise UserError(f"{name} {share} is below denoise.least {denoise.least}: such spans are not written down")
+    for name in ("pseudo.certain_from", *(f"pseudo.certain_from_of.{category}" for category in pseudo.certain_from_of)):
+        if shares[name] < pseudo.uncertain_from:
+            raise UserError(f"{name} {shares[name]} is below pseudo.uncertain_from {pseudo.uncertain_from}")
 
 
 def _get(config: Config, dotted: str) -> Any:

@@ -135,7 +135,9 @@ def _convert(value: Any, hint: Any, name: str, where: str) -> Any:
     if origin is list and isinstance(value, list):
         return [_convert(item, arguments[0], f"{name}[{index}]", where) for index, item in enumerate(value)]
     if origin is dict and isinstance(value, dict):
-        return {str(key): "" if item is None else str(item) for key, item in value.items()}
+        empty = "" if arguments[1] is str else None
+        items = {str(key): empty if item is None else item for key, item in value.items()}
+        return {key: _convert(item, arguments[1], f"{name}.{key}", where) for key, item in items.items()}
     if dataclasses.is_dataclass(hint):
         built = hint()
         _merge(built, value, where, f"{name}.", hint)

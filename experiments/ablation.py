@@ -9,8 +9,6 @@ A cell is trained and scored by processes of its own, so that its memory is its 
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -18,13 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from config import Config, UserError
+from experiments.commands import run_script
 from experiments.grid import Cell, make_cells, read_grid
 from experiments.statistics import bootstrap_difference
 from experiments.table import Row, markdown, write_tables
 from utils.run_folder import fold_folders, load_parts, read_metrics, refuse_other_run
 from utils.tools import check_writable, read_json
 
-ROOT = Path(__file__).parents[1]
 REMEDY = "remove the cell's folder and run the grid again"
 
 
@@ -122,17 +120,7 @@ class Ablation:
         """Run a command with the settings of a cell; returns the last line of what went wrong, or nothing."""
         settings = [f"--config={path}" for path in self.configs]
         settings += [f"--set={override}" for override in (*self.overrides, *cell.overrides)]
-        log = self.folder / "logs" / f"{cell.run_name}.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as output:
-            done = subprocess.run(
-                [sys.executable, str(ROOT / script), *arguments, *settings],
-                stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-            )  # fmt: skip
-        if done.returncode == 0:
-            return ""
-        lines = log.read_text(encoding="utf-8", errors="replace").replace("\r", "\n").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), f"exit status {done.returncode}")
+        return run_script(self.folder / "logs" / f"{cell.run_name}.log", script, *arguments, *settings)
 
     def _note(self, cell: Cell, failure: str) -> None:
         if failure:

@@ -5,14 +5,16 @@ B batch, K chains, L characters, T tags, S spans.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from model.layers.crf import TaggedSpans, span_log_probabilities
+from model.layers.crf import TaggedSpans, backward_scores, forward_scores, span_log_probabilities
 from model.model import LatticeTagger
-from utils.preprocess.document import ScoredSpan
-from utils.tags import CHAIN
+from utils.preprocess.document import Candidate, ScoredSpan, Span
+from utils.tags import CHAIN, FIRST, LAST, SINGLE, FoundSpans
 
 
 @torch.no_grad()
@@ -27,20 +29,98 @@ def decode_spans(model: LatticeTagger, emissions: Tensor, character_mask: Tensor
     Returns:
         For each text its spans by begin, end and category.
     """
-    scheme = model.scheme
-    flat, mask = emissions.flatten(0, 1), model.chain_mask(character_mask)  # (B K, L, T), (B K, L)
-    tags = model.crf.best_tags(flat, mask).unflatten(0, (-1, scheme.num_chains)).cpu().numpy()  # (B, K, L)
-    found = scheme.find_spans(tags)
-    texts: list[list[ScoredSpan]] = [[] for _ in tags]
-    if not len(found.text):
-        return texts
-    code = scheme.codes[found.category]  # (S, 5)
-    sequence = found.text * scheme.num_chains + code[:, CHAIN]
-    rows = np.stack([sequence, found.begin, found.end, *code[:, CHAIN + 1 :].T])  # (7, S)
-    spans = TaggedSpans(*torch.from_numpy(rows).to(emissions.device))
-    opening = torch.from_numpy(scheme.opening()).to(emissions.device)
-    logs = span_log_probabilities(flat, mask, model.crf.scores, spans, opening)  # (S,)
-    columns = (column.tolist() for column in (*found, logs.exp()))
-    for text, category, begin, end, probability in zip(*columns, strict=True):
-        texts[text].append(ScoredSpan(scheme.categories[category], begin, end, probability))
+    found = _best_spans(model, emissions, character_mask)
+    probabilities = _probabilities(model, emissions, character_mask, found)
+    texts: list[list[ScoredSpan]] = [[] for _ in emissions]
+    for text, span, probability in zip(found.text.tolist(), _named(model, found), probabilities, strict=True):
+        texts[text].append(ScoredSpan(*span, probability))
     return texts
+
+
+@torch.no_grad()
+def read_candidates(
+    model: LatticeTagger,
+    emissions: Tensor,
+    character_mask: Tensor,
+    asked: Sequence[Sequence[Span]],
+    least: float,
+    longest: int,
+) -> list[list[Candidate]]:
+    """What the model thinks of every span worth a thought.
+
+    Args:
+        model, emissions, character_mask: as for `decode_spans`.
+        asked: spans of each text to judge in any case.
+        least: and all spans that have this probability,
+        longest: if they have no more characters than this.
+
+    Returns:
+        For each text its candidates by begin, end and category: those above, and the spans of the best tags.
+    """
+    number = {category: place for place, category in enumerate(model.scheme.categories)}
+    best = _keys(_best_spans(model, emissions, character_mask))
+    labels = {
+        (text, number[span.category], span.begin, span.end) for text, spans in enumerate(asked) for span in spans
+    }
+    likely = _keys(_likely_spans(model, emissions, character_mask, least, longest))
+    keys = sorted(best | labels | likely)
+    spans = FoundSpans(*np.array(keys, dtype=np.int64).reshape(-1, 4).T)
+    probabilities = _probabilities(model, emissions, character_mask, spans)
+    texts: list[list[Candidate]] = [[] for _ in emissions]
+    for key, span, probability in zip(keys, _named(model, spans), probabilities, strict=True):
+        if probability >= least or key in best or key in labels:
+            texts[key[0]].append(Candidate(*span, probability, key in best))
+    return [sorted(candidates, key=lambda one: (one.begin, one.end, one.category)) for candidates in texts]
+
+
+def _best_spans(model: LatticeTagger, emissions: Tensor, character_mask: Tensor) -> FoundSpans:
+    mask = model.chain_mask(character_mask)  # (B K, L)
+    tags = model.crf.best_tags(emissions.flatten(0, 1), mask).unflatten(0, (-1, model.scheme.num_chains))
+    return model.scheme.find_spans(tags.cpu().numpy())
+
+
+def _likely_spans(
+    model: LatticeTagger, emissions: Tensor, character_mask: Tensor, least: float, longest: int
+) -> FoundSpans:
+    """Spans whose ends both have the probability `least`: no other span can have it."""
+    scheme, scores = model.scheme, model.crf.scores
+    flat, mask = emissions.flatten(0, 1), model.chain_mask(character_mask)
+    posterior = forward_scores(flat, scores) + backward_scores(flat, mask, scores)  # (B K, L, T)
+    posterior = (posterior - posterior[:, :1].logsumexp(dim=2, keepdim=True)).exp()
+    likely = ((posterior >= least) & mask.unsqueeze(2)).unflatten(0, (-1, scheme.num_chains)).cpu().numpy()
+    text, chain, place, tag = np.nonzero(likely)
+    rows = []
+    for category, code in enumerate(scheme.codes):
+        own = chain == code[CHAIN]
+        alone, first, last = (own & (tag == code[which]) for which in (SINGLE, FIRST, LAST))
+        rows.append(np.stack([text[alone], np.full(alone.sum(), category), place[alone], place[alone]]))
+        for row in np.unique(text[first]):
+            begins, ends = place[first & (text == row)], place[last & (text == row)]
+            begin, end = (grid.ravel() for grid in np.meshgrid(begins, ends))
+            fits = (begin < end) & (end - begin < longest)
+            rows.append(np.stack([np.full(fits.sum(), row), np.full(fits.sum(), category), begin[fits], end[fits]]))
+    return FoundSpans(*np.concatenate(rows, axis=1))
+
+
+def _probabilities(model: LatticeTagger, emissions: Tensor, character_mask: Tensor, spans: FoundSpans) -> list[float]:
+    """Of each span, (S,)."""
+    if not len(spans.text):
+        return []
+    scheme = model.scheme
+    code = scheme.codes[spans.category]  # (S, 5)
+    sequence = spans.text * scheme.num_chains + code[:, CHAIN]
+    rows = np.stack([sequence, spans.begin, spans.end, *code[:, CHAIN + 1 :].T])  # (7, S)
+    tagged = TaggedSpans(*torch.from_numpy(rows).to(emissions.device))
+    opening = torch.from_numpy(scheme.opening()).to(emissions.device)
+    mask = model.chain_mask(character_mask)  # (B K, L)
+    return span_log_probabilities(emissions.flatten(0, 1), mask, model.crf.scores, tagged, opening).exp().tolist()
+
+
+def _keys(spans: FoundSpans) -> set[tuple[int, ...]]:
+    return set(zip(*(column.tolist() for column in spans), strict=True))
+
+
+def _named(model: LatticeTagger, spans: FoundSpans) -> list[Span]:
+    categories = model.scheme.categories
+    columns = (column.tolist() for column in (spans.category, spans.begin, spans.end))
+    return [Span(categories[category], begin, end) for category, begin, end in zip(*columns, strict=True)]

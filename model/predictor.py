@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import torch
+from torch import Tensor
 
 from config import Config
 from data.dataset import Window, collate_windows, window_batches
-from model.decoding import decode_spans
+from model.decoding import decode_spans, read_candidates
 from model.model import LatticeTagger
-from utils.preprocess.document import ScoredSpan
+from utils.preprocess.document import Candidate, ScoredSpan, Span
 from utils.preprocess.lattice import Lattices
 from utils.preprocess.segment import most_central, window_bounds
 from utils.preprocess.tokenizer import Vocabulary
+
+Kind = TypeVar("Kind", ScoredSpan, Candidate)
 
 
 class Predictor:
@@ -53,24 +57,50 @@ class Predictor:
         A document longer than `max_len` is read in overlapping windows, and a span is believed only from the window in
         whose middle it stands most nearly, so every span is decided once and with context on both sides.
         """
+        return self._read(lattices, documents, lambda _, *read: decode_spans(self.model, *read))
+
+    @torch.no_grad()
+    def judge(
+        self, lattices: Lattices, documents: Sequence[int], asked: Sequence[Sequence[Span]], least: float, longest: int
+    ) -> list[list[Candidate]]:
+        """What the network thinks of the spans `asked` of each document, and of all that have probability `least`.
+
+        As for `predict`, a span is judged from one window; one that is longer than all of them is not judged.
+        """
+        of_document = dict(zip(documents, asked, strict=True))
+
+        def read(windows: list[Window], emissions: Tensor, mask: Tensor) -> list[list[Candidate]]:
+            inside = [
+                [span._replace(begin=span.begin - window.begin, end=span.end - window.begin)
+                 for span in of_document[window.document] if window.begin <= span.begin and span.end < window.end]
+                for window in windows
+            ]  # fmt: skip
+            return read_candidates(self.model, emissions, mask, inside, least, longest)
+
+        return self._read(lattices, documents, read)
+
+    def _read(
+        self, lattices: Lattices, documents: Sequence[int], read: Callable[..., list[list[Kind]]]
+    ) -> list[list[Kind]]:
+        """What `read` makes of windows, their emissions and masks, put together for whole documents."""
         training = self.model.training
         self.model.eval()
         bounds = {number: window_bounds(lattices.length(number), self.max_len, self.overlap) for number in documents}
         windows = [Window(number, *bound) for number, own in bounds.items() for bound in own]
-        found: dict[int, set[ScoredSpan]] = {number: set() for number in documents}
+        found: dict[int, set[Kind]] = {number: set() for number in documents}
         for batch in window_batches(windows, self.batch_tokens):
-            for window, spans in zip(batch, self._spans(lattices, batch), strict=True):
-                for category, begin, end, probability in spans:
-                    span = ScoredSpan(category, begin + window.begin, end + window.begin, probability)
+            for window, spans in zip(batch, read(batch, *self._emissions(lattices, batch)), strict=True):
+                for here in spans:
+                    span = here._replace(begin=here.begin + window.begin, end=here.end + window.begin)
                     own = bounds[window.document]
                     if own[most_central(span.begin, span.end, own)] == (window.begin, window.end):
                         found[window.document].add(span)
         self.model.train(training)
         return [sorted(found[number], key=lambda span: (span.begin, span.end, span.category)) for number in documents]
 
-    def _spans(self, lattices: Lattices, windows: list[Window]) -> list[list[ScoredSpan]]:
+    def _emissions(self, lattices: Lattices, windows: list[Window]) -> tuple[Tensor, Tensor]:
+        """(B, K, L, T) and the mask of characters (B, L)."""
         batch = collate_windows(lattices, windows, self.vocabulary, words=self.model.flat is not None)
         batch = {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.half):
-            emissions = self.model(**batch).emissions  # (B, K, L, T)
-        return decode_spans(self.model, emissions, batch["character_mask"])
+            return self.model(**batch).emissions, batch["character_mask"]

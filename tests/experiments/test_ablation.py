@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import experiments.ablation as ablation
+import experiments.commands as commands_of
 from config import UserError
 from experiments.ablation import Ablation, dev_counts, is_finished
 from experiments.grid import make_cells, read_grid
@@ -254,7 +254,7 @@ def test_a_stopped_cell_goes_on(compared, monkeypatch, tmp_path):
     settings, grid, _ = compared
     one = Ablation([str(settings)], [], grid, 1, tmp_path)
     commands = []
-    original = ablation.subprocess.run
+    original = commands_of.subprocess.run
 
     def stop_before_eval(command, **more):
         commands.append(command[1:])
@@ -262,12 +262,12 @@ def test_a_stopped_cell_goes_on(compared, monkeypatch, tmp_path):
             raise KeyboardInterrupt
         return original(command, **more)
 
-    monkeypatch.setattr(ablation.subprocess, "run", stop_before_eval)
+    monkeypatch.setattr(commands_of.subprocess, "run", stop_before_eval)
     one.systems = {"plain": ()}
     one.cells = one.cells[:1]
     with pytest.raises(KeyboardInterrupt):
         one.run()
-    monkeypatch.setattr(ablation.subprocess, "run", original)
+    monkeypatch.setattr(commands_of.subprocess, "run", original)
     again = Ablation([str(settings)], [], grid, 1, tmp_path)
     again.cells, again.systems = again.cells[:1], {"plain": ()}
     assert "| plain | 1 |" in again.run()

@@ -45,6 +45,16 @@ class ScoredSpan(NamedTuple):
     probability: float
 
 
+class Candidate(NamedTuple):
+    """A span that a model has judged; `found` says that it stands in the model's best reading of the text."""
+
+    category: str
+    begin: int
+    end: int
+    probability: float
+    found: bool
+
+
 @dataclass(frozen=True)
 class Document:
     """A text and what is known about it.
@@ -129,6 +139,11 @@ class Problems:
 def sorted_spans(spans: Iterable[Kind]) -> tuple[Kind, ...]:
     """Without repetitions, by begin, end, category."""
     return tuple(sorted(set(spans), key=lambda span: (span.begin, span.end, span)))
+
+
+def clash(one: Span, other: Span) -> bool:
+    """Whether two spans are of one category and share a character: no chain of tags can hold both."""
+    return one.category == other.category and one.begin <= other.end and other.begin <= one.end
 
 
 def category_counts(documents: Iterable[Document]) -> Counter[str]:

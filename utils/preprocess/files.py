@@ -107,6 +107,19 @@ def _printable(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
+def read_text(path: Path) -> str:
+    """A whole text file, without a byte-order mark.
+
+    Raises:
+        UserError: the file is missing, cannot be read, or is not UTF-8.
+    """
+    require(path)
+    try:
+        return decode(path.read_bytes().removeprefix(codecs.BOM_UTF8), str(path))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read as a text file ({error.strerror or error})") from None
+
+
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Line numbers from 1 and the lines of a text file, one at a time.
 

@@ -12,10 +12,11 @@ from tqdm import tqdm
 
 from config import CorpusConfig, UserError
 from utils.preprocess.document import ANY_CATEGORY, Document, Kind, Problems, sorted_spans
-from utils.preprocess.files import decode_lines, is_tree, named_files, read_lines, require
+from utils.preprocess.files import decode_lines, is_tree, named_files, read_lines, read_text, require
 from utils.preprocess.format_bmes import is_tagged, read_bmes
 from utils.preprocess.format_ccf import read_ccf
 from utils.preprocess.format_json import LONE_SURROGATE, parse_line, read_cluener, read_jsonl
+from utils.preprocess.format_labelstudio import parse_tasks, read_labelstudio
 from utils.preprocess.labels import Located
 
 READERS: dict[str, Callable[[CorpusConfig, Problems], Iterator[Located]]] = {
@@ -23,10 +24,11 @@ READERS: dict[str, Callable[[CorpusConfig, Problems], Iterator[Located]]] = {
     "cluener": read_cluener,
     "bmes": read_bmes,
     "jsonl": read_jsonl,
+    "labelstudio": read_labelstudio,
 }
 FORMATS = (
-    "ccf (a folder or zip of N.txt), cluener (JSON lines with text and label), bmes (a character and a tag a line) "
-    "or jsonl (JSON lines with text)"
+    "ccf (a folder or zip of N.txt), cluener (JSON lines with text and label), bmes (a character and a tag a line), "
+    "jsonl (JSON lines with text) or labelstudio (a JSON list of tasks)"
 )
 
 
@@ -67,13 +69,17 @@ def recognise(path: Path) -> str:
     | any other JSON object with `text`            | jsonl   |
     | one character, space or tab, a tag           | bmes    |
 
+    A file that begins with `[` and is a JSON list of tasks as a whole is labelstudio.
+
     Raises:
-        UserError: none of them; the message names the four.
+        UserError: none of them; the message names them all.
     """
     if is_tree(path):
         if any(named_files(path, ".txt")):
             return "ccf"
         raise UserError(f"{path}: no .txt in it; a corpus is {FORMATS}")
+    if next((line for _, line in read_lines(path)), "").lstrip().startswith("[") and parse_tasks(read_text(path)):
+        return "labelstudio"
     # Past damaged lines, which the reader will report, but not through all of a large foreign file.
     for _, line in islice(read_lines(path), 100):
         record = parse_line(line)

@@ -81,7 +81,12 @@ def window_bounds(length: int, max_len: int, overlap: int) -> list[tuple[int, in
     return [(begin, begin + max_len) for begin in begins]
 
 
-def most_central(begin: int, end: int, windows: list[tuple[int, int]]) -> int:
-    """The window in whose middle the span [begin, end] (inclusive) stands most nearly; the earlier one of two."""
+def most_central(begin: int, end: int, windows: list[tuple[int, int]]) -> int | None:
+    """Of the windows that hold the span [begin, end] (inclusive) whole, the one in whose middle it stands most nearly.
+
+    Returns:
+        Its number, the earlier one of two; None where no window holds the span.
+    """
     middle = begin + end + 1
-    return min(range(len(windows)), key=lambda index: abs(middle - sum(windows[index])))
+    whole = (index for index, (first, last) in enumerate(windows) if first <= begin and end < last)
+    return min(whole, key=lambda index: abs(middle - sum(windows[index])), default=None)

@@ -238,6 +238,12 @@ def test_the_most_central_window_is_nearest_in_the_middle_and_the_earlier_of_two
     assert most_central(19, 19, windows) == 2
 
 
+def test_a_span_longer_than_the_overlap_goes_to_a_window_that_holds_it_or_to_none():
+    windows = [(0, 10), (5, 15), (10, 20)]
+    assert most_central(4, 9, windows) == 0, "the middle of (5, 15) is nearer, but it begins too late"
+    assert most_central(4, 10, windows) is None
+
+
 def test_an_empty_text_has_no_window_and_a_short_one_a_single():
     assert window_bounds(0, 10, 3) == []
     assert window_bounds(1, 10, 3) == [(0, 1)]

@@ -1,0 +1,26 @@
+"""Commands of this program in processes of their own, so that memory and failures stay with them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def run_script(log: Path, script: str, *arguments: str) -> str:
+    """Run preprocess.py or main.py; what it prints is added to a log.
+
+    Returns:
+        The last line of what went wrong, or nothing.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        done = subprocess.run(
+            [sys.executable, str(ROOT / script), *arguments], stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        )
+    if done.returncode == 0:
+        return ""
+    lines = log.read_text(encoding="utf-8", errors="replace").replace("\r", "\n").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), f"exit status {done.returncode}")

@@ -1,0 +1,157 @@
+"""What is doubtful, what is missing, and what becomes of it."""
+
+import pytest
+
+from config import load_config
+from utils.postprocess.decisions import Decision, apply_decisions, decide
+from utils.postprocess.votes import Ballot, Tally
+from utils.preprocess.document import Document, Doubt, Span
+
+TEXT = "天地玄黄宇宙洪荒日月盈昃"
+LABEL, OTHER = Span("name", 0, 1), Span("place", 4, 6)
+
+
+def settings(*changes):
+    return load_config([], ["data.train=x", "denoise.finder=votes", *(f"denoise.{one}" for one in changes)]).denoise
+
+
+def found(spans, ballot, *changes):
+    """(kind, span) of the decisions on one document."""
+    document = Document("0", TEXT, tuple(spans))
+    decisions = decide([document], {"0": ballot}, ["name", "place"], settings(*changes))
+    return [(one.kind, one.span) for one in decisions]
+
+
+def ballot(**votes):
+    """Of four voters: a span's name is its category, begin and end."""
+    spans = {}
+    for name, count in votes.items():
+        category, begin, end = name.split("_")
+        spans[Span(category, int(begin), int(end))] = Tally(count, 4, count / 4)
+    return Ballot(4, spans)
+
+
+@pytest.mark.parametrize("finder", ["votes", "probability"])
+def test_thresholds_at_their_edges(finder):
+    for votes, doubtful, missing in ((0, True, False), (1, True, False), (2, False, True), (4, False, True)):
+        changes = (f"finder={finder}", "doubtful_below=0.5", "missing_from=0.5")
+        own = ballot(name_0_1=votes)
+        assert found([LABEL], own, *changes) == ([("doubtful", LABEL)] if doubtful else [])
+        assert found([], own, *changes) == ([("missing", LABEL)] if missing else [])
+    assert found([LABEL], ballot(name_0_1=0), "doubtful_below=0") == []
+    assert found([], ballot(name_0_1=4), "missing_from=1") == [("missing", LABEL)]
+    assert found([], ballot(name_0_1=3), "missing_from=1") == []
+
+
+def test_votes_and_probabilities_are_different_things():
+    one = Ballot(2, {LABEL: Tally(2, 2, 0.4)})
+    assert found([LABEL], one, "finder=votes") == []
+    assert found([LABEL], one, "finder=probability") == [("doubtful", LABEL)]
+
+
+def test_a_category_has_its_own_threshold():
+    changes = ("doubtful_below_of={place: 0.9}", "missing_from_of={name: 0.8}")
+    own = ballot(name_0_1=3, place_4_6=3)
+    assert found([LABEL, OTHER], own, *changes) == [("doubtful", OTHER)]
+    assert found([], own, *changes) == [("missing", OTHER)]
+    assert found([], ballot(name_0_1=4), *changes) == [("missing", LABEL)]
+
+
+def test_a_wrong_type_and_a_wrong_bound_are_both_doubtful_and_missing():
+    rather = Span("place", 0, 1)
+    assert set(found([LABEL], ballot(name_0_1=0, place_0_1=4))) == {("doubtful", LABEL), ("missing", rather)}
+    longer = Span("name", 0, 2)
+    assert set(found([LABEL], ballot(name_0_1=1, name_0_2=3))) == {("doubtful", LABEL), ("missing", longer)}
+
+
+def test_a_missing_span_never_takes_the_place_of_a_label_that_stands():
+    own = ballot(name_0_1=2, name_0_2=2, name_1_3=4)
+    assert found([LABEL], own) == []
+    assert found([LABEL], own, "doubtful_below=0.6") == [("missing", Span("name", 1, 3)), ("doubtful", LABEL)]
+
+
+def test_of_missing_spans_that_overlap_the_one_with_most_votes_counts():
+    own = ballot(name_0_1=2, name_1_3=3, place_0_1=2, name_3_4=2, name_4_5=2)
+    assert found([], own) == [
+        ("missing", Span("name", 1, 3)), ("missing", Span("place", 0, 1)), ("missing", Span("name", 4, 5)),
+    ]  # fmt: skip
+
+
+def test_what_nobody_judged_is_left_alone():
+    assert found([LABEL], Ballot(4, {})) == []
+    document = Document("0", TEXT, (LABEL,))
+    assert decide([document], {}, ["name"], settings()) == []
+    assert decide([document], {"1": ballot(name_0_1=0)}, ["name"], settings()) == []
+
+
+def test_most_certain_first():
+    documents = [Document("0", TEXT, (LABEL,)), Document("1", TEXT, (LABEL, OTHER))]
+    ballots = {"0": ballot(name_0_1=1, place_4_6=2), "1": ballot(name_0_1=0, place_4_6=1, name_8_9=4)}
+    decisions = decide(documents, ballots, ["name", "place"], settings("doubtful=remove", "missing=add"))
+    certainties = [one.certainty for one in decisions]
+    assert certainties == sorted(certainties, reverse=True) == [1, 1, 0.75, 0.75, 0.5]
+    assert {(one.document, one.kind, one.span, one.action) for one in decisions} == {
+        ("0", "doubtful", LABEL, "remove"), ("0", "missing", OTHER, "add"), ("1", "doubtful", LABEL, "remove"),
+        ("1", "doubtful", OTHER, "remove"), ("1", "missing", Span("name", 8, 9), "add"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("action", "spans", "doubtful"),
+    [
+        ("keep", {LABEL, OTHER}, set()),
+        ("mask", {LABEL, OTHER}, {Doubt("name", 0, 1)}),
+        ("mask_all", {LABEL, OTHER}, {Doubt("*", 0, 1)}),
+        ("weight", {LABEL, OTHER}, {Doubt("name", 0, 1, 0.25)}),
+        ("remove", {OTHER}, set()),
+    ],
+)
+def test_what_becomes_of_a_doubtful_label(action, spans, doubtful):
+    (cleaned,) = apply_decisions([Document("0", TEXT, (LABEL, OTHER))], [decision("doubtful", LABEL, action)])
+    assert (set(cleaned.spans), set(cleaned.doubtful)) == (spans, doubtful)
+    assert list(cleaned.spans) == sorted(spans, key=lambda span: span.begin)
+
+
+@pytest.mark.parametrize(
+    ("action", "spans", "doubtful"),
+    [
+        ("ignore", {OTHER}, set()),
+        ("mask", {OTHER}, {Doubt("name", 0, 1)}),
+        ("mask_all", {OTHER}, {Doubt("*", 0, 1)}),
+        ("weight", {LABEL, OTHER}, {Doubt("name", 0, 1, 0.25)}),
+        ("add", {LABEL, OTHER}, set()),
+    ],
+)
+def test_what_becomes_of_a_missing_span(action, spans, doubtful):
+    (cleaned,) = apply_decisions([Document("0", TEXT, (OTHER,))], [decision("missing", LABEL, action)])
+    assert (set(cleaned.spans), set(cleaned.doubtful)) == (spans, doubtful)
+
+
+def decision(kind, span, action, document="0"):
+    return Decision(document, kind, span, Tally(1, 4, 0.25), 0.25, action)
+
+
+def test_other_documents_and_earlier_doubts_stay():
+    doubt = Doubt("place", 8, 9)
+    documents = [Document("0", TEXT, (LABEL,), (doubt,), 0.5), Document("1", TEXT, (LABEL,))]
+    cleaned = apply_decisions(documents, [decision("doubtful", LABEL, "mask")])
+    assert cleaned == [Document("0", TEXT, (LABEL,), (Doubt("name", 0, 1), doubt), 0.5), documents[1]]
+    assert documents[0].doubtful == (doubt,)
+
+
+def test_confidence_sets_its_own_thresholds():
+    labels = [Span("name", 0, 1), Span("name", 4, 5), Span("name", 8, 9)]
+    place = Span("place", 10, 11)
+    documents = [Document(str(number), TEXT, (*labels, place)) for number in range(3)]
+    sure, wrong = Tally(1, 1, 0.9), Tally(0, 1, 0.02)
+    ballots = {str(number): Ballot(1, dict.fromkeys((*labels, place), sure)) for number in range(3)}
+    ballots["1"].spans[labels[1]] = wrong
+    ballots["1"].spans[Span("place", 4, 5)] = Tally(1, 1, 0.95)
+    ballots["2"].spans[labels[2]] = wrong
+    ballots["0"].spans[Span("name", 6, 7)] = Tally(1, 1, 0.97)
+    ballots["0"].spans[Span("name", 2, 3)] = Tally(0, 1, 0.3)
+    decisions = decide(documents, ballots, ["name", "place"], settings("finder=confidence", "missing_from=1"))
+    assert [(one.document, one.kind, one.span) for one in decisions] == [
+        ("1", "doubtful", labels[1]), ("2", "doubtful", labels[2]), ("0", "missing", Span("name", 6, 7)),
+        ("1", "missing", Span("place", 4, 5)),
+    ]  # fmt: skip

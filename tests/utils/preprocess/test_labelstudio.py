@@ -1,0 +1,72 @@
+"""Label Studio's JSON, out and in."""
+
+import json
+
+import pytest
+
+from config import CorpusConfig, UserError
+from utils.preprocess.document import Document, Problems, Span
+from utils.preprocess.format_labelstudio import to_labelstudio
+from utils.preprocess.formats import read_corpus
+
+DOCUMENTS = [
+    Document("0", "张三😀在北京\r\n见李四", (Span("name", 0, 1), Span("address", 4, 5))),
+    Document("乙", "什么都没有"),
+]
+
+
+def read(tmp_path, tasks):
+    path = tmp_path / "export.json"
+    path.write_text(tasks if isinstance(tasks, str) else json.dumps(tasks), encoding="utf-8")
+    problems = Problems()
+    return read_corpus(CorpusConfig(str(path)), problems), problems
+
+
+def task(*values, text="张三😀在北京", **more):
+    results = [{"type": "labels", "value": value} for value in values]
+    return {"id": 7, "data": {"text": text}, "annotations": [{"result": results, **more}]}
+
+
+def test_what_goes_out_comes_back(tmp_path):
+    documents, problems = read(tmp_path, to_labelstudio(DOCUMENTS, {"0": [(Span("name", 9, 10), 0.75)]}))
+    assert documents == DOCUMENTS and not problems.counts
+
+
+def test_what_was_found_beside_the_labels_is_a_prediction():
+    first, second = json.loads(to_labelstudio(DOCUMENTS, {"0": [(Span("name", 9, 10), 0.75)]}))
+    (result,) = first["predictions"][0]["result"]
+    assert result["value"] == {"start": 9, "end": 11, "text": "李四", "labels": ["name"]}
+    assert result["score"] == 0.75
+    assert "predictions" not in second and second["annotations"] == [{"result": []}]
+
+
+def test_the_last_annotation_that_stands_counts(tmp_path):
+    one = task({"start": 0, "end": 2, "text": "张三", "labels": ["name"]})
+    one["annotations"] += [
+        {"result": [{"value": {"start": 4, "end": 6, "text": "北京", "labels": ["address", "scene"]}}]},
+        {"result": [], "was_cancelled": True},
+    ]
+    ((document,), _) = read(tmp_path, [one])
+    assert document == Document("7", "张三😀在北京", (Span("address", 4, 5), Span("scene", 4, 5)))
+
+
+def test_offsets_in_utf16_units_are_understood_where_the_text_tells(tmp_path):
+    ((document,), problems) = read(tmp_path, [task({"start": 5, "end": 7, "text": "北京", "labels": ["address"]})])
+    assert document.spans == (Span("address", 4, 5),) and not problems.counts
+
+
+def test_what_does_not_fit_is_reported(tmp_path):
+    wrong = [(1, 3, "北京"), (3, 40, None), (None, 2, None), (2, 2, "")]
+    values = ({"start": begin, "end": end, "text": own, "labels": ["a"]} for begin, end, own in wrong)
+    documents, problems = read(tmp_path, [task(*values), {"data": {"image": "x"}}])
+    assert documents == [Document("7", "张三😀在北京")]
+    assert problems.counts == {"label text differs": 1, "offsets outside the text": 1, "offsets are not numbers": 1,
+                               "begin is after end": 1, "task without a text": 1}  # fmt: skip
+
+
+def test_other_json_is_not_taken_for_it(tmp_path):
+    for content in ("[1, 2]", "[]", '[{"text": "x"}]'):
+        with pytest.raises(UserError, match="format not recognised"):
+            read(tmp_path, content)
+    with pytest.raises(UserError, match="no list of Label Studio tasks"):
+        read_corpus(CorpusConfig(str(tmp_path / "export.json"), format="labelstudio"), Problems())

@@ -1,0 +1,142 @@
+"""Labels against votes: which labels are doubtful and which spans are missing, and what becomes of each.
+
+| kind       | found as                                     | action     | in the cleaned document                     |
+|------------|----------------------------------------------|------------|---------------------------------------------|
+| `doubtful` | a label with too small a share of the votes  | `keep`     | the label                                   |
+|            |                                              | `remove`   | nothing                                     |
+| `missing`  | a span with enough votes that no label has   | `ignore`   | nothing                                     |
+|            |                                              | `add`      | a label                                     |
+| both       |                                              | `mask`     | its stretch is in doubt, in its category    |
+|            |                                              | `mask_all` | its stretch is in doubt, in all categories  |
+|            |                                              | `weight`   | a label, in doubt, believed by its share    |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Literal, NamedTuple, get_args
+
+from config import DenoiseConfig, DoubtfulAction, MissingAction
+from utils.postprocess.confident import as_spans, confident_issues
+from utils.postprocess.votes import Ballot, Tally
+from utils.preprocess.document import ANY_CATEGORY, Document, Doubt, Span, clash, sorted_spans
+
+ACTIONS: dict[str, tuple[str, ...]] = {"doubtful": get_args(DoubtfulAction), "missing": get_args(MissingAction)}
+
+
+class Decision(NamedTuple):
+    """One label that is doubtful or one span that is missing. `share` is what was held against the threshold."""
+
+    document: str
+    kind: Literal["doubtful", "missing"]
+    span: Span
+    tally: Tally
+    share: float
+    action: str
+
+    @property
+    def certainty(self) -> float:
+        return self.share if self.kind == "missing" else 1 - self.share
+
+
+def decide(
+    documents: Sequence[Document], ballots: Mapping[str, Ballot], categories: Sequence[str], settings: DenoiseConfig
+) -> list[Decision]:
+    """What the votes say against the labels, most certain first.
+
+    A label that no voter judged (it is longer than a window, or nobody read the document) is left alone. A missing span
+    that overlaps a label of its category which is not doubtful is none, and of missing spans of one category that
+    overlap only the one with the largest share counts: a chain can hold no two of them.
+    """
+    if settings.finder == "confidence":
+        found = _by_confidence(documents, ballots, categories)
+    else:
+        found = _by_threshold(documents, ballots, settings)
+    decisions = []
+    for document in documents:
+        doubtful, missing = found.get(document.id, (set(), set()))
+        taken = [span for span in document.spans if span not in doubtful]
+        for span in doubtful:
+            decisions.append(_decision(document, "doubtful", span, ballots, settings))
+        of_document = [_decision(document, "missing", span, ballots, settings) for span in missing]
+        for decision in sorted(of_document, key=_most_certain_first):
+            if not any(clash(decision.span, other) for other in taken):
+                taken.append(decision.span)
+                decisions.append(decision)
+    return sorted(decisions, key=_most_certain_first)
+
+
+def apply_decisions(documents: Iterable[Document], decisions: Iterable[Decision]) -> list[Document]:
+    """The cleaned documents; the given ones are not changed."""
+    of_document: dict[str, list[Decision]] = {}
+    for decision in decisions:
+        of_document.setdefault(decision.document, []).append(decision)
+    return [_cleaned(document, of_document.get(document.id, [])) for document in documents]
+
+
+Found = dict[str, tuple[set[Span], set[Span]]]  # of each document, doubtful labels and missing spans
+
+
+def _by_threshold(documents: Sequence[Document], ballots: Mapping[str, Ballot], settings: DenoiseConfig) -> Found:
+    found: Found = {}
+    for document in documents:
+        ballot = ballots.get(document.id, Ballot())
+        doubtful, missing = found.setdefault(document.id, (set(), set()))
+        labels = set(document.spans)
+        for span, tally in ballot.spans.items():
+            share = share_of(tally, settings)
+            if span in labels and share < settings.doubtful_below_of.get(span.category, settings.doubtful_below):
+                doubtful.add(span)
+            elif span not in labels and share >= settings.missing_from_of.get(span.category, settings.missing_from):
+                missing.add(span)
+    return found
+
+
+def _by_confidence(
+    documents: Sequence[Document], ballots: Mapping[str, Ballot], categories: Sequence[str]
+) -> Found:
+    found: Found = {}
+    labels = {document.id: set(document.spans) for document in documents}
+    for issue in confident_issues(documents, ballots, categories):
+        doubtful, missing = found.setdefault(issue.document, (set(), set()))
+        label, rather = as_spans(issue)
+        if label is not None:
+            doubtful.add(label)
+        if rather is not None and rather not in labels[issue.document]:
+            missing.add(rather)
+    return found
+
+
+def share_of(tally: Tally, settings: DenoiseConfig) -> float:
+    """What the finder goes by."""
+    return tally.share if settings.finder == "votes" else tally.probability
+
+
+def _decision(
+    document: Document, kind: str, span: Span, ballots: Mapping[str, Ballot], settings: DenoiseConfig
+) -> Decision:
+    tally = ballots[document.id].of(span)
+    action = settings.doubtful if kind == "doubtful" else settings.missing
+    return Decision(document.id, kind, span, tally, share_of(tally, settings), action)
+
+
+def _most_certain_first(decision: Decision) -> tuple:
+    return -decision.certainty, decision.document, decision.span.begin, decision.span.end, decision.span.category
+
+
+def _cleaned(document: Document, decisions: Iterable[Decision]) -> Document:
+    spans, doubts = set(document.spans), list(document.doubtful)
+    for decision in decisions:
+        span = decision.span
+        if decision.action in ("add", "weight"):
+            spans.add(span)
+        elif decision.action == "remove":
+            spans.discard(span)
+        if decision.action == "mask":
+            doubts.append(Doubt(*span))
+        elif decision.action == "mask_all":
+            doubts.append(Doubt(ANY_CATEGORY, span.begin, span.end))
+        elif decision.action == "weight":
+            doubts.append(Doubt(*span, decision.share))
+    return replace(document, spans=sorted_spans(spans), doubtful=sorted_spans(doubts))

@@ -1,0 +1,140 @@
+"""Decisions as a table that a person can check, correct and give back, and as a page to read.
+
+The CSV has a byte-order mark, so that spreadsheets read its Chinese. To correct it, change `action` (utils/postprocess/
+decisions.py lists what it may be), change `category`, `pos_b` and `pos_e` of a row, or remove or add rows.
+"""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from config import UserError
+from utils.postprocess.decisions import ACTIONS, Decision
+from utils.postprocess.votes import Tally
+from utils.preprocess.document import Document, Problems
+from utils.preprocess.labels import check_label
+from utils.tools import atomic_file, write_text
+
+COLUMNS = ("id", "kind", "category", "pos_b", "pos_e", "privacy", "action", "share", "votes", "voters", "probability",
+           "before", "after")  # fmt: skip
+NEEDED = ("id", "kind", "category", "pos_b", "pos_e", "action")
+CONTEXT = 20  # characters shown on either side
+
+
+def write_report(decisions: Sequence[Decision], documents: Sequence[Document], folder: Path, title: str) -> None:
+    """decisions.csv and decisions.html in a folder."""
+    texts = {document.id: document.text for document in documents}
+    rows = [_row(decision, texts) for decision in decisions]
+    table = io.StringIO(newline="")
+    writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    with atomic_file(folder / "decisions.csv") as path:
+        path.write_bytes(table.getvalue().encode("utf-8-sig"))
+    write_text(folder / "decisions.html", _page(rows, title))
+
+
+def read_decisions(path: Path, documents: Sequence[Document], problems: Problems) -> list[Decision]:
+    """Decisions as a person left them; a row that fits no text is dropped with a line in `problems`.
+
+    Raises:
+        UserError: the file is missing, is no such table, or holds a kind or an action that does not exist.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error}); give a decisions.csv") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: not UTF-8; save it from the spreadsheet as CSV UTF-8") from None
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    if missing := [name for name in NEEDED if name not in (reader.fieldnames or ())]:
+        raise UserError(f"{path}: no column {', '.join(missing)}; a table of decisions has {', '.join(NEEDED)}")
+    texts = {document.id: document.text for document in documents}
+    decisions = []
+    for number, row in enumerate(reader, start=2):
+        where = f"{path}, row {number}"  # as a spreadsheet counts; a row may run over several lines
+        allowed = ACTIONS.get(row["kind"])
+        if allowed is None:
+            raise UserError(f"{where}: kind {row['kind']!r}; it is {' or '.join(ACTIONS)}")
+        if row["action"] not in allowed:
+            raise UserError(f"{where}: action {row['action']!r}; of a {row['kind']} span it is {', '.join(allowed)}")
+        if row["id"] not in texts:
+            problems.add("no document of this id", where, repr(row["id"]))
+            continue
+        # The text in the row may belong to other bounds that the person has corrected, so it is not compared.
+        span = check_label(texts[row["id"]], row["category"], row["pos_b"], row["pos_e"], None, where, problems)
+        if span:
+            tally = Tally(int(_number(row, "votes")), int(_number(row, "voters")), _number(row, "probability"))
+            decisions.append(Decision(row["id"], row["kind"], span, tally, _number(row, "share"), row["action"]))
+    return decisions
+
+
+def _number(row: Mapping[str, str], name: str) -> float:
+    """Of a column that a person may have left empty."""
+    try:
+        return float(row.get(name) or 0)
+    except ValueError:
+        return 0.0
+
+
+def _row(decision: Decision, texts: Mapping[str, str]) -> dict[str, str | int]:
+    text, span, tally = texts[decision.document], decision.span, decision.tally
+    return {
+        "id": decision.document,
+        "kind": decision.kind,
+        "category": span.category,
+        "pos_b": span.begin,
+        "pos_e": span.end,
+        "privacy": text[span.begin : span.end + 1],
+        "action": decision.action,
+        "share": f"{decision.share:.4f}",
+        "votes": tally.votes,
+        "voters": tally.voters,
+        "probability": f"{tally.probability:.4f}",
+        "before": text[max(span.begin - CONTEXT, 0) : span.begin],
+        "after": text[span.end + 1 : span.end + 1 + CONTEXT],
+    }
+
+
+# --------------------------------------------------------------------------------------------------------------- page
+
+STYLE = """body { font: 15px/1.6 sans-serif; margin: 2em; } table { border-collapse: collapse; }
+td, th { border-bottom: 1px solid #ddd; padding: .2em .6em; text-align: left; vertical-align: top; }
+.doubtful mark { background: #fcc; } .missing mark { background: #cec; } td.text { white-space: pre-wrap; }"""
+
+
+def _page(rows: Sequence[Mapping[str, str | int]], title: str) -> str:
+    """A page that stands alone: a line for each decision with its text in context."""
+    counts: dict[tuple[str, str], int] = {}
+    for row in rows:
+        key = str(row["category"]), str(row["kind"])
+        counts[key] = counts.get(key, 0) + 1
+    summary = "".join(
+        f"<tr><td>{_escaped(category)}</td><td>{counts.get((category, 'doubtful'), 0)}</td>"
+        f"<td>{counts.get((category, 'missing'), 0)}</td></tr>\n"
+        for category in sorted({category for category, _ in counts})
+    )
+    lines = "".join(
+        f'<tr class="{row["kind"]}"><td>{_escaped(row["id"])}</td><td>{row["kind"]}</td>'
+        f"<td>{_escaped(row['category'])}</td><td>{row['pos_b']}-{row['pos_e']}</td>"
+        f'<td class="text">{_escaped(row["before"])}<mark>{_escaped(row["privacy"])}</mark>'
+        f"{_escaped(row['after'])}</td>"
+        f"<td>{row['votes']}/{row['voters']}</td><td>{row['probability']}</td><td>{row['action']}</td></tr>\n"
+        for row in rows
+    )
+    return (
+        f'<!doctype html>\n<html lang="zh"><head><meta charset="utf-8"><title>{_escaped(title)}</title>\n'
+        f"<style>{STYLE}</style></head><body>\n<h1>{_escaped(title)}</h1>\n"
+        f"<table><tr><th>category</th><th>doubtful</th><th>missing</th></tr>\n{summary}</table>\n"
+        "<p>Most certain first. Red: a label that is doubtful; green: a span that no label has.</p>\n"
+        "<table><tr><th>id</th><th>kind</th><th>category</th><th>place</th><th>text</th><th>votes</th>"
+        f"<th>probability</th><th>action</th></tr>\n{lines}</table>\n</body></html>\n"
+    )
+
+
+def _escaped(value: str | int) -> str:
+    return html.escape(str(value))
