@@ -234,7 +234,8 @@ def test_a_killed_run_goes_on_to_the_same_votes(finished, tmp_path, monkeypatch,
 
 def test_a_second_round_trains_on_the_cleaned_labels_and_judges_those_that_came(tmp_path):
     home = Home(tmp_path)
-    changes = ("--set", "denoise.rounds=2", "--set", "folds.repeats=1", "--set", "denoise.compare=false")
+    changes = ("--set", "denoise.rounds=2", "--set", "folds.repeats=1", "--set", "denoise.compare=false",
+               "--set", "denoise.doubtful=remove", "--set", "denoise.doubtful_below=0.2")  # fmt: skip
     assert home.run("denoise", *changes) == 0
     settings = yaml.safe_load((home.denoised / "round2/repeat1/config.yaml").read_text(encoding="utf-8"))
     assert settings["data"]["train"]["path"] == str(home.denoised / "round1/train.jsonl")
