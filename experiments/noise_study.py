@@ -1,0 +1,142 @@
+"""What noise costs and what cleaning wins back: a corpus whose labels are made wrong on purpose, seed by seed.
+
+    FOLDER/clean_SEED/              a run on the true labels
+    FOLDER/NOISE_SEED/              train.jsonl (wrong labels), truth.jsonl, dev.jsonl (true labels)
+    FOLDER/NOISE_SEED/run_denoise/  folds, votes, and the run on cleaned labels of the last remedy
+    FOLDER/NOISE_SEED/REMEDY.json   scores of each remedy
+
+All seeds of everything share the dev part, whose labels are true; nothing is chosen on it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from config import Config, CorpusConfig, UserError, load_config
+from data.split import make_splits
+from experiments.denoise import Denoise, read_documents, write_documents
+from experiments.denoise_runs import DenoiseRuns
+from experiments.stages import Plan
+from utils.postprocess.report import read_decisions
+from utils.preprocess.document import Document, Problems
+from utils.preprocess.noise import NoiseRates, add_noise
+from utils.preprocess.processed import load_processed
+from utils.tools import read_json, write_json
+
+Remedies = dict[str, tuple[str, ...]]  # the settings that each changes
+AGAIN = "remove it and run the benchmark again"
+
+
+class Detection(NamedTuple):
+    """How well wrong labels are found: a doubtful label is right if it is not true, a missing span if it is."""
+
+    right: int
+    decided: int
+    wrong: int  # labels that are not true, and true spans without a label
+
+    @property
+    def precision(self) -> float:
+        return self.right / self.decided if self.decided else 0.0
+
+    @property
+    def recall(self) -> float:
+        return self.right / self.wrong if self.wrong else 0.0
+
+
+class NoiseStudy:
+    """One corpus.
+
+    Args:
+        configs, overrides: its settings, as on the command line; folds.count must be set.
+        remedies: name of each and the settings it changes, all of the section denoise.
+        documents: so many training documents at most, drawn at random; 0 for all.
+        folder: where everything goes.
+    """
+
+    def __init__(
+        self, configs: list[str], overrides: list[str], remedies: Remedies, documents: int, folder: Path
+    ) -> None:
+        self.configs, self.overrides = configs, overrides
+        self.remedies = remedies
+        self.documents = documents
+        self.folder = folder
+        self.given = load_config(configs, overrides)
+        if self.given.folds.count < 2:
+            raise UserError("votes need folds: set folds.count to 2 or more, e.g. --set folds.count=5")
+
+    def clean(self, seed: int) -> dict[str, Any]:
+        """Scores of a run on the true labels."""
+        folder = self.folder / f"clean_{seed}"
+        truth, dev = self._truth()
+        write_documents(folder / "train.jsonl", truth)
+        write_documents(folder / "dev.jsonl", dev)
+        config = self._config(folder, seed)
+        done = config.run_folder / "eval" / "dev.json"
+        if not done.exists():
+            config.folds.count = 0
+            runs = DenoiseRuns(config, config.data.categories, folder / "dev.jsonl")
+            runs.fit(config)
+            runs.call(config, "main.py", "--mode", "eval")
+        return read_json(done, AGAIN)["micro"]
+
+    def noisy(self, name: str, rates: NoiseRates, seed: int) -> dict[str, dict[str, Any]]:
+        """Scores of a run on wrong labels, under `noisy`, and of each remedy, with what it detected."""
+        folder = self.folder / f"{name}_{seed}"
+        truth, dev = self._truth()
+        write_documents(folder / "truth.jsonl", truth)
+        write_documents(folder / "train.jsonl", add_noise(truth, rates, seed))
+        write_documents(folder / "dev.jsonl", dev)
+        results = {}
+        for remedy, changes in self.remedies.items():
+            done = folder / f"{remedy}.json"
+            if not done.exists():
+                write_json(done, self._remedy(folder, seed, changes))
+            results[remedy] = read_json(done, AGAIN)
+        for weights in folder.rglob("*.safetensors"):  # gigabytes, of no use once all remedies are scored
+            weights.unlink()
+        results["noisy"] = results[next(iter(self.remedies))]["noisy"]
+        return results
+
+    def _remedy(self, folder: Path, seed: int, changes: tuple[str, ...]) -> dict[str, Any]:
+        config = self._config(folder, seed, changes)
+        DenoiseRuns(config, config.data.categories, None).call(config, "preprocess.py")
+        work = Denoise(config)
+        Plan(work.folder, work.denoise()).run()
+        first, clean = (
+            read_json(work.folder / name / "eval" / "dev.json", AGAIN)["micro"] for name in ("first", "clean")
+        )
+        found = detect(folder, work.round_folder(config.denoise.rounds))
+        return {**clean, "noisy": first, "detection": found._asdict()}
+
+    def _truth(self) -> tuple[list[Document], list[Document]]:
+        """Training and dev documents with their true labels."""
+        processed = load_processed(self.given)
+        single = load_config(self.configs, [*self.overrides, "folds.count=0"])
+        (split,) = make_splits(processed, single)
+        train = split.train
+        if 0 < self.documents < len(train):
+            train = sorted(random.Random(0).sample(train, self.documents))
+        return [processed.documents[number] for number in train], [processed.documents[number] for number in split.dev]
+
+    def _config(self, folder: Path, seed: int, changes: Sequence[str] = ()) -> Config:
+        config = load_config(self.configs, [*self.overrides, *changes])
+        config.run.name, config.run.folder, config.run.seed = "run", str(folder), seed
+        config.data.split_seed = seed
+        config.data.categories = load_processed(self.given).categories
+        config.data.processed = str(folder / "processed")
+        config.data.train = CorpusConfig(str(folder / "train.jsonl"), format="jsonl")
+        config.data.dev = CorpusConfig(str(folder / "dev.jsonl"), format="jsonl")
+        return config
+
+
+def detect(cell: Path, round_folder: Path) -> Detection:
+    """The decisions of a round against the truth."""
+    truth = {document.id: set(document.spans) for document in read_documents(cell / "truth.jsonl")}
+    noisy = read_documents(cell / "train.jsonl")
+    decisions = read_decisions(round_folder / "decisions.csv", noisy, Problems())
+    wrong = {(document.id, span) for document in noisy for span in truth[document.id] ^ set(document.spans)}
+    decided = {(decision.document, decision.span) for decision in decisions}
+    return Detection(len(decided & wrong), len(decided), len(wrong))
