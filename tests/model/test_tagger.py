@@ -19,7 +19,7 @@ from model.evaluation import score_split
 from model.model import LatticeTagger
 from model.predictor import Predictor
 from model.training import train
-from utils.preprocess.document import Document, Problems
+from utils.preprocess.document import Document, Problems, Span
 from utils.preprocess.formats import read_texts
 from utils.preprocess.lattice import build_lattices
 from utils.preprocess.lexicon import Lexicon
@@ -177,6 +177,26 @@ def test_windows_find_every_span_of_a_long_text_once(max_len, overlap):
     groups = np.split(places, np.flatnonzero(np.diff(places) > 1) + 1)
     assert [(span.begin, span.end) for span in found[0]] == [(int(group[0]), int(group[-1])) for group in groups]
     assert found[1] == [] and [(span.begin, span.end) for span in found[2]] == [(0, 0)]
+
+
+def test_every_span_that_is_asked_for_is_judged_once_and_those_found_are_marked():
+    draw = random.Random(2)
+    text = "".join("天" * draw.randint(1, 9) + "中" * draw.randint(1, 5) for _ in range(60))
+    vocabulary = Vocabulary([*SPECIALS, "天", "中"])
+    predictor = Predictor(MarkerNetwork(vocabulary.row("中")), vocabulary, 20, 8, 100, torch.device("cpu"))
+    lattices = build_lattices(["", text], vocabulary, Lexicon([], "none"))
+    begins = range(0, len(text) - 8, 3)
+    asked = [Span("mark", begin, begin + draw.randrange(8)) for begin in begins] + [Span("mark", 10, 40)]
+    nothing, judged = predictor.judge(lattices, [0, 1], [[], asked], 0.5, 20)
+    assert nothing == []
+    (_, found) = predictor.predict(lattices, [0, 1])
+    places = {(span.begin, span.end) for span in found}
+    assert len(judged) == len({one[:3] for one in judged})
+    assert {(one.begin, one.end) for one in judged if one.found} == places
+    expected = places | {(span.begin, span.end) for span in asked if span.end - span.begin < 20}
+    assert {(one.begin, one.end) for one in judged} == expected, "the one longer than a window is not judged"
+    for one in judged:
+        assert one.probability == pytest.approx(float((one.begin, one.end) in places), abs=0.02)
 
 
 def test_all_folds_vote(trained):

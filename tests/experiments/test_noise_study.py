@@ -1,0 +1,117 @@
+"""Noise, remedies and what they win back: the arithmetic, and one study from end to end on a tiny corpus."""
+
+import json
+
+import pytest
+import yaml
+
+import experiments.denoise_runs as denoise_runs
+import preprocess
+from benchmarks.noise import main, rates_of, table, won_back
+from config import UserError
+from experiments.denoise import write_documents
+from experiments.noise_study import Detection, NoiseStudy, detect
+from tests.experiments.test_denoise import in_process
+from utils.postprocess.decisions import Decision
+from utils.postprocess.report import write_report
+from utils.postprocess.votes import Tally
+from utils.preprocess.document import Document, Span
+from utils.preprocess.noise import NoiseRates
+from utils.preprocess.sample import write_sample
+
+
+def test_detection_counts_labels_that_are_not_true_and_true_spans_without_a_label(tmp_path):
+    text = "天地玄黄宇宙洪荒日月"
+    right, wrong, lost = Span("a", 0, 1), Span("a", 3, 4), Span("b", 6, 7)
+    truth = [Document("0", text, (right, lost)), Document("1", text, (right,))]
+    noisy = [Document("0", text, (right, wrong)), Document("1", text)]
+    write_documents(tmp_path / "truth.jsonl", truth)
+    write_documents(tmp_path / "train.jsonl", noisy)
+    tally = Tally(0, 1, 0.0)
+    decisions = [
+        Decision("0", "doubtful", wrong, tally, 0.0, "mask"),
+        Decision("0", "doubtful", right, tally, 0.0, "mask"),
+        Decision("0", "missing", lost, tally, 0.9, "mask"),
+        Decision("1", "missing", wrong, tally, 0.9, "mask"),
+    ]
+    write_report(decisions, noisy, tmp_path, "title")
+    found = detect(tmp_path, tmp_path)
+    assert found == Detection(right=2, decided=4, wrong=3)
+    assert (found.precision, found.recall) == (0.5, 2 / 3)
+    assert Detection(0, 0, 0).precision == Detection(0, 0, 0).recall == 0
+
+
+def test_what_is_won_back_is_a_share_of_the_loss():
+    def runs(*f1):
+        return [{"f1": one} for one in f1]
+
+    assert won_back(runs(0.9, 0.8), runs(0.75), runs(0.83)) == "80%"
+    assert won_back(runs(0.9), runs(0.8), runs(0.75)) == "-50%"
+    assert won_back(runs(0.9), runs(0.9), runs(0.95)) == "nothing was lost"
+
+
+def test_the_table():
+    def run(f1, **more):
+        return {"precision": f1, "recall": f1, "f1": f1, **more}
+
+    detection = {"right": 3, "decided": 4, "wrong": 6}
+    rows = {("", "clean"): [run(0.9), run(0.92)], ("missing=0.3", "noisy"): [run(0.81)],
+            ("missing=0.3", "mask"): [run(0.86, detection=detection)]}  # fmt: skip
+    lines = table(rows, ["missing=0.3"]).splitlines()
+    assert lines[2].startswith("| none | clean | 2 | 91.00 ± 1.41 |")
+    assert lines[3].startswith("| missing=0.3 | noisy | 1 | 81.00 |")
+    assert lines[4] == "| missing=0.3 | mask | 1 | 86.00 | 86.00 | 86.00 | 50% | 0.75 | 0.50 |"
+    assert {line.count("|") for line in lines} == {10}
+
+
+def test_rates_are_read_or_refused():
+    assert rates_of("missing=0.3 type=0.1") == NoiseRates(missing=0.3, type=0.1)
+    for text in ("missing", "missing=much", "lost=0.3", "missing=1"):
+        with pytest.raises(UserError):
+            rates_of(text)
+
+
+@pytest.fixture
+def settings(tmp_path):
+    write_sample(tmp_path / "sample", 16, 4, 3)
+    values = {
+        "run": {"name": "tiny", "folder": str(tmp_path / "runs"), "threads": 1},
+        "data": {"train": str(tmp_path / "sample/train_data"), "dev_share": 0.25, "max_len": 60,
+                 "processed": str(tmp_path / "processed"), "categories": ["name", "mobile"]},
+        "encoder": {"name": "scratch", "hidden": 16, "heads": 2, "depth": 1, "feed_forward": 16},
+        "flat": {"hidden": 16, "heads": 2, "feed_forward": 16},
+        "lexicon": {"dimension": 8},
+        "folds": {"count": 2},
+        "train": {"epochs": 1, "encoder_rate": 1e-2, "other_rate": 1e-2, "select": "last"},
+        "predict": {"overlap": 20},
+    }  # fmt: skip
+    path = tmp_path / "tiny.yaml"
+    path.write_text(yaml.safe_dump(values), encoding="utf-8")
+    assert preprocess.main(["--config", str(path)]) == 0
+    return path
+
+
+def test_a_study_from_end_to_end_is_made_once(settings, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(denoise_runs, "run_script", in_process)
+    (tmp_path / "remedies.yaml").write_text("mask: {}\ncorrect: {denoise.missing: add}\n")
+    command = ["--config", str(settings), "--noise", "missing=0.3", "--seeds", "1", "--documents", "10",
+               "--remedies", str(tmp_path / "remedies.yaml"), "--output", str(tmp_path / "study")]  # fmt: skip
+    assert main(command) == 0
+    printed = capsys.readouterr().out
+    assert all(f"| missing=0.3 | {system} | 1 |" in printed for system in ("noisy", "mask", "correct"))
+    cell = tmp_path / "study" / "missing=0.3_1"
+    lines = {path.stem: path.read_text(encoding="utf-8").splitlines() for path in cell.glob("*.jsonl")}
+    assert len(lines["train"]) == len(lines["truth"]) == 10
+    spans = {name: sum(len(json.loads(line)["entities"]) for line in own) for name, own in lines.items()}
+    assert 0 < spans["train"] < spans["truth"]
+    clean = (tmp_path / "study" / "clean_1" / "train.jsonl").read_text(encoding="utf-8").splitlines()
+    assert clean == lines["truth"]
+    assert not list(cell.rglob("*.safetensors"))
+    monkeypatch.setattr(denoise_runs, "run_script", lambda *_: pytest.fail("something was done again"))
+    assert main(command) == 0
+    assert capsys.readouterr().out.splitlines()[-6:] == printed.splitlines()[-6:]
+
+
+def test_a_study_needs_folds(settings, tmp_path):
+    with pytest.raises(UserError, match="votes need folds"):
+        NoiseStudy([str(settings)], ["folds.count=0"], {}, 0, tmp_path)
