@@ -4,7 +4,7 @@ Containment, not similarity, is what counts: a sentence that stands inside a lon
 shingles with it, and a model that trained on the one has seen the other. Nothing is sampled or estimated: up to the
 collision of two 64-bit hashes the answers are exact.
 
-S distinct shingles, E pairs of a shingle and a text that holds it.
+S distinct shingles, E pairs of a shingle and a text that holds it, W windows, C characters.
 """
 
 from __future__ import annotations
@@ -16,6 +16,11 @@ import numpy as np
 
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio, odd: a product with it loses nothing
 NO_CHARACTER = 0x110000  # one past the last code point: fills up texts shorter than a shingle
+
+
+def bare(text: str) -> str:
+    """The text without white space, which shingles leave out."""
+    return "".join(text.split())
 
 
 def shingles(text: str, size: int = 8) -> np.ndarray:
@@ -75,17 +80,56 @@ def leaking(texts: Sequence[str], held_out: Sequence[str], share: float, size: i
     """
     hashes, owners = _occurrences(texts, size)
     held_hashes, held_owners = _occurrences(held_out, size)
-    found = np.bincount(owners[np.isin(hashes, held_hashes)], minlength=len(texts))
+    found = np.bincount(owners[_is_in(hashes, held_hashes)], minlength=len(texts))
     leaks = found >= _needed(owners, len(texts), share)
 
     holders, needed = _Holders.of(hashes, owners), _needed(held_owners, len(held_out), share)
     open_shingles = np.zeros(len(holders.frequency), dtype=bool)
     open_shingles[holders.shingle_of_pair[~leaks[owners]]] = True
-    known = np.isin(held_hashes, holders.hashes)
+    known = _is_in(held_hashes, holders.hashes)
     held_shingles = np.searchsorted(holders.hashes, held_hashes[known])
     for held, own in _rarest_first(held_shingles, held_owners[known], holders.frequency, len(held_out)):
         leaks[_texts_with(own, needed[held], holders, open_shingles)] = True
     return leaks
+
+
+def shared_stretches(texts: Sequence[str], others: Sequence[str], size: int = 8) -> np.ndarray:
+    """What of the texts stands verbatim in others: all characters inside windows whose shingle others hold too.
+
+    Returns:
+        (stretches, 3) int64 text, begin, end (exclusive), as long as can be; characters of `bare(text)` are counted.
+
+    Raises:
+        ValueError: `size` is below 1.
+    """
+    windows, (other_hashes, _) = _Windows.of(texts, size), _occurrences(others, size)
+    shared = _is_in(windows.hashes, other_hashes)
+    owners, begins, ends = windows.owners[shared], windows.begins[shared], windows.ends[shared]
+    # Windows come in order, so those that overlap or touch stand one after the other; a new text begins anew.
+    first = np.ones(len(owners), dtype=bool)
+    first[1:] = (owners[1:] != owners[:-1]) | (begins[1:] > ends[:-1])
+    owners, begins, ends = owners[first], begins[first], ends[np.roll(first, -1)]
+    text_begins = np.cumsum(windows.lengths) - windows.lengths
+    return np.stack([owners, begins - text_begins[owners], ends - text_begins[owners]], axis=1)
+
+
+def closest(texts: Sequence[str], others: Sequence[str], size: int = 8) -> np.ndarray:
+    """For each text the other one that holds most of its shingles, the first of equals.
+
+    Returns:
+        (len(texts),) int64, -1 where no other text holds any.
+
+    Raises:
+        ValueError: `size` is below 1.
+    """
+    hashes, owners = _occurrences(texts, size)
+    holders = _Holders.of(*_occurrences(others, size))
+    known = _is_in(hashes, holders.hashes)
+    numbers = np.searchsorted(holders.hashes, hashes[known])
+    found = np.full(len(texts), -1)
+    for text, own in _rarest_first(numbers, owners[known], holders.frequency, len(texts)):
+        found[text] = np.bincount(holders.texts(own)).argmax()
+    return found
 
 
 @dataclass(frozen=True)
@@ -141,6 +185,14 @@ def _needed(owners: np.ndarray, count: int, share: float) -> np.ndarray:
     return np.maximum(np.ceil(share * own - 1e-9), 1).astype(np.int64)  # 0.28 * 25 is a little above 7
 
 
+def _is_in(hashes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Which of the hashes are among others. These are sorted; not knowing that, `np.isin` takes ten times as long."""
+    after = np.searchsorted(others, hashes, side="right")
+    found = after > 0
+    found[found] = others[after[found] - 1] == hashes[found]
+    return found
+
+
 def _join(groups: np.ndarray, one: int, other: int) -> None:
     """Make two groups one, under the smaller index."""
     low, high = sorted((groups[one], groups[other]))
@@ -149,32 +201,45 @@ def _join(groups: np.ndarray, one: int, other: int) -> None:
 
 
 def _occurrences(texts: Sequence[str], size: int) -> tuple[np.ndarray, np.ndarray]:
-    """The hash and the text (E,) of every shingle in every text, sorted by hash, then text, none twice.
-
-    The characters of all texts stand one after the other, so that a few NumPy calls hash all windows at once.
-    """
-    if size < 1:
-        raise ValueError(f"size is {size}; a shingle has at least 1 character")
-    bare = ["".join(text.split()) for text in texts]
-    characters = np.frombuffer("".join(bare).encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.uint64)
-    lengths = np.array([len(text) for text in bare], dtype=np.int64)
-    ends = np.cumsum(lengths)
-    windows = np.where(lengths < size, lengths.clip(max=1), lengths - size + 1)  # how many each text has
-    owners = np.repeat(np.arange(len(texts)), windows)
-    first_window = np.cumsum(windows) - windows
-    begins = np.arange(len(owners)) + np.repeat(ends - lengths - first_window, windows)
-    ends = ends[owners]
-
-    hashes = np.full(len(owners), size, dtype=np.uint64)
-    for position in range(size):
-        places = begins + position
-        inside = places < ends
-        code = np.where(inside, characters[np.where(inside, places, 0)], np.uint64(NO_CHARACTER))
-        hashes = (hashes ^ code) * MULTIPLIER  # wraps at 2^64, as it should
-        hashes ^= hashes >> np.uint64(32)  # brings the high bits, which the product mixed best, back to the low ones
-
-    order = np.lexsort((owners, hashes))
-    hashes, owners = hashes[order], owners[order]
+    """The hash and the text (E,) of every shingle in every text, sorted by hash, then text, none twice."""
+    windows = _Windows.of(texts, size)
+    order = np.lexsort((windows.owners, windows.hashes))
+    hashes, owners = windows.hashes[order], windows.owners[order]
     new = np.ones(len(hashes), dtype=bool)
     new[1:] = (hashes[1:] != hashes[:-1]) | (owners[1:] != owners[:-1])
     return hashes[new], owners[new]
+
+
+@dataclass(frozen=True)
+class _Windows:
+    """All windows of all texts, in order. The characters of all texts, without white space, are counted as one row."""
+
+    hashes: np.ndarray  # (W,) uint64
+    owners: np.ndarray  # (W,) texts
+    begins: np.ndarray  # (W,) first character
+    ends: np.ndarray  # (W,) past the last character
+    lengths: np.ndarray  # (len(texts),) characters of each text
+
+    @classmethod
+    def of(cls, texts: Sequence[str], size: int) -> _Windows:
+        """The characters stand one after the other, so that a few NumPy calls hash all windows at once."""
+        if size < 1:
+            raise ValueError(f"size is {size}; a shingle has at least 1 character")
+        row = [bare(text) for text in texts]
+        characters = np.frombuffer("".join(row).encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.uint64)
+        lengths = np.array([len(text) for text in row], dtype=np.int64)
+        text_ends = np.cumsum(lengths)
+        counts = np.where(lengths < size, lengths.clip(max=1), lengths - size + 1)  # how many windows each text has
+        owners = np.repeat(np.arange(len(texts)), counts)
+        first_window = np.cumsum(counts) - counts
+        begins = np.arange(len(owners)) + np.repeat(text_ends - lengths - first_window, counts)
+        ends = np.minimum(begins + size, text_ends[owners])
+
+        hashes = np.full(len(owners), size, dtype=np.uint64)
+        for position in range(size):
+            places = begins + position
+            inside = places < ends
+            code = np.where(inside, characters[np.where(inside, places, 0)], np.uint64(NO_CHARACTER))
+            hashes = (hashes ^ code) * MULTIPLIER  # wraps at 2^64, as it should
+            hashes ^= hashes >> np.uint64(32)  # brings the high bits, which the product mixed best, to the low ones
+        return cls(hashes, owners, begins, ends, lengths)

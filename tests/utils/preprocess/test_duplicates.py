@@ -6,7 +6,7 @@ import random
 import numpy as np
 import pytest
 
-from utils.preprocess.duplicates import group_near_duplicates, leaking, shingles
+from utils.preprocess.duplicates import closest, group_near_duplicates, leaking, shared_stretches, shingles
 
 
 def windows(text: str, size: int) -> set[str]:
@@ -38,6 +38,17 @@ def leaking_by_sets(texts: list[str], held_out: list[str], share: float, size: i
     ]
 
 
+def shared_by_substrings(text: str, others: list[str], size: int) -> list[bool]:
+    """For every character: is it in a window that stands in another text? A short text is a window, but in no other."""
+    own, others = "".join(text.split()), ["".join(other.split()) for other in others]
+    shared = [False] * len(own)
+    for begin in range(max(len(own) - size, 0) + 1):
+        window = own[begin : begin + size]
+        if any(window in other if len(window) == size else window == other for other in others):
+            shared[begin : begin + size] = [True] * len(window)
+    return shared
+
+
 def texts_of_shared_pieces(seed: int, count: int) -> list[str]:
     """Pieces of 3 to 30 characters, some of them in many texts, with white space strewn in; some texts are empty."""
     generator = random.Random(seed)
@@ -62,6 +73,31 @@ def test_agrees_with_sets_of_substrings(seed: int, share: float, size: int):
     assert groups.tolist() == groups_by_sets(texts, share, size)
     held_out, rest = texts[:25], texts[25:]
     assert leaking(rest, held_out, share, size).tolist() == leaking_by_sets(rest, held_out, share, size)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("size", [8, 5, 3, 1])
+def test_shared_stretches_agree_with_substrings(seed: int, size: int):
+    texts = texts_of_shared_pieces(seed, 80)
+    others, texts = texts[:25], texts[25:]
+    expected = [shared_by_substrings(text, others, size) for text in texts]
+    found = [[False] * len(shared) for shared in expected]
+    previous = (-1, 0)
+    for text, begin, end in shared_stretches(texts, others, size).tolist():
+        assert 0 <= begin < end and (text, begin) > previous, "in order, and none could be longer"
+        found[text][begin:end] = [True] * (end - begin)
+        previous = (text, end)
+    assert found == expected
+    assert any(map(any, expected)) and not all(map(all, expected))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_closest_text_shares_most_windows(seed: int):
+    texts = texts_of_shared_pieces(seed, 80)
+    others, texts = texts[:25], texts[25:]
+    for text, found in zip(texts, closest(texts, others, 5).tolist(), strict=True):
+        common = [len(windows(text, 5) & windows(other, 5)) for other in others]
+        assert found == (common.index(max(common)) if any(common) else -1)
 
 
 def test_shingles_are_those_of_every_window_and_never_change():
@@ -113,6 +149,11 @@ def test_empty_and_short_texts():
     assert leaking(texts, [], share=0.5).tolist() == [False] * 6
     assert group_near_duplicates([], share=0.5).tolist() == []
     assert leaking([], ["李明"], share=0.5).tolist() == []
+    assert shared_stretches(texts, ["李明", ""]).tolist() == [[1, 0, 2], [3, 0, 2]]
+    assert closest(texts, ["李明", "", "李明"]).tolist() == [-1, 0, -1, 0, -1, -1]
+    for some, others in ((texts, []), ([], texts), ([], []), ([""], [""])):
+        assert shared_stretches(some, others).shape == (0, 3)
+        assert closest(some, others).tolist() == [-1] * len(some)
 
 
 def test_boilerplate_in_thousands_of_texts_is_no_trouble():
@@ -128,3 +169,10 @@ def test_senseless_settings_are_refused(share: float, size: int):
         group_near_duplicates(["甲"], share, size)
     with pytest.raises(ValueError, match=r"(share|size) is"):
         leaking(["甲"], ["乙"], share, size)
+
+
+def test_a_shingle_without_characters_is_refused():
+    with pytest.raises(ValueError, match="size is 0"):
+        shared_stretches(["甲"], ["乙"], 0)
+    with pytest.raises(ValueError, match="size is 0"):
+        closest(["甲"], ["乙"], 0)
