@@ -1,7 +1,8 @@
 """Command line: raw corpora to a processed folder of documents, lattices, segments and word vectors.
 
     python preprocess.py --config configs/demo.yaml
-    python preprocess.py --sample 600                  write the made-up sample corpus
+    python preprocess.py --sample 600                                 write the made-up sample corpus
+    python preprocess.py --leakcheck --config configs/demo.yaml       what of each corpus stands in each other
 
 Exit status 0, or 2 with one line on standard error, or 130 after Ctrl-C.
 """
@@ -16,14 +17,16 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from config import Config, CorpusConfig, UserError, load_config
+from config import Config, UserError, load_config
+from data.corpora import corpora_by_name
 from utils.command_line import Parser, run_command
 from utils.preprocess.document import Document, Problems, category_counts
 from utils.preprocess.duplicates import group_near_duplicates
 from utils.preprocess.formats import check_categories, read_corpus
 from utils.preprocess.lattice import Lattices, build_lattices
+from utils.preprocess.leaks import find_leaks, leak_table
 from utils.preprocess.lexicon import Lexicon, jieba_words, usable_words
-from utils.preprocess.noise import NoiseRates
+from utils.preprocess.noise import KINDS, NoiseRates
 from utils.preprocess.processed import (
     VERSION,
     Part,
@@ -32,6 +35,7 @@ from utils.preprocess.processed import (
     fingerprints,
     input_files,
     load_processed,
+    named_corpora,
     save_processed,
     shaping_settings,
 )
@@ -40,6 +44,7 @@ from utils.preprocess.sample import write_sample
 from utils.preprocess.segment import cut_spans, segment_bounds
 from utils.preprocess.tokenizer import Vocabulary, encoder_vocabulary
 from utils.preprocess.vectors import read_vectors, read_vocabulary
+from utils.tools import check_writable, write_json
 
 FILL_SEED = 0  # of the words that a vector file lacks; no setting, so that runs of all seeds share the processed data
 
@@ -51,9 +56,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(arguments: list[str] | None) -> None:
     options = _parser().parse_args(arguments)
-    if options.sample is None and not options.config:
-        raise UserError("nothing to do; give --config configs/X.yaml, or --sample N for the sample corpus")
+    _refuse_flags_of_other_commands(options)
     config = load_config(options.config, options.set)  # its mistakes, before a sample is written
+    if options.leakcheck:
+        leakcheck(config, Path(options.output) if options.output else None)
+        return
     if options.sample is not None:
         _sample(options)
     if options.config:
@@ -110,17 +117,10 @@ def read_documents(config: Config, problems: Problems) -> tuple[list[Document], 
     categories = data.categories or sorted(category_counts(train))
     if not categories:
         raise UserError(f"{data.train.path}: no labelled span in the training corpus; check data.train.labels")
-    sources: list[tuple[Part, CorpusConfig]] = [
-        ("dev", data.dev),
-        ("test", data.test),
-        *(("additional", corpus) for corpus in data.additional),
-        ("unlabelled", data.unlabelled),
-    ]
-    corpora = [("train", data.train, train)]
-    corpora += [(part, corpus, read_corpus(corpus, problems)) for part, corpus in sources if corpus.path]
     documents: list[Document] = []
     parts: list[Part] = []
-    for part, corpus, read in corpora:
+    for part, corpus in named_corpora(config):
+        read = train if part == "train" else read_corpus(corpus, problems)
         kept = check_categories(read, categories, problems, corpus.path)
         if part == "train" and not category_counts(kept):
             raise UserError(f"{corpus.path}: no span of data.categories {', '.join(categories)}; check the names")
@@ -215,17 +215,75 @@ def _vectors(
     return vectors.astype(np.float32), len(read.words) / len(lexicon.words)
 
 
+# -------------------------------------------------------------------------------------------------------------- leaks
+
+
+def leakcheck(config: Config, output: Path | None) -> None:
+    """Say how much of each corpus stands in each other, and write all of it to `output` if that is given.
+
+    Raises:
+        UserError: a corpus that cannot be read, fewer than two of them, or an output that cannot be written.
+    """
+    if output is not None:
+        if output.is_dir():
+            raise UserError(f"{output}: is a folder; name a file")
+        check_writable(output.parent)
+    started = time.perf_counter()
+    problems = Problems()
+    corpora = corpora_by_name(config, problems)
+    if len(corpora) < 2:
+        raise UserError("--leakcheck compares corpora, and the settings name fewer than two; name more in section data")
+    pairs = len(corpora) * (len(corpora) - 1)
+    found = find_leaks(corpora, config.data.duplicate_share)
+    leaks = list(tqdm(found, "corpora", pairs, unit="pair", delay=1))
+    print(leak_table(leaks))
+    print(f"{pairs} pairs of corpora in {time.perf_counter() - started:.1f} s; {problems.summary()}")
+    if output is not None:
+        values = {"duplicate_share": config.data.duplicate_share, "pairs": [leak.to_dict() for leak in leaks]}
+        write_json(output, values)
+        print(f"leaks: {output}")
+
+
 # ------------------------------------------------------------------------------------------------------- command line
 
 
 def _sample(options: argparse.Namespace) -> None:
     if options.sample < 4:
         raise UserError(f"--sample {options.sample}: a sample corpus needs at least 4 documents")
-    names = ("missing", "type", "boundary", "spurious")
-    rates = NoiseRates(**{name: getattr(options, f"noise_{name}") for name in names})
-    noise = rates if any(getattr(rates, name) for name in names) else None
-    report = write_sample(Path(options.sample_folder), options.sample, max(options.sample // 3, 1), options.seed, noise)
+    folder = Path(options.sample_folder or "data/origin/sample")
+    rates = _noise_rates(options)
+    noise = None if rates == NoiseRates() else rates
+    report = write_sample(folder, options.sample, max(options.sample // 3, 1), _seed(options), noise)
     print(report.summary())
+
+
+def _noise_rates(options: argparse.Namespace) -> NoiseRates:
+    return NoiseRates(**{kind: getattr(options, f"noise_{kind}") or 0.0 for kind in KINDS})
+
+
+def _seed(options: argparse.Namespace) -> int:
+    return 42 if options.seed is None else options.seed
+
+
+def _refuse_flags_of_other_commands(options: argparse.Namespace) -> None:
+    """A flag that would change nothing is a mistake. Of several commands the first one here is the one meant."""
+    noise = " ".join(f"noise_{kind}" for kind in KINDS)
+    takes = {
+        "leakcheck": "config set output",
+        "sample": f"config set force sample_folder seed {noise}",
+        "config": "set force",
+    }
+    given = [flag for flag, value in vars(options).items() if value is not None and value is not False]
+    command = next((command for command in takes if command in given), None)
+    if command is None:
+        raise UserError(
+            "nothing to do; give --config configs/X.yaml, --config and --leakcheck, or --sample N for the sample corpus"
+        )
+    for flag in given:
+        if flag != command and flag not in takes[command].split():
+            of = " and ".join(f"--{other}" for other, flags in takes.items() if flag in flags.split())
+            remedy = f", but to {of}" if of else "; give one of them"
+            raise UserError(f"--{flag.replace('_', '-')} does not belong to --{command}{remedy}")
 
 
 def _parser() -> Parser:
@@ -234,12 +292,14 @@ def _parser() -> Parser:
     parser.add_argument("--set", action="append", metavar="KEY=VALUE", help="one setting, e.g. data.max_len=200")
     parser.add_argument("--force", action="store_true", help="rebuild even if nothing has changed")
     parser.add_argument("--sample", type=int, metavar="N", help="write a made-up corpus of N training documents")
-    parser.add_argument("--sample-folder", default="data/origin/sample", metavar="FOLDER", help="where to write it")
-    parser.add_argument("--seed", type=int, default=42, help="of the sample corpus")
-    for kind in ("missing", "type", "boundary", "spurious"):
+    parser.add_argument("--sample-folder", metavar="FOLDER", help="where to write it; default: data/origin/sample")
+    parser.add_argument("--seed", type=int, help="of the sample corpus; default: 42")
+    for kind in KINDS:
         parser.add_argument(
-            f"--noise-{kind}", type=float, default=0.0, metavar="RATE", help=f"share of {kind} labels in the sample"
+            f"--noise-{kind}", type=float, metavar="RATE", help=f"share of {kind} labels in the sample"
         )
+    parser.add_argument("--leakcheck", action="store_true", help="say how much of each corpus stands in each other")
+    parser.add_argument("--output", metavar="FILE", help="leakcheck: write all of it as JSON")
     return parser
 
 

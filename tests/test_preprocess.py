@@ -1,3 +1,4 @@
+import json
 import random
 import subprocess
 import sys
@@ -432,6 +433,67 @@ def test_writing_that_breaks_off_leaves_nothing_behind(workspace, monkeypatch):
     assert list(workspace.processed.parent.iterdir()) == []
 
 
+# -------------------------------------------------------------------------------------------------------------- leaks
+
+
+@pytest.fixture
+def leaking(workspace, tmp_path):
+    """Overrides that name a test corpus, two additional ones and an unlabelled one, which share text with train."""
+    texts = [document.text for document in workspace.documents]
+    corpora = {
+        "test": [texts[0], "谁也没有说过的一句话而已"],
+        "first": [text[:30] for text in texts],
+        "second": ["另外一句谁也没有说过的话"],
+        "unlabelled": [texts[1] + texts[2]],
+    }
+    paths = {
+        name: write_jsonl(tmp_path / f"{name}.jsonl", [Document(str(n), text) for n, text in enumerate(some)])
+        for name, some in corpora.items()
+    }
+    return (f"data.test={paths['test']}", f"data.additional=[{paths['first']}, {paths['second']}]",
+            f"data.unlabelled={paths['unlabelled']}", "data.dev_share=0.25")  # fmt: skip
+
+
+def test_leakcheck_holds_every_corpus_against_every_other(workspace, run, leaking, tmp_path):
+    status, out, err = run(*leaking, arguments=("--leakcheck",))
+    assert (status, err) == (0, "")
+    names = ["train", "dev part", "test", "additional[0]", "additional[1]", "unlabelled"]
+    rows = [line for line in out.splitlines() if line.endswith("%")]
+    assert len(rows) == len(names) * (len(names) - 1)
+    assert all(any(row.startswith(f"{name} ") for row in rows) for name in names)
+    assert "additional[0] 0 and test 0 share " in out
+    assert out.splitlines()[-1].startswith("30 pairs of corpora in ")
+    assert out.splitlines()[-1].endswith("dropped nothing")
+    assert not workspace.processed.exists()
+    assert left_over(workspace) == []
+
+
+def test_leakcheck_writes_all_of_it(run, leaking, tmp_path):
+    output = tmp_path / "deeper" / "leaks.json"
+    status, out, _ = run(*leaking, arguments=("--leakcheck", "--output", str(output)))
+    assert status == 0 and out.splitlines()[-1] == f"leaks: {output}"
+    written = json.loads(output.read_text(encoding="utf-8"))
+    assert written["duplicate_share"] == 0.5 and len(written["pairs"]) == 30
+    (pair,) = (pair for pair in written["pairs"] if (pair["own"], pair["other"]) == ("test", "additional[0]"))
+    assert (pair["documents"], pair["leaking"], pair["leaking_share"]) == (2, ["0"], 0.5)
+    assert pair["shared_share"] == pair["shared"] / pair["characters"] > 0
+    assert pair["examples"][0].keys() == {"own", "other", "stretch"}
+    assert [path.name for path in output.parent.iterdir()] == ["leaks.json"]
+
+
+def test_leakcheck_that_cannot_be_is_one_line(run, workspace, tmp_path, monkeypatch):
+    alone = ("data.dev_share=0", "train.select=last")
+    assert "fewer than two" in refused(run, workspace, *alone, arguments=("--leakcheck",))
+    assert "fewer than two" in refused(run, workspace, "data.train=", arguments=("--leakcheck",))
+    assert "/no/such/place" in refused(run, workspace, "data.test=/no/such/place", arguments=("--leakcheck",))
+    assert "leaves no dev" in refused(run, workspace, "data.dev_share=0.01", arguments=("--leakcheck",))
+    monkeypatch.setattr(preprocess, "corpora_by_name", None)  # what follows is noticed before any corpus is read
+    (tmp_path / "file").write_text("mine")
+    message = refused(run, workspace, arguments=("--leakcheck", "--output", str(tmp_path / "file" / "deeper")))
+    assert "cannot be written" in message
+    assert "is a folder" in refused(run, workspace, arguments=("--leakcheck", "--output", str(tmp_path)))
+
+
 # ------------------------------------------------------------------------------------------------- sample, and torch
 
 
@@ -450,6 +512,30 @@ def test_the_sample_corpus_is_written_and_named_in_one_line(tmp_path, capsys, mo
     assert capsys.readouterr().out.startswith("wrote other: ")
     assert preprocess.main(arguments) == 0
     assert "already there" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "telling"),
+    [
+        ("", "nothing to do"),
+        ("--set data.max_len=70", "nothing to do"),
+        ("--seed 3", "nothing to do"),
+        ("--leakcheck --sample 6", "--sample does not belong to --leakcheck; give one of them"),
+        ("--config a.yaml --leakcheck --force", "--force does not belong to --leakcheck, but to --sample and --config"),
+        ("--leakcheck --noise-type 0", "--noise-type does not belong to --leakcheck, but to --sample"),
+        ("--config a.yaml --output b", "--output does not belong to --config, but to --leakcheck"),
+        ("--sample 6 --output b", "--output does not belong to --sample, but to --leakcheck"),
+        ("--config a.yaml --seed 0", "--seed does not belong to --config, but to --sample"),
+        ("--config a.yaml --sample-folder b", "--sample-folder does not belong to --config, but to --sample"),
+        ("--sample 0", "needs at least 4"),
+    ],
+)
+def test_flags_that_do_not_belong_together_are_one_line(tmp_path, capsys, monkeypatch, arguments, telling):
+    monkeypatch.chdir(tmp_path)
+    assert preprocess.main(arguments.split()) == 2
+    output = capsys.readouterr()
+    assert output.out == "" and output.err.count("\n") == 1 and telling in output.err
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("arguments", [["--sample", "3"], ["--sample", "-1"], ["--sample", "9", "--noise-type", "2"]])

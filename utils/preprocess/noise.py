@@ -39,6 +39,9 @@ class NoiseRates:
                 raise UserError(f"noise rate {rate.name} is {value}; it must be at least 0 and below 1")
 
 
+KINDS = tuple(rate.name for rate in fields(NoiseRates))
+
+
 def add_noise(documents: Sequence[Document], rates: NoiseRates, seed: int) -> list[Document]:
     """The documents with some labels wrong; the given ones are not changed.
 

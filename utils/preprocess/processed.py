@@ -88,7 +88,7 @@ def shaping_settings(config: Config) -> dict[str, Any]:
 def input_files(config: Config) -> list[Path]:
     """Every file that the processed data is made of, but for the encoder, which its name stands for."""
     paths = []
-    for corpus in corpora(config):
+    for _, corpus in named_corpora(config):
         labels = Path(corpus.labels) if corpus.labels else find_labels(Path(corpus.path))
         for path in filter(None, (Path(corpus.path), labels)):
             paths += _files_below(path) if path.is_dir() else [path]
@@ -101,10 +101,17 @@ def _files_below(folder: Path) -> list[Path]:
     return sorted(file for file in files if not is_hidden(file.relative_to(folder)))
 
 
-def corpora(config: Config) -> list[CorpusConfig]:
-    """Every corpus that the settings name."""
+def named_corpora(config: Config) -> list[tuple[Part, CorpusConfig]]:
+    """Every corpus that the settings name and the part it is, in the order of the processed documents."""
     data = config.data
-    return [corpus for corpus in (data.train, data.dev, data.test, data.unlabelled, *data.additional) if corpus.path]
+    corpora: list[tuple[Part, CorpusConfig]] = [
+        ("train", data.train),
+        ("dev", data.dev),
+        ("test", data.test),
+        *(("additional", corpus) for corpus in data.additional),
+        ("unlabelled", data.unlabelled),
+    ]
+    return [(part, corpus) for part, corpus in corpora if corpus.path]
 
 
 def fingerprints(paths: list[Path]) -> dict[str, dict[str, Any]]:

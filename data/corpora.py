@@ -1,0 +1,38 @@
+"""The corpora that the settings name, each by itself, as training sees them."""
+
+from __future__ import annotations
+
+import itertools
+
+from config import Config
+from data.split import draw_held_out
+from utils.preprocess.document import Document, Problems
+from utils.preprocess.duplicates import group_near_duplicates
+from utils.preprocess.formats import read_corpus
+from utils.preprocess.processed import named_corpora
+
+
+def corpora_by_name(config: Config, problems: Problems) -> dict[str, list[Document]]:
+    """Documents of train, dev, test, additional[0], additional[1], ... and unlabelled, as far as they are named.
+
+    Where no dev corpus is, `dev part` holds what training would draw from train (with folds: hold out of the first
+    one), and train the rest.
+
+    Raises:
+        UserError: a corpus that cannot be read, or too few training documents to draw a dev part from.
+    """
+    corpora: dict[str, list[Document]] = {}
+    additional = itertools.count()
+    for part, corpus in named_corpora(config):
+        name = f"additional[{next(additional)}]" if part == "additional" else part
+        corpora[name] = read_corpus(corpus, problems)
+    if "train" not in corpora or "dev" in corpora:
+        return corpora
+    # Near-duplicates among all documents, not the training ones alone, or another part would be drawn.
+    texts = [document.text for documents in corpora.values() for document in documents]
+    groups = group_near_duplicates(texts, config.data.duplicate_share)
+    train = corpora.pop("train")
+    held_out = set(draw_held_out(groups, list(range(len(train))), config)[0])
+    rest = [document for number, document in enumerate(train) if number not in held_out]
+    drawn = [document for number, document in enumerate(train) if number in held_out]
+    return {"train": rest} | ({"dev part": drawn} if drawn else {}) | corpora
