@@ -23,10 +23,11 @@ from utils.command_line import Parser, run_command
 from utils.preprocess.document import Document, Problems, category_counts
 from utils.preprocess.duplicates import group_near_duplicates
 from utils.preprocess.formats import check_categories, read_corpus
+from utils.preprocess.label_errors import KINDS
 from utils.preprocess.lattice import Lattices, build_lattices
 from utils.preprocess.leaks import find_leaks, leak_table
 from utils.preprocess.lexicon import Lexicon, jieba_words, usable_words
-from utils.preprocess.noise import KINDS, NoiseRates
+from utils.preprocess.noise import NoiseRates
 from utils.preprocess.processed import (
     VERSION,
     Part,

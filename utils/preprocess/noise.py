@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 import zlib
-from collections.abc import Iterable, Sequence
+from bisect import bisect
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import accumulate
 
 from config import UserError
 from utils.preprocess.document import Document, Span, iterate_spans, sorted_spans
@@ -39,11 +41,17 @@ class NoiseRates:
                 raise UserError(f"noise rate {rate.name} is {value}; it must be at least 0 and below 1")
 
 
-KINDS = tuple(rate.name for rate in fields(NoiseRates))
-
-
-def add_noise(documents: Sequence[Document], rates: NoiseRates, seed: int) -> list[Document]:
+def add_noise(
+    documents: Sequence[Document], rates: NoiseRates, seed: int, by_category: Mapping[str, NoiseRates] | None = None
+) -> list[Document]:
     """The documents with some labels wrong; the given ones are not changed.
+
+    Args:
+        documents: with their true labels.
+        rates: of all categories that have none of their own.
+        seed: of what is drawn.
+        by_category: the rates of some categories. What becomes of a span, its true category decides; spurious spans
+            are of a category as often as its rate says, per true span of it.
 
     What happens to a document depends on the seed, its id and the corpus as a whole, not on the order of documents.
     No two spans of one category are made to overlap; where a text has no room for a change, it is left out.
@@ -52,19 +60,23 @@ def add_noise(documents: Sequence[Document], rates: NoiseRates, seed: int) -> li
     if not shapes:
         return list(documents)
     categories = sorted({category for category, _ in shapes})
-    density = rates.spurious * len(shapes) / sum(len(document.text) for document in documents)
+    own = {category: (by_category or {}).get(category, rates) for category in categories}
+    # Relative to the largest rate, so that equal rates count every shape as exactly 1 and draw what one rate would.
+    most = max(rates.spurious for rates in own.values())
+    weights = list(accumulate(own[category].spurious / (most or 1) for category, _ in shapes))
+    density = most * weights[-1] / sum(len(document.text) for document in documents)
     noisy = []
     for document in documents:
         draw = random.Random(zlib.crc32(f"{seed}/{document.id}".encode()))
-        spans = [span for span in document.spans if draw.random() >= rates.missing]
-        for index in range(len(spans)):
-            if draw.random() < rates.type:
-                _replace(spans, index, _other_types(spans[index], categories), draw)
-            if draw.random() < rates.boundary:
+        spans = [span for span in document.spans if draw.random() >= own[span.category].missing]
+        for index, true in enumerate(spans):
+            if draw.random() < own[true.category].type:
+                _replace(spans, index, _other_types(true, categories), draw)
+            if draw.random() < own[true.category].boundary:
                 _replace(spans, index, _moved(spans[index], len(document.text)), draw)
         expected = density * len(document.text)
         wanted = int(expected) + (draw.random() < expected % 1)
-        spans += _spurious(document, spans, shapes, wanted, draw)
+        spans += _spurious(document, spans, shapes, weights, wanted, draw)
         noisy.append(replace(document, spans=sorted_spans(spans)))
     return noisy
 
@@ -99,16 +111,24 @@ def _moved(span: Span, length: int) -> list[Span]:
 
 
 def _spurious(
-    document: Document, spans: Sequence[Span], shapes: Sequence[tuple[str, int]], wanted: int, draw: random.Random
+    document: Document,
+    spans: Sequence[Span],
+    shapes: Sequence[tuple[str, int]],
+    weights: Sequence[float],
+    wanted: int,
+    draw: random.Random,
 ) -> list[Span]:
-    """Up to `wanted` spans on text that no true and no other span touches, of categories and lengths as in `shapes`."""
+    """Up to `wanted` spans on text that no true and no other span touches.
+
+    Their categories and lengths are those of `shapes`, each as likely as its step in the running sum `weights`.
+    """
     taken = bytearray(character in MARKS for character in document.text)
     for span in (*document.spans, *spans):
         taken[span.begin : span.end + 1] = b"\1" * (span.end - span.begin + 1)
     added: list[Span] = []
     for _ in range(wanted):
         for _ in range(TRIES):
-            category, length = _pick(shapes, draw)
+            category, length = shapes[bisect(weights, draw.random() * weights[-1], hi=len(shapes) - 1)]
             room = bytes(length)
             begins = [begin for begin in range(len(taken) - length + 1) if taken.startswith(room, begin)]
             if begins:

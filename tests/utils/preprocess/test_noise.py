@@ -1,9 +1,14 @@
+import zlib
+
 import pytest
 
 from config import UserError
-from utils.preprocess.document import Document, Span
+from utils.preprocess.document import Document, Span, category_counts, to_json
+from utils.preprocess.label_errors import count_errors
 from utils.preprocess.noise import NoiseRates, add_noise
 from utils.preprocess.sample import make_documents
+
+DIGEST = 1844059607  # of the documents with noise of every kind: what one rate for all categories draws never changes
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +90,35 @@ def test_same_seed_same_noise_in_any_order(documents):
     assert noisy == add_noise(documents, rates, 1)
     assert noisy == add_noise(documents[::-1], rates, 1)[::-1]
     assert noisy != add_noise(documents, rates, 2)
+
+
+def test_equal_rates_draw_what_they_always_drew(documents):
+    rates = NoiseRates(0.1, 0.2, 0.3, 0.4)
+    noisy = add_noise(documents, rates, 1)
+    assert zlib.crc32("\n".join(map(to_json, noisy)).encode()) == DIGEST
+    by_category = dict.fromkeys(category_counts(documents), rates)
+    assert add_noise(documents, NoiseRates(), 1, by_category) == noisy
+    assert add_noise(documents, rates, 1, {"no such category": NoiseRates(0.9)}) == noisy
+
+
+@pytest.mark.parametrize("kind", ["missing", "type", "boundary", "spurious"])
+def test_a_category_may_have_rates_of_its_own(documents, kind):
+    own = {"name": NoiseRates(**{kind: 0.5}), "company": NoiseRates(**{kind: 0.1}), "address": NoiseRates()}
+    counts, labels = count_errors(documents, add_noise(documents, NoiseRates(), 1, own)), category_counts(documents)
+    assert counts.keys() == {"name", "company"}
+    assert all(of_category.keys() == {kind} for of_category in counts.values())
+    for category, rate in (("name", 0.5), ("company", 0.1)):
+        assert counts[category][kind] / labels[category] == pytest.approx(rate, abs=0.06)
+
+
+def test_what_becomes_of_a_span_its_true_category_decides(documents):
+    """A name that is taken for something else keeps the boundary rate of names."""
+    noisy = add_noise(documents, NoiseRates(boundary=0.5), 1, {"name": NoiseRates(type=0.9)})
+    counts = count_errors(documents, noisy)
+    assert counts["name"].keys() == {"type"} and counts["name"]["type"] > 500
+    others = [of_category for category, of_category in counts.items() if category != "name"]
+    assert sum(of_category["boundary"] for of_category in others) > 500
+    assert sum(of_category["type"] for of_category in others) <= 2  # a name inside one of them can be taken for it
 
 
 def test_a_text_without_room_is_left_alone():
