@@ -3,6 +3,7 @@
     python preprocess.py --config configs/demo.yaml
     python preprocess.py --sample 600                                 write the made-up sample corpus
     python preprocess.py --leakcheck --config configs/demo.yaml       what of each corpus stands in each other
+    python preprocess.py --noise CORPUS --output F --noise-type 0.2   a copy with wrong labels, the truth beside it
 
 Exit status 0, or 2 with one line on standard error, or 130 after Ctrl-C.
 """
@@ -17,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from config import Config, UserError, load_config
+from config import Config, CorpusConfig, UserError, load_config
 from data.corpora import corpora_by_name
 from utils.command_line import Parser, run_command
 from utils.preprocess.document import Document, Problems, category_counts
@@ -28,6 +29,7 @@ from utils.preprocess.lattice import Lattices, build_lattices
 from utils.preprocess.leaks import find_leaks, leak_table
 from utils.preprocess.lexicon import Lexicon, jieba_words, usable_words
 from utils.preprocess.noise import NoiseRates
+from utils.preprocess.noisy_copy import noise_table, write_noisy_copy
 from utils.preprocess.processed import (
     VERSION,
     Part,
@@ -40,7 +42,7 @@ from utils.preprocess.processed import (
     save_processed,
     shaping_settings,
 )
-from utils.preprocess.report import describe, print_report
+from utils.preprocess.report import describe, print_problems, print_report
 from utils.preprocess.sample import write_sample
 from utils.preprocess.segment import cut_spans, segment_bounds
 from utils.preprocess.tokenizer import Vocabulary, encoder_vocabulary
@@ -58,6 +60,9 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(arguments: list[str] | None) -> None:
     options = _parser().parse_args(arguments)
     _refuse_flags_of_other_commands(options)
+    if options.noise is not None:
+        _noise(options)
+        return
     config = load_config(options.config, options.set)  # its mistakes, before a sample is written
     if options.leakcheck:
         leakcheck(config, Path(options.output) if options.output else None)
@@ -253,9 +258,21 @@ def _sample(options: argparse.Namespace) -> None:
         raise UserError(f"--sample {options.sample}: a sample corpus needs at least 4 documents")
     folder = Path(options.sample_folder or "data/origin/sample")
     rates = _noise_rates(options)
-    noise = None if rates == NoiseRates() else rates
-    report = write_sample(folder, options.sample, max(options.sample // 3, 1), _seed(options), noise)
+    test = max(options.sample // 3, 1)
+    report = write_sample(folder, options.sample, test, _seed(options), None if rates == NoiseRates() else rates)
     print(report.summary())
+
+
+def _noise(options: argparse.Namespace) -> None:
+    if options.output is None:
+        raise UserError("--noise needs --output FOLDER, where the copy with wrong labels is written")
+    corpus = CorpusConfig(options.noise, options.labels or "", options.format or "auto")
+    folder, rates, problems = Path(options.output), _noise_rates(options), Problems()
+    record = write_noisy_copy(corpus, folder, rates, options.noise_rate or [], _seed(options), problems)
+    print(noise_table(record))
+    print(f"wrote {folder}: {record['documents']} documents with {record['total']['labels']} true labels "
+          f"(truth.jsonl) and {record['noisy_labels']} noisy ones (noisy.jsonl)")  # fmt: skip
+    print_problems(problems)
 
 
 def _noise_rates(options: argparse.Namespace) -> NoiseRates:
@@ -268,17 +285,18 @@ def _seed(options: argparse.Namespace) -> int:
 
 def _refuse_flags_of_other_commands(options: argparse.Namespace) -> None:
     """A flag that would change nothing is a mistake. Of several commands the first one here is the one meant."""
-    noise = " ".join(f"noise_{kind}" for kind in KINDS)
+    rates = " ".join(f"noise_{kind}" for kind in KINDS)
     takes = {
         "leakcheck": "config set output",
-        "sample": f"config set force sample_folder seed {noise}",
+        "noise": f"labels format output seed noise_rate {rates}",
+        "sample": f"config set force sample_folder seed {rates}",
         "config": "set force",
     }
     given = [flag for flag, value in vars(options).items() if value is not None and value is not False]
     command = next((command for command in takes if command in given), None)
     if command is None:
         raise UserError(
-            "nothing to do; give --config configs/X.yaml, --config and --leakcheck, or --sample N for the sample corpus"
+            "nothing to do; give --config configs/X.yaml, --config and --leakcheck, --noise CORPUS, or --sample N"
         )
     for flag in given:
         if flag != command and flag not in takes[command].split():
@@ -294,13 +312,19 @@ def _parser() -> Parser:
     parser.add_argument("--force", action="store_true", help="rebuild even if nothing has changed")
     parser.add_argument("--sample", type=int, metavar="N", help="write a made-up corpus of N training documents")
     parser.add_argument("--sample-folder", metavar="FOLDER", help="where to write it; default: data/origin/sample")
-    parser.add_argument("--seed", type=int, help="of the sample corpus; default: 42")
-    for kind in KINDS:
-        parser.add_argument(
-            f"--noise-{kind}", type=float, metavar="RATE", help=f"share of {kind} labels in the sample"
-        )
     parser.add_argument("--leakcheck", action="store_true", help="say how much of each corpus stands in each other")
-    parser.add_argument("--output", metavar="FILE", help="leakcheck: write all of it as JSON")
+    parser.add_argument("--noise", metavar="CORPUS", help="copy a labelled corpus of any format with wrong labels")
+    parser.add_argument("--labels", metavar="PATH", help="noise: folder or zip of N.csv that belongs to the corpus")
+    parser.add_argument("--format", choices=["auto", "ccf", "cluener", "bmes", "jsonl"],
+                        help="noise: of the corpus; default: auto")  # fmt: skip
+    parser.add_argument("--output", metavar="PATH", help="leakcheck: write all of it to this JSON file; "
+                        "noise: the folder of the copy")  # fmt: skip
+    parser.add_argument("--seed", type=int, help="sample, noise: what to draw; default: 42")
+    for kind in KINDS:
+        parser.add_argument(f"--noise-{kind}", type=float, metavar="RATE",
+                            help=f"sample, noise: {kind} labels, per true label")  # fmt: skip
+    parser.add_argument("--noise-rate", action="extend", nargs="+", metavar="CATEGORY:KIND=RATE",
+                        help="noise: the rate of one category, as in name:missing=0.5")  # fmt: skip
     return parser
 
 

@@ -494,6 +494,60 @@ def test_leakcheck_that_cannot_be_is_one_line(run, workspace, tmp_path, monkeypa
     assert "is a folder" in refused(run, workspace, arguments=("--leakcheck", "--output", str(tmp_path)))
 
 
+# -------------------------------------------------------------------------------------------------------------- noise
+
+
+def test_noise_writes_a_copy_and_says_what_was_changed(workspace, capsys, tmp_path):
+    folder = tmp_path / "noisy"
+    arguments = ["--noise", str(workspace.texts), "--output", str(folder), "--noise-missing", "0.3"]
+    arguments += ["--noise-rate", "name:missing=0.9", "company:missing=0", "--noise-rate", "name:type=0.5"]
+    assert preprocess.main([*arguments, "--seed", "1"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    labels = sum(len(document.spans) for document in workspace.documents)
+    record = json.loads((folder / "noise.json").read_text(encoding="utf-8"))
+    assert out[-3].split()[:2] == ["all", str(labels)]
+    assert out[-2].startswith(f"wrote {folder}: 8 documents with {labels} true labels (truth.jsonl) and ")
+    assert out[-1] == "dropped nothing"
+    assert (record["seed"], record["rates"]["missing"]) == (1, 0.3)
+    assert [record["category_rates"][name]["missing"] for name in ("name", "company")] == [0.9, 0]
+    assert record["category_rates"]["name"]["type"] == 0.5
+    first = (folder / "noisy.jsonl").read_bytes()
+    assert preprocess.main([*arguments, "--seed", "0"]) == 0 and (folder / "noisy.jsonl").read_bytes() != first
+    assert json.loads((folder / "noise.json").read_text(encoding="utf-8"))["seed"] == 0
+
+
+def test_noise_reads_labels_and_formats_as_told(workspace, capsys, tmp_path):
+    elsewhere = workspace.labels.rename(workspace.folder / "elsewhere")
+    arguments = ["--noise", str(workspace.texts), "--output", str(tmp_path / "noisy"), "--noise-type", "0.3"]
+    assert preprocess.main(arguments) == 2
+    assert "no labelled span" in capsys.readouterr().err
+    assert preprocess.main([*arguments, "--format", "bmes"]) == 2
+    assert "cannot be read as a text file" in capsys.readouterr().err
+    assert preprocess.main([*arguments, "--labels", str(elsewhere), "--format", "ccf"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "telling"),
+    [
+        ("--noise-type 0.3", "--noise needs --output FOLDER"),
+        ("--output out", "all noise rates are 0"),
+        ("--output out --noise-type 1", "noise rate type is 1.0"),
+        ("--output out --noise-rate nmae:type=0.5", "did you mean name?"),
+        ("--output out --noise-type 0.3 --config a.yaml", "--config does not belong to --noise"),
+        ("--output out --noise-type 0.3 --sample 6", "--sample does not belong to --noise; give one of them"),
+        ("--output out --noise-type 0.3 --leakcheck", "--noise does not belong to --leakcheck; give one of them"),
+        ("--output out --noise-type 0.3 --format csv", "invalid choice: 'csv'"),
+    ],
+)
+def test_noise_that_cannot_be_is_one_line(workspace, capsys, tmp_path, monkeypatch, arguments, telling):
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    assert preprocess.main(["--noise", str(workspace.texts), *arguments.split()]) == 2
+    output = capsys.readouterr()
+    assert output.out == "" and output.err.count("\n") == 1 and telling in output.err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 # ------------------------------------------------------------------------------------------------- sample, and torch
 
 
@@ -522,10 +576,11 @@ def test_the_sample_corpus_is_written_and_named_in_one_line(tmp_path, capsys, mo
         ("--seed 3", "nothing to do"),
         ("--leakcheck --sample 6", "--sample does not belong to --leakcheck; give one of them"),
         ("--config a.yaml --leakcheck --force", "--force does not belong to --leakcheck, but to --sample and --config"),
-        ("--leakcheck --noise-type 0", "--noise-type does not belong to --leakcheck, but to --sample"),
-        ("--config a.yaml --output b", "--output does not belong to --config, but to --leakcheck"),
-        ("--sample 6 --output b", "--output does not belong to --sample, but to --leakcheck"),
-        ("--config a.yaml --seed 0", "--seed does not belong to --config, but to --sample"),
+        ("--leakcheck --noise-type 0", "--noise-type does not belong to --leakcheck, but to --noise and --sample"),
+        ("--config a.yaml --output b", "--output does not belong to --config, but to --leakcheck and --noise"),
+        ("--sample 6 --output b", "--output does not belong to --sample, but to --leakcheck and --noise"),
+        ("--sample 6 --noise-rate a:type=0.1", "--noise-rate does not belong to --sample, but to --noise"),
+        ("--config a.yaml --seed 0", "--seed does not belong to --config, but to --noise and --sample"),
         ("--config a.yaml --sample-folder b", "--sample-folder does not belong to --config, but to --sample"),
         ("--sample 0", "needs at least 4"),
     ],

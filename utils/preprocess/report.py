@@ -59,6 +59,11 @@ def print_report(report: dict[str, Any], problems: Problems, folder: Path, secon
     used = f" and {memory:.0f} MiB" if memory else ""
     characters = sum(counts["characters"] for counts in report["parts"].values())
     print(f"{folder}: {characters} characters in {seconds:.1f} s{used}")
+    print_problems(problems)
+
+
+def print_problems(problems: Problems) -> None:
+    """What was dropped: the first twenty in full, then how many for which reason."""
     for message in itertools.islice(problems.messages, 20):
         print(f"  {message}")
     if sum(problems.counts.values()) > 20:
