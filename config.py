@@ -56,7 +56,8 @@ class DataConfig:
     test: CorpusConfig = field(default_factory=CorpusConfig)  # scored by `--mode eval --split test`, used for no choice
     unlabelled: CorpusConfig = field(default_factory=CorpusConfig)  # its words join the lexicon
     additional: list[CorpusConfig] = field(default_factory=list)  # joins training only
-    additional_leaks: Literal["drop", "keep"] = "drop"  # additional texts that share text with a dev or test part
+    # Additional documents that share text with a dev or test part: left out of its training, used, or an error.
+    additional_leaks: Literal["drop", "keep", "refuse"] = "drop"
     categories: list[str] = field(default_factory=list)  # empty: all that the training corpus has
     dev_share: float = 0.1
     split_seed: int = 42  # draws the dev part or the folds; apart from run.seed, so that seeds share a split

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 from config import Config
-from data.split import draw_held_out
+from data.split import divide_train
 from utils.preprocess.document import Document, Problems
 from utils.preprocess.duplicates import group_near_duplicates
 from utils.preprocess.formats import read_corpus
@@ -32,7 +32,6 @@ def corpora_by_name(config: Config, problems: Problems) -> dict[str, list[Docume
     texts = [document.text for documents in corpora.values() for document in documents]
     groups = group_near_duplicates(texts, config.data.duplicate_share)
     train = corpora.pop("train")
-    held_out = set(draw_held_out(groups, list(range(len(train))), config)[0])
-    rest = [document for number, document in enumerate(train) if number not in held_out]
-    drawn = [document for number, document in enumerate(train) if number in held_out]
-    return {"train": rest} | ({"dev part": drawn} if drawn else {}) | corpora
+    rest, drawn = divide_train(train, groups, list(range(len(train))), config)[0]
+    parts = {"train": [train[number] for number in rest], "dev part": [train[number] for number in drawn]}
+    return {name: part for name, part in parts.items() if part} | corpora

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from config import Config, UserError
+from utils.preprocess.document import Document
 from utils.preprocess.duplicates import leaking
 from utils.preprocess.processed import Processed
 
@@ -16,7 +18,7 @@ class Split:
     """Numbers of documents.
 
     Attributes:
-        leaks: additional documents left out because they share text with a held-out part.
+        leaks: additional documents left out because they share text with the dev or test part.
         like_dev: training documents that are near-duplicates of a dev text. Drawn splits have none; a dev corpus that
             came with its training corpus is left as its makers divided it, and its scores flatter by so much.
     """
@@ -31,34 +33,44 @@ def make_splits(processed: Processed, config: Config) -> list[Split]:
     """One split, or one for each fold.
 
     Raises:
-        UserError: too few documents, or too few groups of near-duplicates, to divide.
+        UserError: too few documents, or too few groups of near-duplicates, to divide; or additional documents that
+            leak where data.additional_leaks is refuse.
     """
     train = processed.of_part("train")
     if config.folds.count and config.data.dev.path:
         raise UserError("folds.count divides the training corpus itself, but data.dev is given too; drop one of them")
-    if config.folds.count:
-        parts = _folds(processed, train, config)
-    elif config.data.dev.path:
+    if config.data.dev.path:
         parts = [(train, processed.of_part("dev"))]
     else:
-        dev = draw_dev(processed.groups, train, config.data.dev_share, config.data.split_seed)
-        held_out = set(dev)
-        parts = [([number for number in train if number not in held_out], dev)]
+        parts = divide_train(processed.documents, processed.groups, train, config)
     return [_split(processed, config, own, dev) for own, dev in parts]
 
 
-def _folds(processed: Processed, train: list[int], config: Config) -> list[tuple[list[int], list[int]]]:
-    """Training and held-out documents of each fold."""
-    count, seed = config.folds.count, config.data.split_seed
-    groups = processed.groups[train]
-    fold_of = divide(groups, count, seed)
+def divide_train(
+    documents: Sequence[Document], groups: np.ndarray, train: list[int], config: Config
+) -> list[tuple[list[int], list[int]]]:
+    """What of the training corpus trains and what is held out, where no dev corpus is: once, or for each fold.
+
+    Args:
+        documents: of all parts.
+        groups: (documents,) equal for near-duplicate texts.
+        train: the numbers of the training documents.
+
+    Raises:
+        UserError: too few documents, or too few groups of near-duplicates, to divide.
+    """
+    numbers, count, seed = np.array(train), config.folds.count, config.data.split_seed
+    if not count:
+        dev = draw_dev(groups, train, config.data.dev_share, seed)
+        return [(numbers[~np.isin(numbers, dev)].tolist(), dev)]
+    fold_of = divide(groups[train], count, seed)
     held_out = [fold_of == fold for fold in range(count)]  # (train,) bool
     leave_out = held_out
     if config.folds.disjoint == "entity":
         forms = [{document.text[span.begin : span.end + 1] for span in document.spans}
-                 for document in (processed.documents[number] for number in train)]  # fmt: skip
+                 for document in (documents[number] for number in train)]  # fmt: skip
         held_out = divide_by_form(forms, fold_of, count, seed)
-        leave_out = [np.isin(groups, groups[held]) for held in held_out]
+        leave_out = [np.isin(groups[train], groups[numbers[held]]) for held in held_out]
     if not all(held.any() for held in held_out):
         raise UserError(f"folds.count is {count}, but there are fewer groups of documents than that")
     if any(out.all() for out in leave_out):
@@ -66,7 +78,6 @@ def _folds(processed: Processed, train: list[int], config: Config) -> list[tuple
             f"folds.disjoint entity leaves a fold of {count} without training documents, for every one has a form that "
             "is held out; take more folds, or folds.disjoint document"
         )
-    numbers = np.array(train)
     return [(numbers[~out].tolist(), numbers[held].tolist()) for held, out in zip(held_out, leave_out, strict=True)]
 
 
@@ -89,6 +100,19 @@ def divide_by_form(forms: list[set[str]], fold_of: np.ndarray, count: int, seed:
     drawn = dict(zip(known, np.random.default_rng(seed).permutation(len(known)) % count, strict=True))
     folds = [{int(drawn[form]) for form in own} or {int(fold)} for own, fold in zip(forms, fold_of, strict=True)]
     return [np.array([fold in own for own in folds]) for fold in range(count)]
+
+
+def say_left_out(splits: list[Split], additional: int) -> str:
+    """One line on how many of the additional documents the splits leave out; empty where they use all of them."""
+    *_, most = leaks = sorted(split.leaks for split in splits)
+    if not most:
+        return ""
+    count = f"{most}" if leaks[0] == most else f"{leaks[0]} to {most}"
+    of_what = " of each fold" if len(splits) > 1 else ""
+    return (
+        f"{count} of {additional} additional documents are left out{of_what}: they share text with the dev or test "
+        "part; data.additional_leaks=keep would use them"
+    )
 
 
 def divide(groups: np.ndarray, count: int, seed: int) -> np.ndarray:
@@ -131,5 +155,10 @@ def _split(processed: Processed, config: Config, own: list[int], dev: list[int])
     unseen = [processed.documents[number].text for number in dev + processed.of_part("test")]
     texts = [processed.documents[number].text for number in additional]
     leaks = leaking(texts, unseen, config.data.duplicate_share)
+    if leaks.any() and config.data.additional_leaks == "refuse":
+        raise UserError(
+            f"{leaks.sum()} of {len(texts)} additional documents share text with the dev or test part, and "
+            "data.additional_leaks is refuse; take them out, or set it to drop or keep"
+        )
     clean = [number for number, leak in zip(additional, leaks, strict=True) if not leak]
     return Split(own + clean, dev, int(leaks.sum()), like_dev)

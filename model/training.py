@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from config import Config, UserError
 from data.dataset import BucketSampler, SegmentDataset, Window, collate_samples, collate_windows, padding_share
 from data.endless import EndlessBatches
-from data.split import Split, make_splits
+from data.split import Split, make_splits, say_left_out
 from model.build import fresh_network, word_size
 from model.model import LatticeTagger
 from model.predictor import Predictor
@@ -71,6 +71,9 @@ def train(
     if accelerator.is_main_process and not go_on:
         _clear_earlier_training(config, processed, chosen)
     accelerator.wait_for_everyone()
+    # Before the hours of training, not after them.
+    if left_out := say_left_out([splits[fold] for fold in chosen], len(processed.of_part("additional"))):
+        accelerator.print(left_out)
     return [_train_fold(config, processed, splits[fold], fold, go_on, accelerator) for fold in chosen]
 
 

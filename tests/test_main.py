@@ -445,6 +445,18 @@ def test_a_stopped_training_goes_on_to_the_same_end(home, command, tmp_path, mon
     assert histories(stopped) == pytest.approx(histories(tmp_path / "whole" / "tiny"))
 
 
+def test_additional_documents_that_leak_are_left_out_aloud(home, command, refused, tmp_path):
+    places = ("--set", f"data.additional=[{home.corpus / 'test_data'}]", "--set", f"data.processed={tmp_path / 'made'}")
+    places += ("--set", f"run.folder={tmp_path}", "--set", "train.epochs=1", "--set", "train.batch_size=16")
+    assert preprocess_main(["--config", str(home.settings), *places]) == 0
+    said = "13 of 13 additional documents are left out of each fold: they share text"
+    status, out, _ = command("train", *places)
+    assert status == 0 and out.startswith(said) and out.count("left out") == 1
+    status, out, _ = command("train", *places, "--fold", "1", "--set", "data.additional_leaks=keep")
+    assert status == 0 and "left out" not in out
+    assert "13 of 13 additional documents share" in refused("train", *places, "--set", "data.additional_leaks=refuse")
+
+
 def test_folds_of_two_trainings_are_never_mixed(command, copy):
     run, place = copy
     (run / "eval").mkdir(exist_ok=True)

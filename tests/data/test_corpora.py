@@ -21,7 +21,7 @@ def configure(workspace, tmp_path):
     return lambda *changes: load_config([workspace.settings], [*named, *changes])
 
 
-@pytest.mark.parametrize("changes", [[], ["data.split_seed=1"], ["data.split_seed=2"], ["train.folds=3"]])
+@pytest.mark.parametrize("changes", [[], ["data.split_seed=1"], ["data.split_seed=2"], ["folds.count=3"]])
 def test_the_dev_part_is_the_one_that_training_holds_out(workspace, configure, changes):
     config = configure(*changes)
     processed = preprocess(config)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from config import UserError, load_config
-from data.split import divide, draw_dev, make_splits
+from data.split import Split, divide, draw_dev, make_splits, say_left_out
 from utils.preprocess.document import Document, Span
 
 
@@ -207,6 +207,31 @@ def test_keep_keeps_them(leaking):
     for split in make_splits(leaking, config("folds.count=5", "data.additional_leaks=keep")):
         assert set(split.train) == set(range(26)) - set(split.dev) - {10}
         assert split.leaks == 0
+
+
+def test_refuse_counts_them_and_passes_a_corpus_without(leaking):
+    with pytest.raises(UserError, match=r"^3 of 15 additional .* data\.additional_leaks is refuse"):
+        make_splits(leaking, config("folds.count=5", "data.additional_leaks=refuse"))
+    for number in range(11, 22):
+        leaking.parts[number] = "unlabelled"
+    (split,) = make_splits(leaking, config("data.additional_leaks=refuse"))
+    assert set(split.train) >= set(range(22, 26))
+
+
+@pytest.mark.parametrize(
+    ("leaks", "said"),
+    [
+        ([0], ""),
+        ([0, 0], ""),
+        ([3], "3 of 15 additional documents are left out: they share"),
+        ([3, 3], "3 of 15 additional documents are left out of each fold: they share"),
+        ([4, 0, 2], "0 to 4 of 15 additional documents are left out of each fold: they share"),
+    ],
+)
+def test_what_is_left_out_is_said_in_a_line(leaks, said):
+    line = say_left_out([Split([], [], count) for count in leaks], 15)
+    assert line.startswith(said) and bool(line) == bool(said) and "\n" not in line
+    assert line.endswith("data.additional_leaks=keep would use them" if said else "")
 
 
 def test_additional_texts_are_never_held_out(leaking):
