@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 from itertools import accumulate
 
 from config import UserError
-from utils.preprocess.document import Document, Span, iterate_spans, sorted_spans
+from utils.preprocess.document import Document, Span, clash, iterate_spans, sorted_spans
 
 MARKS = frozenset("\n\r。！？；，!?;,")  # a spurious span does not run across these
 TRIES = 10  # draws of a spurious span's length before a crowded text is left as it is
@@ -89,13 +89,9 @@ def _pick(options: Sequence, draw: random.Random):
 def _replace(spans: list[Span], index: int, candidates: Iterable[Span], draw: random.Random) -> None:
     """Put one of the candidates at `index`, if any of them keeps clear of the other spans of its category."""
     others = spans[:index] + spans[index + 1 :]
-    allowed = [span for span in candidates if not any(_clash(span, other) for other in others)]
+    allowed = [span for span in candidates if not any(clash(span, other) for other in others)]
     if allowed:
         spans[index] = _pick(allowed, draw)
-
-
-def _clash(one: Span, other: Span) -> bool:
-    return one.category == other.category and one.begin <= other.end and other.begin <= one.end
 
 
 def _other_types(span: Span, categories: Iterable[str]) -> list[Span]:
