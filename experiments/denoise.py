@@ -1,7 +1,7 @@
 """Cleaning labels with votes: what `--mode denoise` and `--mode pipeline` do, stage by stage.
 
     RUN_denoise/
-        data/train.jsonl, dev.jsonl     the division; labels as they came
+        data/train.jsonl, dev.jsonl     the division; labels as they came (with additional corpora: unseen.jsonl, too)
         first/                          a run on these labels, to compare with
         round1/
             repeat1/                    a run of k folds
@@ -111,10 +111,15 @@ class Denoise:
             write_documents(self.train_file, [processed.documents[number] for number in split.train if number in own])
             if self.dev_file:
                 write_documents(self.dev_file, [processed.documents[number] for number in split.dev])
+            if self.runs.unseen:
+                held_out = (("dev", split.dev), ("test", processed.of_part("test")))
+                texts = [Document(f"{part}-{processed.documents[number].id}", processed.documents[number].text)
+                         for part, numbers in held_out for number in numbers]  # fmt: skip
+                write_documents(self.runs.unseen, texts)
 
         about = "set the dev part aside, whose labels stay untouched" if self.dev_file else "write the training part"
         inputs = [self.config.processed_folder / "documents.jsonl"]
-        outputs = [self.train_file, self.dev_file] if self.dev_file else [self.train_file]
+        outputs = list(filter(None, (self.train_file, self.dev_file, self.runs.unseen)))
         return Stage("divide", about, work, inputs, outputs, lasting(config))
 
     def _train(self, name: str, about: str, labels: Path, pseudo: Path | None = None) -> Stage:

@@ -26,6 +26,9 @@ class DenoiseRuns:
         self.config = config
         self.categories = categories
         self.dev = dev
+        # Texts of the dev and test parts, which no additional document may share with where folds train.
+        held_out = dev or config.data.test.path
+        self.unseen = self.folder / "data" / "unseen.jsonl" if config.data.additional and held_out else None
 
     def without_folds(self) -> Config:
         """The user's settings for one network."""
@@ -60,14 +63,15 @@ class DenoiseRuns:
         config.data.split_seed = self.config.data.split_seed + repeat - 1
         config.data.processed = str(folder / "processed")
         config.data.train = CorpusConfig(str(labels), format="jsonl")
-        config.data.dev = config.data.test = CorpusConfig()
+        config.data.dev = CorpusConfig()
+        config.data.test = CorpusConfig(str(self.unseen), format="jsonl") if self.unseen else CorpusConfig()
         return config
 
     def other_inputs(self) -> list[Path]:
         """What trainings read beside the labels: unlabelled and additional texts, a test part, word vectors."""
         config = copy.deepcopy(self.config)
         config.data.train = config.data.dev = CorpusConfig()
-        return input_files(config)
+        return input_files(config) + ([self.unseen] if self.unseen else [])
 
     # ---------------------------------------------------------------------------------------------------- processes
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -15,7 +16,7 @@ from config import load_config
 from experiments.denoise import read_documents
 from main import main
 from model.trainer import Trainer
-from utils.preprocess.document import Problems
+from utils.preprocess.document import Problems, to_json
 from utils.preprocess.formats import read_corpus
 from utils.preprocess.noise import NoiseRates
 from utils.preprocess.processed import load_processed
@@ -247,6 +248,22 @@ def test_a_second_round_trains_on_the_cleaned_labels_and_judges_those_that_came(
             record = json.loads(line)
             judged = {(one["category"], one["pos_b"], one["pos_e"]) for one in record["candidates"]}
             assert judged >= {tuple(span) for span in came[record["id"]].spans}
+
+
+def test_additional_documents_that_share_text_with_the_dev_part_train_no_fold(tmp_path):
+    home = Home(tmp_path)
+    corpus = read_corpus(home.config().data.train, Problems())
+    copies = tmp_path / "additional.jsonl"
+    copies.write_text("".join(to_json(replace(one, id=f"copy{one.id}")) + "\n" for one in corpus), encoding="utf-8")
+    changes = [word for change in (f"data.additional=[{copies}]", "folds.repeats=1", "denoise.compare=false")
+               for word in ("--set", change)]  # fmt: skip
+    assert preprocess.main(["--config", str(home.settings), *changes]) == 0
+    assert home.run("denoise", *changes) == 0
+    dev = {document.id for document in read_documents(home.denoised / "data/dev.jsonl")}
+    for fold in (0, 1):
+        metrics = json.loads((home.denoised / f"round1/repeat1/fold{fold}/metrics.json").read_text())
+        held_out = ids_of(home.votes()[f"repeat1_fold{fold}.jsonl"])
+        assert metrics["additional_documents_left_out"] >= len(dev) + len(held_out)
 
 
 def test_without_a_dev_part_there_are_no_scores(tmp_path, capsys):
