@@ -111,6 +111,7 @@ def _refuse_shares(config: Config) -> None:
     """Shares of votes run from 0 to 1, and none can be asked for that is too small to be written down."""
     denoise, pseudo = config.denoise, config.pseudo
     shares = {"denoise.doubtful_below": denoise.doubtful_below, "denoise.missing_from": denoise.missing_from,
+              "denoise.unsupported_below": denoise.unsupported_below,
               "pseudo.certain_from": pseudo.certain_from, "pseudo.uncertain_from": pseudo.uncertain_from}  # fmt: skip
     for name, of in (("denoise.doubtful_below_of", denoise.doubtful_below_of),
                      ("denoise.missing_from_of", denoise.missing_from_of),
@@ -119,7 +120,7 @@ def _refuse_shares(config: Config) -> None:
     for name, share in shares.items():
         if not 0 <= share <= 1:
             raise UserError(f"{name} is {share}; it must be from 0 to 1")
-        if share < denoise.least and not name.startswith("denoise.doubtful"):
+        if share < denoise.least and "below" not in name:  # labels are written down in any case
             raise UserError(f"{name} {share} is below denoise.least {denoise.least}: such spans are not written down")
     for name in ("pseudo.certain_from", *(f"pseudo.certain_from_of.{category}" for category in pseudo.certain_from_of)):
         if shares[name] < pseudo.uncertain_from:

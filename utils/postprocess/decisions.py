@@ -2,8 +2,8 @@
 
 | kind       | found as                                     | action     | in the cleaned document                     |
 |------------|----------------------------------------------|------------|---------------------------------------------|
-| `doubtful` | a label with too small a share of the votes  | `keep`     | the label                                   |
-|            |                                              | `remove`   | nothing                                     |
+| `doubtful` | a label with too small a share of the votes, | `keep`     | the label                                   |
+|            | which see something else there, or nothing   | `remove`   | nothing                                     |
 | `missing`  | a span with enough votes that no label has   | `ignore`   | nothing                                     |
 |            |                                              | `add`      | a label                                     |
 | both       |                                              | `mask`     | its stretch is in doubt, in its category    |
@@ -45,6 +45,10 @@ def decide(
 ) -> list[Decision]:
     """What the votes say against the labels, most certain first.
 
+    That voters do not find a label is little evidence: they miss every name that is new to them, and an annotator does
+    not label at random. So a label with too small a share is doubtful where the votes contradict it (a missing span
+    overlaps it) or hold it for impossible (`unsupported_below`).
+
     A label that no voter judged (it is longer than a window, or nobody read the document) is left alone. A missing span
     that overlaps a label of its category which is not doubtful is none, and of missing spans of one category that
     overlap only the one with the largest share counts: a chain can hold no two of them.
@@ -84,13 +88,21 @@ def _by_threshold(documents: Sequence[Document], ballots: Mapping[str, Ballot], 
         ballot = ballots.get(document.id, Ballot())
         doubtful, missing = found.setdefault(document.id, (set(), set()))
         labels = set(document.spans)
-        for span, tally in ballot.spans.items():
-            share = share_of(tally, settings)
-            if span in labels and share < settings.doubtful_below_of.get(span.category, settings.doubtful_below):
-                doubtful.add(span)
-            elif span not in labels and share >= settings.missing_from_of.get(span.category, settings.missing_from):
+        for span in ballot.spans.keys() - labels:
+            least = settings.missing_from_of.get(span.category, settings.missing_from)
+            if share_of(ballot.of(span), settings) >= least:
                 missing.add(span)
+        for span in ballot.spans.keys() & labels:
+            below = settings.doubtful_below_of.get(span.category, settings.doubtful_below)
+            unsupported = ballot.of(span).probability < settings.unsupported_below
+            contradicted = any(_overlap(span, other) for other in missing)
+            if share_of(ballot.of(span), settings) < below and (unsupported or contradicted):
+                doubtful.add(span)
     return found
+
+
+def _overlap(one: Span, other: Span) -> bool:
+    return one.begin <= other.end and other.begin <= one.end
 
 
 def _by_confidence(

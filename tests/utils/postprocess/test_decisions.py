@@ -12,7 +12,9 @@ LABEL, OTHER = Span("name", 0, 1), Span("place", 4, 6)
 
 
 def settings(*changes):
-    return load_config([], ["data.train=x", "denoise.finder=votes", *(f"denoise.{one}" for one in changes)]).denoise
+    """Thresholds on the votes alone, unless changed."""
+    return load_config([], ["data.train=x", "denoise.finder=votes", "denoise.unsupported_below=1",
+                            *(f"denoise.{one}" for one in changes)]).denoise  # fmt: skip
 
 
 def found(spans, ballot, *changes):
@@ -47,6 +49,21 @@ def test_votes_and_probabilities_are_different_things():
     one = Ballot(2, {LABEL: Tally(2, 2, 0.4)})
     assert found([LABEL], one, "finder=votes") == []
     assert found([LABEL], one, "finder=probability") == [("doubtful", LABEL)]
+
+
+def test_not_finding_a_label_is_no_evidence_by_itself():
+    own = Ballot(4, {LABEL: Tally(0, 4, 0.01), OTHER: Tally(0, 4, 0.01), Span("name", 5, 8): Tally(3, 4, 0.75)})
+    assert set(found([LABEL, OTHER], own)) == {
+        ("doubtful", LABEL), ("doubtful", OTHER), ("missing", Span("name", 5, 8))
+    }  # fmt: skip
+    strict = "unsupported_below=0.001"
+    assert set(found([LABEL, OTHER], own, strict)) == {("doubtful", OTHER), ("missing", Span("name", 5, 8))}
+    assert found([LABEL, OTHER], own, strict, "missing_from=0.8") == []
+    own.spans[LABEL] = Tally(0, 4, 0.0005)
+    assert found([LABEL], own, strict, "missing_from=0.8") == [("doubtful", LABEL)], "held for impossible"
+    assert found([LABEL], own, "unsupported_below=0.0005", "missing_from=0.8") == []
+    own.spans[OTHER] = Tally(2, 4, 0.5)
+    assert ("doubtful", OTHER) not in found([OTHER], own, strict), "a label with enough votes stands beside others"
 
 
 def test_a_category_has_its_own_threshold():
