@@ -198,7 +198,9 @@ def _refuse_flags_of_other_modes(options: argparse.Namespace) -> None:
              "labels": "eval", "format": "eval", "output": "predict ablate", "grid": "ablate", "seeds": "ablate",
              "jobs": "ablate", "dry_run": "denoise pipeline"}  # fmt: skip
     for flag, of in modes.items():
-        if getattr(options, flag) not in (None, False) and options.mode not in of.split():
+        value = getattr(options, flag)
+        given = value is not None and value is not False  # 0 is given, and equals False
+        if given and options.mode not in of.split():
             name = flag.replace("_", "-")
             raise UserError(f"--{name} does not belong to --mode {options.mode}, but to {' and '.join(of.split())}")
     if options.input is None and (options.labels or options.format):

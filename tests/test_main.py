@@ -550,6 +550,7 @@ def test_a_damaged_run_is_one_line(refused, home, copy, damage, telling):
         ("--mode train --set data.processed=none", "no processed data in "),
         ("--mode train --set data.max_len=70", "made with another data.max_len"),
         ("--mode train --fold 2", "folds 0 to 1"),
+        ("--mode pretrain --fold 0", "--fold does not belong to --mode pretrain"),
         ("--mode train --fold -1", "folds 0 to 1"),
         ("--mode train --fold one", "invalid int value: 'one'"),
         ("--mode train --input texts", "--input does not belong to --mode train"),
