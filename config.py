@@ -199,6 +199,43 @@ class RegularisationConfig:
 
 
 @dataclass
+class DictionaryConfig:
+    """Learning from a dictionary and raw text (`--mode dictionary`), which are those of data.train and data.unlabelled.
+
+    The section ends with what the loop's risk is made of (model/layers/positive_unlabelled_risk.py).
+    """
+
+    path: str = ""  # the dictionary: a surface form, a tab and its category on each line
+    taken_from: str = ""  # ids of the training documents whose labels it was taken from; no score counts these
+    # Matching alone; one category's span candidates against random ones, bags of them, or known negatives; or the loop.
+    method: Literal["match", "direct", "bagging", "negatives", "loop"] = "match"
+
+    # Span candidates: direct, bagging, negatives.
+    category: str = ""
+    most_tokens: int = 4  # of jieba's segmentation in a candidate
+    most_characters: int = 20  # in a candidate
+    negatives: str = ""  # surface forms that are not of the category, one a line
+    sample_ratio: float = 1.0  # unlabelled candidates drawn as negatives, for each positive one
+    bags: int = 30
+    threshold: float = 0.5  # candidates with a higher score are labelled
+
+    # The loop.
+    rounds: int = 5  # at most; it stops when the dictionary no longer grows
+    minimum_count: int = 3  # occurrences that a form found by the classifiers needs to join the dictionary
+    agreement: float = 1.0  # share of its occurrences that have to be found, all as the same category
+    minimum_length: int = 2  # characters of such a form
+    # Class priors, the share of all characters that belong to a category: those given, all that are not estimated by
+    # Elkan and Noto (model/class_prior.py); or from the second round on the share that the round before found.
+    prior: Literal["given", "elkan_noto", "found"] = "elkan_noto"
+    priors: dict[str, float] = field(default_factory=dict)
+    loss: Literal["absolute", "cross_entropy"] = "absolute"  # of a character's probability
+    positive_weight: float = 1.0  # of the positives' risk
+    negative_risk: Literal["clip", "step_back"] = "clip"  # what is done where it is estimated below 0
+    step_back_beyond: float = 0.0  # step_back: only below this much under 0
+    step_back_discount: float = 1.0  # step_back: factor of the step
+
+
+@dataclass
 class PredictConfig:
     """Reading texts with a trained run."""
 
@@ -224,6 +261,7 @@ class Config:
     adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
     averaging: AveragingConfig = field(default_factory=AveragingConfig)
     regularisation: RegularisationConfig = field(default_factory=RegularisationConfig)
+    dictionary: DictionaryConfig = field(default_factory=DictionaryConfig)
     predict: PredictConfig = field(default_factory=PredictConfig)
 
     @property
@@ -233,6 +271,10 @@ class Config:
     @property
     def pretrained_folder(self) -> Path:
         return Path(self.pretrain.output or f"{self.run_folder}_encoder")
+
+    @property
+    def dictionary_folder(self) -> Path:
+        return Path(f"{self.run_folder}_dictionary")
 
     @property
     def processed_folder(self) -> Path:

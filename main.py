@@ -5,6 +5,7 @@
     python main.py --mode predict  --config configs/demo.yaml --input texts --output out
     python main.py --mode pretrain --config configs/ccf_small.yaml
     python main.py --mode ablate   --config configs/demo.yaml --grid configs/grids/demo.yaml --seeds 3
+    python main.py --mode dictionary --config configs/dictionary_demo.yaml
 
 Exit status 0, or 2 with one line on standard error, or 130 after Ctrl-C.
 """
@@ -34,7 +35,8 @@ def _run(arguments: list[str] | None) -> None:
     options = _parser().parse_args(arguments)
     _refuse_flags_of_other_modes(options)
     config = load_config(options.config, options.set)
-    modes = {"train": train, "eval": evaluate, "predict": predict, "pretrain": pretrain, "ablate": ablate}
+    modes = {"train": train, "eval": evaluate, "predict": predict, "pretrain": pretrain, "ablate": ablate,
+             "dictionary": learn_from_dictionary}  # fmt: skip
     modes[options.mode](config, options)
 
 
@@ -154,6 +156,17 @@ def ablate(config: Config, options: argparse.Namespace) -> None:
     print(f"table: {folder / 'table.md'}, .csv and .png")
 
 
+def learn_from_dictionary(config: Config, options: argparse.Namespace) -> None:
+    """`--mode dictionary`."""
+    from experiments.dictionary import learn
+
+    problems = Problems()
+    print(learn(config, problems))
+    print(f"results: {config.dictionary_folder}")
+    if problems.counts:
+        _show(problems)
+
+
 def _open_run(config: Config, options: argparse.Namespace) -> RunParts:
     """The trained run with its own settings, but for what the command line may change of them."""
     from utils.run_folder import open_run
@@ -187,7 +200,8 @@ def _refuse_flags_of_other_modes(options: argparse.Namespace) -> None:
 
 def _parser() -> Parser:
     parser = Parser(description="Train, score and use a tagger for Chinese entities.")
-    parser.add_argument("--mode", required=True, choices=["train", "eval", "predict", "pretrain", "ablate"])
+    modes = ["train", "eval", "predict", "pretrain", "ablate", "dictionary"]
+    parser.add_argument("--mode", required=True, choices=modes)
     parser.add_argument("--config", action="append", metavar="FILE", help="settings; may be given more than once")
     parser.add_argument("--set", action="append", metavar="KEY=VALUE", help="one setting, e.g. train.epochs=5")
     parser.add_argument("--fold", type=int, help="this fold alone")

@@ -2,6 +2,7 @@
 
     python preprocess.py --config configs/demo.yaml
     python preprocess.py --sample 600                  write the made-up sample corpus
+    python preprocess.py --dictionary CORPUS --output FILE --share 0.5 --seed 1      a dictionary from its labels
 
 Exit status 0, or 2 with one line on standard error, or 130 after Ctrl-C.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,8 @@ from tqdm import tqdm
 
 from config import Config, CorpusConfig, UserError, load_config
 from utils.command_line import Parser, run_command
+from utils.preprocess.dictionary import write_dictionary
+from utils.preprocess.dictionary_growth import take_dictionary
 from utils.preprocess.document import Document, Problems, category_counts
 from utils.preprocess.duplicates import group_near_duplicates
 from utils.preprocess.formats import check_categories, read_corpus
@@ -40,6 +44,7 @@ from utils.preprocess.sample import write_sample
 from utils.preprocess.segment import cut_spans, segment_bounds
 from utils.preprocess.tokenizer import Vocabulary, encoder_vocabulary
 from utils.preprocess.vectors import read_vectors, read_vocabulary
+from utils.tools import write_text
 
 FILL_SEED = 0  # of the words that a vector file lacks; no setting, so that runs of all seeds share the processed data
 
@@ -51,6 +56,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(arguments: list[str] | None) -> None:
     options = _parser().parse_args(arguments)
+    if options.dictionary is not None:
+        _dictionary(options)
+        return
     if options.sample is None and not options.config:
         raise UserError("nothing to do; give --config configs/X.yaml, or --sample N for the sample corpus")
     config = load_config(options.config, options.set)  # its mistakes, before a sample is written
@@ -228,6 +236,28 @@ def _sample(options: argparse.Namespace) -> None:
     print(report.summary())
 
 
+def _dictionary(options: argparse.Namespace) -> None:
+    """The surface forms of a corpus's labels as a dictionary, and beside it the ids of the documents they are from."""
+    if not options.output:
+        raise UserError("--dictionary needs --output FILE, where the dictionary is written")
+    if not 0 < options.share <= 1:
+        raise UserError(f"--share {options.share}: a part of the documents is above 0 and at most 1")
+    problems = Problems()
+    documents = read_corpus(CorpusConfig(options.dictionary, options.labels or ""), problems)
+    taken = take_dictionary(documents, options.share, options.seed)
+    if not taken.dictionary:
+        raise UserError(f"{options.dictionary}: no label to take a surface form from; check --labels")
+    path = Path(options.output)
+    write_dictionary(taken.dictionary, path)
+    write_text(path.with_suffix(".documents"), "".join(f"{document.id}\n" for document in taken.documents))
+    counts = Counter(taken.dictionary.values())
+    left_out = ", ".join(f"{reason} {count}" for reason, count in taken.left_out.most_common()) or "nothing"
+    print(", ".join(f"{category} {count}" for category, count in sorted(counts.items())))
+    print(f"{len(taken.dictionary)} surface forms of {len(taken.documents)} of {len(documents)} documents in {path}; "
+          f"left out: {left_out}")  # fmt: skip
+    print(problems.summary())
+
+
 def _parser() -> Parser:
     parser = Parser(description="Raw corpora to segments with lattices, on disk.")
     parser.add_argument("--config", action="append", metavar="FILE", help="settings; may be given more than once")
@@ -235,7 +265,12 @@ def _parser() -> Parser:
     parser.add_argument("--force", action="store_true", help="rebuild even if nothing has changed")
     parser.add_argument("--sample", type=int, metavar="N", help="write a made-up corpus of N training documents")
     parser.add_argument("--sample-folder", default="data/origin/sample", metavar="FOLDER", help="where to write it")
-    parser.add_argument("--seed", type=int, default=42, help="of the sample corpus")
+    parser.add_argument("--seed", type=int, default=42, help="of the sample corpus, and of --share")
+    parser.add_argument("--dictionary", metavar="CORPUS", help="write a dictionary of the surface forms of its labels")
+    parser.add_argument("--labels", metavar="PATH", help="of --dictionary: folder or zip of N.csv")
+    parser.add_argument("--output", metavar="FILE", help="of --dictionary: where to write it; FILE.documents beside it "
+                        "lists the documents it was taken from")  # fmt: skip
+    parser.add_argument("--share", type=float, default=1.0, help="of --dictionary: of the documents, drawn at random")
     for kind in ("missing", "type", "boundary", "spurious"):
         parser.add_argument(
             f"--noise-{kind}", type=float, default=0.0, metavar="RATE", help=f"share of {kind} labels in the sample"

@@ -134,6 +134,8 @@ def _convert(value: Any, hint: Any, name: str, where: str) -> Any:
         raise UserError(f"{where}: {name} cannot be {value!r}; it takes {_describe(hint)}")
     if origin is list and isinstance(value, list):
         return [_convert(item, arguments[0], f"{name}[{index}]", where) for index, item in enumerate(value)]
+    if origin is dict and isinstance(value, dict) and arguments[1] is not str:
+        return {str(key): _convert(item, arguments[1], f"{name}.{key}", where) for key, item in value.items()}
     if origin is dict and isinstance(value, dict):
         return {str(key): "" if item is None else str(item) for key, item in value.items()}
     if dataclasses.is_dataclass(hint):

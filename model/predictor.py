@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
+from torch import Tensor
 
 from config import Config
 from data.dataset import Window, collate_windows, window_batches
@@ -15,9 +16,11 @@ from utils.preprocess.lattice import Lattices
 from utils.preprocess.segment import most_central, window_bounds
 from utils.preprocess.tokenizer import Vocabulary
 
+Decode = Callable[[LatticeTagger, Tensor, Tensor], list[list[ScoredSpan]]]
+
 
 class Predictor:
-    """One network and how to feed it."""
+    """One network and how to feed it; `decode` makes spans of its emissions and the character mask."""
 
     def __init__(
         self,
@@ -28,6 +31,7 @@ class Predictor:
         batch_tokens: int,
         device: torch.device,
         half: bool = False,
+        decode: Decode = decode_spans,
     ) -> None:
         self.model = model
         self.vocabulary = vocabulary
@@ -36,15 +40,21 @@ class Predictor:
         self.batch_tokens = batch_tokens
         self.device = device
         self.half = half
+        self.decode = decode
 
     @classmethod
     def from_settings(
-        cls, config: Config, model: LatticeTagger, vocabulary: Vocabulary, device: torch.device
+        cls,
+        config: Config,
+        model: LatticeTagger,
+        vocabulary: Vocabulary,
+        device: torch.device,
+        decode: Decode = decode_spans,
     ) -> Predictor:
         """One that reads as the settings say: in training's precision, in windows of the length trained on."""
         half = config.train.precision == "bf16"
         reading = config.predict
-        return cls(model, vocabulary, config.data.max_len, reading.overlap, reading.batch_tokens, device, half)
+        return cls(model, vocabulary, config.data.max_len, reading.overlap, reading.batch_tokens, device, half, decode)
 
     @torch.no_grad()
     def predict(self, lattices: Lattices, documents: Sequence[int]) -> list[list[ScoredSpan]]:
@@ -73,4 +83,4 @@ class Predictor:
         batch = {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.half):
             emissions = self.model(**batch).emissions  # (B, K, L, T)
-        return decode_spans(self.model, emissions, batch["character_mask"])
+        return self.decode(self.model, emissions, batch["character_mask"])

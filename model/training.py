@@ -58,20 +58,25 @@ def train(
     check_writable(config.run_folder)
     if go_on:
         refuse_other_run(config.run_folder, config, processed.digest)
+    accelerator = make_accelerator(config)
+    chosen = [fold for fold in range(len(splits)) if only_fold in (None, fold)]
+    if accelerator.is_main_process and not go_on:
+        _clear_earlier_training(config, processed, chosen)
+    accelerator.wait_for_everyone()
+    return [_train_fold(config, processed, splits[fold], fold, go_on, accelerator) for fold in chosen]
+
+
+def make_accelerator(config: Config) -> Accelerator:
+    """Where and how a training computes."""
     # Among several processes a frozen encoder gets no gradients to exchange, and that must not be taken for an error.
     frozen = DistributedDataParallelKwargs(find_unused_parameters=config.train.freeze_epochs > 0)
-    accelerator = Accelerator(
+    return Accelerator(
         cpu=choose_device(config) == "cpu",
         gradient_accumulation_steps=config.train.accumulation,
         # The sampler deals every process equally many batches.
         dataloader_config=DataLoaderConfiguration(even_batches=False, non_blocking=True),
         kwargs_handlers=[frozen],
     )
-    chosen = [fold for fold in range(len(splits)) if only_fold in (None, fold)]
-    if accelerator.is_main_process and not go_on:
-        _clear_earlier_training(config, processed, chosen)
-    accelerator.wait_for_everyone()
-    return [_train_fold(config, processed, splits[fold], fold, go_on, accelerator) for fold in chosen]
 
 
 def _clear_earlier_training(config: Config, processed: Processed, chosen: list[int]) -> None:

@@ -1,0 +1,32 @@
+"""What `--mode dictionary` does: learn from a dictionary and raw text, by the method that the settings name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from config import Config, UserError
+from experiments.dictionary_loop import DictionaryLoop
+from experiments.dictionary_table import markdown
+from experiments.dictionary_texts import read_texts
+from preprocess import preprocess
+from utils.preprocess.dictionary import read_dictionary
+from utils.preprocess.document import Problems
+from utils.tools import check_writable
+
+
+def learn(config: Config, problems: Problems) -> str:
+    """Run the method and write its results to `config.dictionary_folder`.
+
+    Returns:
+        The results for a person.
+
+    Raises:
+        UserError: the dictionary, the texts or the settings cannot be used.
+    """
+    if not config.dictionary.path:
+        raise UserError("dictionary.path is empty; name the dictionary, a file of `surface form<tab>category` lines")
+    check_writable(config.dictionary_folder)
+    dictionary = read_dictionary(Path(config.dictionary.path), problems)
+    texts = read_texts(config, problems)
+    loop = DictionaryLoop(config, texts, dictionary)
+    return markdown(loop.run(preprocess(loop.reading_config())))

@@ -1,0 +1,227 @@
+"""The dictionary loop of Peng et al., "Distantly Supervised Named Entity Recognition using Positive-Unlabeled Learning"
+(ACL 2019): a dictionary labels the texts, classifiers learn from that, and what they always find joins the dictionary.
+
+    FOLDER/settings.json           what the loop began with
+    FOLDER/round_0/                the dictionary as given, and what matching it finds
+    FOLDER/round_N/dictionary.tsv  the dictionary that the round leaves; the next one learns from it
+                   labels.jsonl    all texts with what the round's classifiers found: a corpus that data.train can name
+                   scores.json     scores, priors, counts; written last, so a round that has it is finished
+                   last/           the classifiers' weights
+    FOLDER/processed/              lattices of all texts
+    FOLDER/table.md, table.json    all rounds
+
+Every round trains a fresh network with the same seed, for `train.epochs`, on all texts; nothing is chosen by a score.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections import Counter
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from config import Config, CorpusConfig, UserError
+from data.dataset import SegmentDataset
+from experiments.dictionary_table import Record, write_tables
+from experiments.dictionary_texts import Texts, write_labels
+from model.build import fresh_network
+from model.class_prior import LARGEST, estimate_priors, labelled_shares
+from model.layers.positive_unlabelled_risk import PositiveUnlabelledRisk
+from model.positive_unlabelled import PositiveScheme, PositiveUnlabelledTagger, decode_runs
+from model.predictor import Predictor
+from model.trainer import Trainer
+from model.training import make_accelerator, training_loader
+from utils.callbacks.checkpoint import Checkpoint, resume
+from utils.callbacks.freeze import FreezeEncoder
+from utils.callbacks.reports import LogFile, Progress
+from utils.device import set_up_processor
+from utils.preprocess.dictionary import Dictionary, label, read_dictionary, write_dictionary
+from utils.preprocess.dictionary_growth import grow
+from utils.preprocess.document import Document, Problems, ScoredSpan
+from utils.preprocess.processed import Processed
+from utils.tools import read_json, write_json
+
+REMEDY = "remove the folder, or give the run another name with --set run.name=NAME"
+
+
+class DictionaryLoop:
+    """One dictionary, grown on some texts.
+
+    Args:
+        config: all settings.
+        texts: to learn from.
+        dictionary: to begin with.
+
+    Raises:
+        UserError: no form of the dictionary stands in the texts, the settings do not fit it, or the folder holds
+            rounds that began otherwise.
+    """
+
+    def __init__(self, config: Config, texts: Texts, dictionary: Dictionary) -> None:
+        self.config = config
+        self.settings = config.dictionary
+        self.texts = texts
+        self.folder = config.dictionary_folder
+        self._refuse_other_beginning(dictionary)
+        self._begin(dictionary)
+
+    def run(self, processed: Processed) -> list[Record]:
+        """All rounds that are not finished yet, until the dictionary no longer grows; returns every round's record.
+
+        Args:
+            processed: made with `reading_config`.
+        """
+        self._refuse_unknown_categories(processed.categories)
+        set_up_processor(self.config)
+        records = [self._record(0)]
+        while len(records) <= self.settings.rounds and (len(records) == 1 or records[-1]["joined"]):
+            number = len(records)
+            if not (self._round(number) / "scores.json").exists():
+                self._play(number, processed, records[-1])
+            records.append(self._record(number))
+            write_tables(records, self.folder)
+        return records
+
+    def reading_config(self) -> Config:
+        """The settings to preprocess with: all texts are one training corpus that the dictionary has labelled."""
+        corpus = CorpusConfig(str(self._round(0) / "labels.jsonl"), format="jsonl")
+        nothing = CorpusConfig()
+        data = replace(self.config.data, train=corpus, dev=nothing, test=nothing, unlabelled=nothing, additional=[],
+                       categories=[], processed=str(self.folder / "processed"))  # fmt: skip
+        return replace(self.config, data=data)
+
+    # ------------------------------------------------------------------------------------------------------- a round
+
+    def _begin(self, dictionary: Dictionary) -> None:
+        """Round 0, unless it is there already."""
+        if (self._round(0) / "scores.json").exists():
+            return
+        matched = self._match(dictionary)
+        found = Counter(span.category for document in matched for span in document.spans)
+        if not found:
+            raise UserError(f"{self.settings.path}: none of its {len(dictionary)} forms stands in the texts")
+        write_json(self.folder / "settings.json", self._beginning(dictionary))
+        self._write(0, dictionary, [document.spans for document in matched], {})
+
+    def _play(self, number: int, processed: Processed, before: Record) -> None:
+        started = time.perf_counter()
+        dictionary = read_dictionary(self._round(number - 1) / "dictionary.tsv", Problems())
+        labelled = replace(processed, documents=self._match(dictionary))
+        priors = self._priors(labelled, before)
+        found = self._train_and_predict(number, labelled, priors)
+        grown = grow(
+            dictionary, self.texts.texts, found,
+            self.settings.minimum_count, self.settings.agreement, self.settings.minimum_length,
+        )  # fmt: skip
+        facts = {
+            "joined": len(grown) - len(dictionary),
+            "priors": priors,
+            "found_shares": labelled_shares(self.texts.texts, found, processed.categories),
+            "seconds": round(time.perf_counter() - started, 1),
+        }
+        self._write(number, grown, found, facts)
+
+    def _priors(self, labelled: Processed, before: Record) -> dict[str, float]:
+        """The class prior of every category; estimates lie between the share that is labelled and `LARGEST`."""
+        spans = [document.spans for document in labelled.documents]
+        least = labelled_shares(self.texts.texts, spans, labelled.categories)
+        if self.settings.prior == "found" and "found_shares" in before:
+            return {name: min(max(before["found_shares"][name], least[name]), LARGEST) for name in labelled.categories}
+        given = self.settings.priors
+        unknown = [name for name in labelled.categories if name not in given]
+        estimated = estimate_priors(self.texts.texts, spans, unknown, self.config.run.seed)
+        return {name: given.get(name) or estimated[name] for name in labelled.categories}
+
+    def _train_and_predict(
+        self, number: int, labelled: Processed, priors: dict[str, float]
+    ) -> list[list[ScoredSpan]]:
+        """The spans that fresh classifiers find in every text, trained on what the dictionary labels there."""
+        config, folder = self.reading_config(), self._round(number)
+        categories = labelled.categories
+        shares = labelled_shares(self.texts.texts, [document.spans for document in labelled.documents], categories)
+        risk = PositiveUnlabelledRisk(
+            torch.tensor([priors[name] for name in categories]),
+            torch.tensor([shares[name] for name in categories]),
+            self.settings,
+        )
+        scheme = PositiveScheme(categories)
+        network = fresh_network(
+            config, labelled, config.run.seed, partial(PositiveUnlabelledTagger, scheme=scheme, risk=risk)
+        )
+        accelerator = make_accelerator(config)
+        everything = range(len(labelled.documents))
+        dataset = SegmentDataset(labelled, everything, scheme)
+        loader = training_loader(config, dataset, labelled.vocabulary, config.run.seed, accelerator)
+        freeze = FreezeEncoder(config.train.freeze_epochs, config.train.unfreeze_every)
+        callbacks = [freeze, Progress(), LogFile(folder), Checkpoint(folder)]
+        trainer = Trainer(network, loader, config, accelerator, None, callbacks, f"round {number}")
+        resume(trainer, folder)
+        trainer.fit()
+        predictor = Predictor.from_settings(config, network, labelled.vocabulary, accelerator.device, decode_runs)
+        return predictor.predict(labelled.lattices, everything)
+
+    def _match(self, dictionary: Dictionary) -> list[Document]:
+        return label(self.texts.documents, dictionary)
+
+    # --------------------------------------------------------------------------------------------------------- files
+
+    def _round(self, number: int) -> Path:
+        return self.folder / f"round_{number}"
+
+    def _write(self, number: int, dictionary: Dictionary, found: list[Any], facts: Record) -> None:
+        """What a round leaves; the record comes last."""
+        folder = self._round(number)
+        categories = sorted(set(dictionary.values()))
+        write_dictionary(dictionary, folder / "dictionary.tsv")
+        write_labels(folder / "labels.jsonl", self.texts.documents, found)
+        matched = [document.spans for document in self._match(dictionary)]
+        scores = {"matching": self.texts.score(matched, categories), "found": self.texts.score(found, categories)}
+        record = {
+            "round": number,
+            "entries": len(dictionary),
+            **facts,
+            **{name: score and score.to_dict() for name, score in scores.items()},
+            "scored_documents": len(self.texts.scored),
+        }
+        write_json(folder / "scores.json", record)
+
+    def _record(self, number: int) -> Record:
+        return read_json(self._round(number) / "scores.json", REMEDY)
+
+    def _beginning(self, dictionary: Dictionary) -> Record:
+        """What all rounds must have in common. More rounds than there are may be asked for later."""
+        data = asdict(self.config.data)
+        sections = ("lexicon", "encoder", "flat", "crf", "train", "regularisation", "dictionary")
+        settings = {section: asdict(getattr(self.config, section)) for section in sections}
+        for place in ("path", "taken_from", "rounds"):
+            del settings["dictionary"][place]
+        contents = [document.text for document in self.texts.documents], sorted(dictionary.items())
+        digest = hashlib.sha256(json.dumps(contents).encode()).hexdigest()
+        return {"seed": {"run": self.config.run.seed}, "data": {"max_len": data["max_len"]}, **settings,
+                "contents": {"texts and dictionary": digest}}  # fmt: skip
+
+    def _refuse_other_beginning(self, dictionary: Dictionary) -> None:
+        path = self.folder / "settings.json"
+        if not path.exists():
+            return
+        began, now = read_json(path, REMEDY), self._beginning(dictionary)
+        for section, values in now.items():
+            for name, value in values.items():
+                if began.get(section, {}).get(name) != value:
+                    raise UserError(f"{self.folder}: its rounds began with another {section}.{name}; {REMEDY}")
+
+    def _refuse_unknown_categories(self, categories: list[str]) -> None:
+        priors = self.settings.priors
+        if unknown := [name for name in priors if name not in categories]:
+            raise UserError(f"dictionary.priors names {unknown[0]}, of which the dictionary finds nothing in the "
+                            f"texts; it finds {', '.join(categories)}")  # fmt: skip
+        missing = [name for name in categories if name not in priors]
+        if self.settings.prior == "given" and missing:
+            raise UserError(f"dictionary.prior is given, but dictionary.priors has none of {missing[0]}; "
+                            "add it, or set dictionary.prior to elkan_noto")  # fmt: skip
