@@ -223,11 +223,13 @@ class DictionaryConfig:
     rounds: int = 5  # at most; it stops when the dictionary no longer grows
     minimum_count: int = 3  # occurrences that a form found by the classifiers needs to join the dictionary
     agreement: float = 1.0  # share of its occurrences that have to be found, all as the same category
-    minimum_length: int = 2  # characters of such a form
-    # Class priors, the share of all characters that belong to a category: those given, all that are not estimated by
-    # Elkan and Noto (model/class_prior.py); or from the second round on the share that the round before found.
-    prior: Literal["given", "elkan_noto", "found"] = "elkan_noto"
+    minimum_length: int = 2  # characters of what the classifiers may find
+    # Class priors, the share of all characters that belong to a category: those given; for the others what the first
+    # dictionary labels over `coverage`, or Elkan and Noto's estimate (model/class_prior.py). With `found`, all of them
+    # are replaced after the first round by the share that the round before found.
     priors: dict[str, float] = field(default_factory=dict)
+    prior: Literal["coverage", "elkan_noto", "found"] = "coverage"
+    coverage: float = 0.5  # share of a category's characters that the dictionary is thought to label
     loss: Literal["absolute", "cross_entropy"] = "absolute"  # of a character's probability
     positive_weight: float = 1.0  # of the positives' risk
     negative_risk: Literal["clip", "step_back"] = "clip"  # what is done where it is estimated below 0

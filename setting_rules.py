@@ -36,7 +36,8 @@ def validate(config: Config) -> None:
     for name in ("train.encoder_rate", "train.other_rate", "train.crf_rate", "train.layer_decay",
                  "data.duplicate_share", "pretrain.rate", "pretrain.mask_share", "adversarial.epsilon",
                  "adversarial.step_size", "adversarial.weight", "averaging.rate_factor", "dictionary.sample_ratio",
-                 "dictionary.agreement", "dictionary.positive_weight", "dictionary.step_back_discount"):  # fmt: skip
+                 "dictionary.agreement", "dictionary.coverage", "dictionary.positive_weight",
+                 "dictionary.step_back_discount"):  # fmt: skip
         if (value := _get(config, name)) <= 0:
             raise UserError(f"{name} is {value}; it must be above 0")
     for name in ("data.dev_share", "train.warmup", "flat.dropout", "flat.attention_dropout", "crf.dropout",
@@ -120,6 +121,7 @@ def _dictionary_contradictions(dictionary: DictionaryConfig) -> list[tuple[bool,
         (dictionary.method == "negatives" and not dictionary.negatives,
          "dictionary.method is negatives, but dictionary.negatives is empty; name a file of surface forms"),
         (dictionary.agreement > 1, f"dictionary.agreement is {dictionary.agreement}; it must be at most 1"),
+        (dictionary.coverage > 1, f"dictionary.coverage is {dictionary.coverage}; it must be at most 1"),
         (bool(impossible), "dictionary.priors: {} is {}; a share of the characters lies between 0 and 1".format(
             *next(iter(impossible.items()), ("", "")))),
     ]  # fmt: skip

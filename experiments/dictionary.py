@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from config import Config, UserError
+from experiments.candidate_ranking import rank_candidates
 from experiments.dictionary_loop import DictionaryLoop
 from experiments.dictionary_table import markdown
 from experiments.dictionary_texts import read_texts
@@ -28,5 +29,9 @@ def learn(config: Config, problems: Problems) -> str:
     check_writable(config.dictionary_folder)
     dictionary = read_dictionary(Path(config.dictionary.path), problems)
     texts = read_texts(config, problems)
+    if config.dictionary.method in ("direct", "bagging", "negatives"):
+        return rank_candidates(config, texts, dictionary)
     loop = DictionaryLoop(config, texts, dictionary)
+    if config.dictionary.method == "match":
+        return markdown([loop.beginning])
     return markdown(loop.run(preprocess(loop.reading_config())))

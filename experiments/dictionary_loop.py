@@ -68,6 +68,7 @@ class DictionaryLoop:
         self.settings = config.dictionary
         self.texts = texts
         self.folder = config.dictionary_folder
+        self._refuse_what_needs_tags()
         self._refuse_other_beginning(dictionary)
         self._begin(dictionary)
 
@@ -83,10 +84,15 @@ class DictionaryLoop:
         while len(records) <= self.settings.rounds and (len(records) == 1 or records[-1]["joined"]):
             number = len(records)
             if not (self._round(number) / "scores.json").exists():
-                self._play(number, processed, records[-1])
+                self._play(number, processed, records)
             records.append(self._record(number))
             write_tables(records, self.folder)
         return records
+
+    @property
+    def beginning(self) -> Record:
+        """The record of round 0: the dictionary as it was given."""
+        return self._record(0)
 
     def reading_config(self) -> Config:
         """The settings to preprocess with: all texts are one training corpus that the dictionary has labelled."""
@@ -109,11 +115,11 @@ class DictionaryLoop:
         write_json(self.folder / "settings.json", self._beginning(dictionary))
         self._write(0, dictionary, [document.spans for document in matched], {})
 
-    def _play(self, number: int, processed: Processed, before: Record) -> None:
+    def _play(self, number: int, processed: Processed, records: list[Record]) -> None:
         started = time.perf_counter()
         dictionary = read_dictionary(self._round(number - 1) / "dictionary.tsv", Problems())
         labelled = replace(processed, documents=self._match(dictionary))
-        priors = self._priors(labelled, before)
+        priors = self._priors(labelled, records)
         found = self._train_and_predict(number, labelled, priors)
         grown = grow(
             dictionary, self.texts.texts, found,
@@ -127,16 +133,20 @@ class DictionaryLoop:
         }
         self._write(number, grown, found, facts)
 
-    def _priors(self, labelled: Processed, before: Record) -> dict[str, float]:
-        """The class prior of every category; estimates lie between the share that is labelled and `LARGEST`."""
+    def _priors(self, labelled: Processed, records: list[Record]) -> dict[str, float]:
+        """The class prior of every category; an estimate is no less than what is labelled and at most `LARGEST`."""
+        names, given = labelled.categories, self.settings.priors
         spans = [document.spans for document in labelled.documents]
-        least = labelled_shares(self.texts.texts, spans, labelled.categories)
-        if self.settings.prior == "found" and "found_shares" in before:
-            return {name: min(max(before["found_shares"][name], least[name]), LARGEST) for name in labelled.categories}
-        given = self.settings.priors
-        unknown = [name for name in labelled.categories if name not in given]
-        estimated = estimate_priors(self.texts.texts, spans, unknown, self.config.run.seed)
-        return {name: given.get(name) or estimated[name] for name in labelled.categories}
+        least = labelled_shares(self.texts.texts, spans, names)
+        if self.settings.prior == "found" and len(records) > 1:
+            given, estimated = {}, records[-1]["found_shares"]
+        elif len(records) > 1:
+            estimated = records[1]["priors"]  # those of the first round
+        elif self.settings.prior == "elkan_noto":
+            estimated = estimate_priors(self.texts.texts, spans, names, self.config.run.seed)
+        else:
+            estimated = {name: least[name] / self.settings.coverage for name in names}
+        return {name: min(max(least[name], estimated[name]), LARGEST) for name in names} | given
 
     def _train_and_predict(
         self, number: int, labelled: Processed, priors: dict[str, float]
@@ -163,7 +173,8 @@ class DictionaryLoop:
         trainer = Trainer(network, loader, config, accelerator, None, callbacks, f"round {number}")
         resume(trainer, folder)
         trainer.fit()
-        predictor = Predictor.from_settings(config, network, labelled.vocabulary, accelerator.device, decode_runs)
+        decode = partial(decode_runs, minimum_length=self.settings.minimum_length)
+        predictor = Predictor.from_settings(config, network, labelled.vocabulary, accelerator.device, decode)
         return predictor.predict(labelled.lattices, everything)
 
     def _match(self, dictionary: Dictionary) -> list[Document]:
@@ -216,12 +227,17 @@ class DictionaryLoop:
                 if began.get(section, {}).get(name) != value:
                     raise UserError(f"{self.folder}: its rounds began with another {section}.{name}; {REMEDY}")
 
+    def _refuse_what_needs_tags(self) -> None:
+        """Settings that work on tags, or on scores of a dev part, of which there are none here."""
+        without = {"adversarial.method": "none", "averaging.method": "none", "regularisation.r_drop": 0,
+                   "regularisation.label_smoothing": 0}  # fmt: skip
+        for dotted, off in without.items():
+            section, name = dotted.split(".")
+            if (value := getattr(getattr(self.config, section), name)) != off:
+                raise UserError(f"{dotted} is {value}, but classifiers of characters train without it; set it to {off}")
+
     def _refuse_unknown_categories(self, categories: list[str]) -> None:
         priors = self.settings.priors
         if unknown := [name for name in priors if name not in categories]:
             raise UserError(f"dictionary.priors names {unknown[0]}, of which the dictionary finds nothing in the "
                             f"texts; it finds {', '.join(categories)}")  # fmt: skip
-        missing = [name for name in categories if name not in priors]
-        if self.settings.prior == "given" and missing:
-            raise UserError(f"dictionary.prior is given, but dictionary.priors has none of {missing[0]}; "
-                            "add it, or set dictionary.prior to elkan_noto")  # fmt: skip

@@ -25,23 +25,25 @@ def markdown(records: list[Record]) -> str:
     lines = ["| round | forms | joined | matching P | R | F1 | found P | R | F1 | seconds |",
              "|---|---|---|---|---|---|---|---|---|---|"]  # fmt: skip
     for record in records:
-        matching, found = (_percent(record[name] and record[name]["micro"]) for name in ("matching", "found"))
+        matching, found = (percent(record[name] and record[name]["micro"]) for name in ("matching", "found"))
         cells = [record["round"], record["entries"], record.get("joined", ""), *matching, *found]
-        lines.append(_row([*cells, record.get("seconds", "")]))
+        lines.append(row([*cells, record.get("seconds", "")]))
     categories = list((records[0]["found"] or {"categories": {}})["categories"])
     if categories:
         head = [f"{score} {record['round']}" for record in records for score in ("P", "R", "F1")]
-        lines += ["", _row(["found in round", "labelled", *head]), "|---" * (len(head) + 2) + "|"]
+        lines += ["", row(["found in round", "labelled", *head]), "|---" * (len(head) + 2) + "|"]
     for name in categories:
         scores = [record["found"]["categories"][name] for record in records]
-        cells = [cell for score in scores for cell in _percent(score)]
-        lines.append(_row([name, scores[0]["labelled"], *cells]))
+        cells = [cell for score in scores for cell in percent(score)]
+        lines.append(row([name, scores[0]["labelled"], *cells]))
     return "\n".join(lines) + "\n"
 
 
-def _percent(score: dict[str, float] | None) -> list[str]:
+def percent(score: dict[str, float] | None) -> list[str]:
+    """Precision, recall and F1 as cells; empty ones where there is no score."""
     return [f"{100 * score[name]:.2f}" if score else "" for name in ("precision", "recall", "f1")]
 
 
-def _row(cells: list[Any]) -> str:
+def row(cells: list[Any]) -> str:
+    """A line of a Markdown table."""
     return "| " + " | ".join(map(str, cells)) + " |"
