@@ -159,9 +159,10 @@ def ablate(config: Config, options: argparse.Namespace) -> None:
 def learn_from_dictionary(config: Config, options: argparse.Namespace) -> None:
     """`--mode dictionary`."""
     from experiments.dictionary import learn
+    from preprocess import preprocess
 
     problems = Problems()
-    print(learn(config, problems))
+    print(learn(config, problems, preprocess))
     print(f"results: {config.dictionary_folder}")
     if problems.counts:
         _show(problems)

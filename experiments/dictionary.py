@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from config import Config, UserError
@@ -9,14 +10,19 @@ from experiments.candidate_ranking import rank_candidates
 from experiments.dictionary_loop import DictionaryLoop
 from experiments.dictionary_table import markdown
 from experiments.dictionary_texts import read_texts
-from preprocess import preprocess
 from utils.preprocess.dictionary import read_dictionary
 from utils.preprocess.document import Problems
+from utils.preprocess.processed import Processed
 from utils.tools import check_writable
 
 
-def learn(config: Config, problems: Problems) -> str:
+def learn(config: Config, problems: Problems, preprocess: Callable[[Config], Processed]) -> str:
     """Run the method and write its results to `config.dictionary_folder`.
+
+    Args:
+        config: all settings.
+        problems: gets what cannot be used of corpora and dictionary.
+        preprocess: makes the processed data of settings.
 
     Returns:
         The results for a person.

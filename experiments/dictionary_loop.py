@@ -10,7 +10,8 @@
     FOLDER/processed/              lattices of all texts
     FOLDER/table.md, table.json    all rounds
 
-Every round trains a fresh network with the same seed, for `train.epochs`, on all texts; nothing is chosen by a score.
+Every round trains a fresh network with the same seed, for `train.epochs`, on all texts, in one process; nothing is
+chosen by a score. A round that was stopped goes on after its last whole epoch.
 """
 
 from __future__ import annotations
@@ -47,6 +48,9 @@ from utils.preprocess.document import Document, Problems, ScoredSpan
 from utils.preprocess.processed import Processed
 from utils.tools import read_json, write_json
 
+# Of the section `dictionary`, what is not the affair of other methods and may not change between rounds.
+OF_THE_LOOP = ("minimum_count", "agreement", "minimum_length", "priors", "prior", "coverage", "loss", "positive_weight",
+               "negative_risk", "step_back_beyond", "step_back_discount")  # fmt: skip
 REMEDY = "remove the folder, or give the run another name with --set run.name=NAME"
 
 
@@ -68,8 +72,10 @@ class DictionaryLoop:
         self.settings = config.dictionary
         self.texts = texts
         self.folder = config.dictionary_folder
+        self._settings = self.folder / "settings.json"
+        self._beginning = self._what_rounds_share(dictionary)
         self._refuse_what_needs_tags()
-        self._refuse_other_beginning(dictionary)
+        self._refuse_other_beginning()
         self._begin(dictionary)
 
     def run(self, processed: Processed) -> list[Record]:
@@ -79,6 +85,8 @@ class DictionaryLoop:
             processed: made with `reading_config`.
         """
         self._refuse_unknown_categories(processed.categories)
+        if not self._settings.exists():
+            write_json(self._settings, self._beginning)
         set_up_processor(self.config)
         records = [self._record(0)]
         while len(records) <= self.settings.rounds and (len(records) == 1 or records[-1]["joined"]):
@@ -105,14 +113,13 @@ class DictionaryLoop:
     # ------------------------------------------------------------------------------------------------------- a round
 
     def _begin(self, dictionary: Dictionary) -> None:
-        """Round 0, unless it is there already."""
-        if (self._round(0) / "scores.json").exists():
+        """Round 0, unless other rounds were begun with it."""
+        if self._settings.exists():
             return
         matched = self._match(dictionary)
         found = Counter(span.category for document in matched for span in document.spans)
         if not found:
             raise UserError(f"{self.settings.path}: none of its {len(dictionary)} forms stands in the texts")
-        write_json(self.folder / "settings.json", self._beginning(dictionary))
         self._write(0, dictionary, [document.spans for document in matched], {})
 
     def _play(self, number: int, processed: Processed, records: list[Record]) -> None:
@@ -205,24 +212,30 @@ class DictionaryLoop:
     def _record(self, number: int) -> Record:
         return read_json(self._round(number) / "scores.json", REMEDY)
 
-    def _beginning(self, dictionary: Dictionary) -> Record:
-        """What all rounds must have in common. More rounds than there are may be asked for later."""
-        data = asdict(self.config.data)
-        sections = ("lexicon", "encoder", "flat", "crf", "train", "regularisation", "dictionary")
+    def _what_rounds_share(self, dictionary: Dictionary) -> Record:
+        """What all rounds must have in common, by section. More rounds than there are may be asked for later."""
+        sections = ("lexicon", "encoder", "flat", "crf", "train", "regularisation")
         settings = {section: asdict(getattr(self.config, section)) for section in sections}
-        for place in ("path", "taken_from", "rounds"):
-            del settings["dictionary"][place]
-        contents = [document.text for document in self.texts.documents], sorted(dictionary.items())
-        digest = hashlib.sha256(json.dumps(contents).encode()).hexdigest()
-        return {"seed": {"run": self.config.run.seed}, "data": {"max_len": data["max_len"]}, **settings,
-                "contents": {"texts and dictionary": digest}}  # fmt: skip
+        contents = {
+            "texts": [document.text for document in self.texts.documents],
+            "scored documents": self.texts.scored,
+            "dictionary": sorted(dictionary.items()),
+        }
+        digests = {name: hashlib.sha256(json.dumps(one).encode()).hexdigest() for name, one in contents.items()}
+        own = asdict(self.settings)
+        return {
+            **settings,
+            "dictionary": {name: own[name] for name in OF_THE_LOOP},
+            "data": {"max_len": self.config.data.max_len},
+            "run": {"seed": self.config.run.seed},
+            "input": digests,
+        }
 
-    def _refuse_other_beginning(self, dictionary: Dictionary) -> None:
-        path = self.folder / "settings.json"
-        if not path.exists():
+    def _refuse_other_beginning(self) -> None:
+        if not self._settings.exists():
             return
-        began, now = read_json(path, REMEDY), self._beginning(dictionary)
-        for section, values in now.items():
+        began = read_json(self._settings, REMEDY)
+        for section, values in self._beginning.items():
             for name, value in values.items():
                 if began.get(section, {}).get(name) != value:
                     raise UserError(f"{self.folder}: its rounds began with another {section}.{name}; {REMEDY}")

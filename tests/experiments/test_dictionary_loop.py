@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+import experiments.dictionary as dictionary
 import experiments.dictionary_loop as dictionary_loop
 from config import CorpusConfig, UserError, load_config
-from experiments.dictionary import learn
 from experiments.dictionary_loop import DictionaryLoop
 from experiments.dictionary_table import markdown
 from experiments.dictionary_texts import read_texts
@@ -57,6 +57,11 @@ def settings(corpus, tmp_path):
 def config_of(settings):
     """A function: the settings with changes."""
     return lambda *changes: load_config([settings], list(changes))
+
+
+def learn(config):
+    """What the mode does, with this program's preprocessing."""
+    return dictionary.learn(config, Problems(), preprocess)
 
 
 def given(config):
@@ -108,7 +113,7 @@ def test_a_loop_from_the_command_line(settings, config_of, capsys):
 
 def test_a_labelled_corpus_of_a_round_can_be_trained_on(settings, config_of):
     config = config_of("dictionary.method=match")
-    learn(config, Problems())
+    learn(config)
     corpus = config.dictionary_folder / "round_0/labels.jsonl"
     trained = config_of(f"data.train={corpus}", f"data.processed={config.run_folder}_processed")
     assert set(preprocess(trained).categories) <= set(given(config).values())
@@ -120,8 +125,8 @@ def test_no_label_of_a_text_is_learned_from(settings, corpus, config_of, tmp_pat
     documents = read_corpus(CorpusConfig(str(corpus / "sample/train_data")), Problems())
     bare.write_text("".join(to_json(type(one)(one.id, one.text)) + "\n" for one in documents), encoding="utf-8")
     changes = ["dictionary.rounds=1", "dictionary.positive_weight=50"]
-    learn(config_of(*changes), Problems())
-    out = learn(config_of(*changes, f"data.train={bare}", "run.name=bare"), Problems())
+    learn(config_of(*changes))
+    out = learn(config_of(*changes, f"data.train={bare}", "run.name=bare"))
     labelled, unlabelled = (files_of(tmp_path / "runs" / name) for name in ("tiny_dictionary", "bare_dictionary"))
     for name in labelled:
         if name.startswith("round_") and not name.endswith("scores.json"):
@@ -239,8 +244,8 @@ def test_a_training_stopped_between_epochs_goes_on_with_the_next(config_of, monk
 
     monkeypatch.setattr(dictionary_loop, "Checkpoint", Stop)
     with pytest.raises(KeyboardInterrupt):
-        learn(config, Problems())
-    learn(config, Problems())
+        learn(config)
+    learn(config)
     assert epochs == [0, 1, 2]
 
 
@@ -285,7 +290,7 @@ def test_candidates_are_ranked_written_and_scored(settings, config_of, tmp_path,
     changes = [f"dictionary.method={method}", "dictionary.category=name", "dictionary.bags=3",
                f"dictionary.negatives={negatives}", "dictionary.threshold=0.6"]  # fmt: skip
     config = config_of(*changes)
-    out = learn(config, Problems())
+    out = learn(config)
     folder = config.dictionary_folder / f"{method}_name"
     rows, facts = rows_of(folder / "candidates.csv"), json.loads((folder / "scores.json").read_bytes())
     documents = {one.id: one for one in read_texts(config, Problems()).documents}
@@ -335,7 +340,7 @@ def test_candidates_are_ranked_written_and_scored(settings, config_of, tmp_path,
         ("adversarial.method=fgm", "adversarial.method"),
         ("regularisation.r_drop=1", "regularisation.r_drop"),
         ("regularisation.label_smoothing=0.1", "regularisation.label_smoothing"),
-        ("averaging.method=swa", "averaging.method"),
+        ("averaging={method: swa, start_epoch: 0}", "averaging.method"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(settings, capsys, change, telling):
@@ -350,13 +355,13 @@ def test_what_cannot_be_done_is_one_line(settings, capsys, change, telling):
 def test_a_dictionary_that_the_texts_do_not_know(config_of, tmp_path):
     (tmp_path / "other.tsv").write_text("不存在的词组\tname\n", encoding="utf-8")
     with pytest.raises(UserError, match="none of its 1 forms stands in the texts"):
-        learn(config_of(f"dictionary.path={tmp_path / 'other.tsv'}"), Problems())
+        learn(config_of(f"dictionary.path={tmp_path / 'other.tsv'}"))
 
 
 def test_documents_that_are_not_in_the_corpus(config_of, tmp_path):
     (tmp_path / "ids").write_text("0\n99\n", encoding="utf-8")
     with pytest.raises(UserError, match="names document '99'"):
-        learn(config_of(f"dictionary.taken_from={tmp_path / 'ids'}"), Problems())
+        learn(config_of(f"dictionary.taken_from={tmp_path / 'ids'}"))
 
 
 def test_rounds_that_began_with_other_settings_are_not_gone_on_with(looped, new_forms, config_of):

@@ -38,6 +38,13 @@ def test_names_that_the_dictionary_lacks_are_counted_too(known_share):
     assert abs(estimate - truth) < 0.6 * abs(shares["name"] - truth)
 
 
+def test_what_is_known_of_seen_forms_by_heart_is_not_asked():
+    # Every form stands in ten texts, so a classifier is sure of all that it has seen; of them c would come out as 1.
+    texts, labelled, _ = made_texts(0.5, count=40)
+    shares = labelled_shares(texts, labelled, ["name"])
+    assert estimate_priors(texts * 10, labelled * 10, ["name"], 1)["name"] > 1.3 * shares["name"]
+
+
 def test_labelled_shares_count_characters_once():
     texts = ["天地玄黄宇宙", "洪荒日月"]
     labelled = [[Span("a", 0, 1), Span("a", 1, 2)], [Span("b", 3, 3)]]
