@@ -466,6 +466,46 @@ def test_sample_and_preprocessing_in_one_call(workspace, capsys):
     assert "dropped nothing" in capsys.readouterr().out
 
 
+def test_a_dictionary_is_taken_out_of_a_part_of_the_labels(workspace, tmp_path, capsys):
+    output = tmp_path / "half.tsv"
+    arguments = ["--dictionary", str(workspace.texts), "--output", str(output), "--share", "0.5", "--seed", "1"]
+    assert preprocess.main(arguments) == 0
+    ids = (tmp_path / "half.documents").read_text(encoding="utf-8").split("\n")[:-1]
+    chosen = [document for document in workspace.documents if document.id in ids]
+    assert len(ids) == len(chosen) == 4
+    forms = {(one.text[span.begin : span.end + 1], span.category) for one in chosen for span in one.spans}
+    taken = {tuple(line.split("\t")) for line in output.read_text(encoding="utf-8").split("\n")[:-1]}
+    ambiguous = {form for form, category in forms for other, own in forms if form == other and category != own}
+    assert taken == {(form, category) for form, category in forms if form not in ambiguous and len(form) > 1}
+    out = capsys.readouterr().out
+    assert f"{len(taken)} surface forms of 4 of 8 documents" in out and out.endswith("dropped nothing\n")
+    before = output.read_bytes()
+    assert preprocess.main(arguments) == 0 and output.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "telling"),
+    [
+        ([], "--dictionary needs --output"),
+        (["--output", "OUT", "--share", "0"], "--share 0.0"),
+        (["--output", "OUT", "--share", "1.5"], "--share 1.5"),
+    ],
+)
+def test_a_dictionary_that_cannot_be_taken_is_one_line(workspace, tmp_path, capsys, arguments, telling):
+    output = tmp_path / "half.tsv"
+    own = [str(output) if argument == "OUT" else argument for argument in arguments]
+    assert preprocess.main(["--dictionary", str(workspace.texts), *own]) == 2
+    err = capsys.readouterr().err
+    assert telling in err and err.count("\n") == 1
+    assert list(tmp_path.glob("half*")) == []
+
+
+def test_a_dictionary_out_of_a_corpus_without_labels_is_one_line(tmp_path, capsys):
+    bare = write_jsonl(tmp_path / "bare.jsonl", [Document("0", "天地玄黄")])
+    assert preprocess.main(["--dictionary", str(bare), "--output", str(tmp_path / "half.tsv")]) == 2
+    assert "no label to take a surface form from" in capsys.readouterr().err
+
+
 def test_preprocessing_never_loads_torch_unless_the_encoder_makes_the_vectors(workspace):
     program = (
         "import preprocess, sys\n"
