@@ -68,7 +68,7 @@ def rank_candidates(config: Config, texts: Texts, dictionary: Dictionary) -> str
         for document in label(texts.documents, dictionary)
     ]
     ranking = _rank(config, texts, matched)
-    folder = config.dictionary_folder / f"{settings.method}_{category}"
+    folder = config.dictionary_folder / f"{settings.method}_{category}".replace("/", "_")
     write_text(folder / "candidates.csv", _table(texts, ranking))
     write_labels(folder / "labels.jsonl", texts.documents, ranking.found)
     facts = _facts(texts, ranking, matched, category)

@@ -40,6 +40,11 @@ def test_candidates_are_all_runs_of_words_without_punctuation(segmenter):
     assert {TEXT[one.begin : one.end + 1]: one.words for one in found}["张伟在"] == 2
 
 
+def test_no_candidate_has_more_words_than_asked_for(segmenter):
+    found = {TEXT[one.begin : one.end + 1] for one in find_candidates(0, TEXT, segmenter, 2, 100)}
+    assert found == {"张伟", "张伟在", "在", "在北京", "北京", "北京工作", "工作", "电话", "123"}
+
+
 def test_jieba_finds_words_that_no_dictionary_has():
     words = list(Segmenter().runs("高轩和刘洁来了，大家都好。"))
     assert len(words) == 2
@@ -63,6 +68,8 @@ def test_no_feature_is_the_form_of_a_longer_candidate():
 def test_at_the_ends_of_a_text_there_is_no_context():
     own = list(features("张伟", Candidate(0, 0, 1, 1)))
     assert {"-1 \0", "3 \0", "<< \0\0", ">> \0\0"} <= set(own)
+    own = list(features("我张伟好", Candidate(0, 1, 2, 1)))
+    assert {"-1 我", "-2 \0", "<< \0我", "1 好", "2 \0", ">> 好\0"} <= set(own)
 
 
 def test_shapes_are_kinds_in_their_order():
