@@ -223,6 +223,7 @@ class DictionaryConfig:
     rounds: int = 5  # at most; it stops when the dictionary no longer grows
     minimum_count: int = 3  # occurrences that a form found by the classifiers needs to join the dictionary
     agreement: float = 1.0  # share of its occurrences that have to be found, all as the same category
+    unit: Literal["word", "character"] = "word"  # what is decided as a whole: a word of jieba's segmentation, or less
     minimum_length: int = 2  # characters of what the classifiers may find
     # Class priors, the share of all characters that belong to a category: those given; for the others what the first
     # dictionary labels over `coverage`, or Elkan and Noto's estimate (model/class_prior.py). With `found`, all of them
@@ -230,7 +231,8 @@ class DictionaryConfig:
     priors: dict[str, float] = field(default_factory=dict)
     prior: Literal["coverage", "elkan_noto", "found"] = "coverage"
     coverage: float = 0.5  # share of a category's characters that the dictionary is thought to label
-    loss: Literal["absolute", "cross_entropy"] = "absolute"  # of a character's probability
+    # Of a character's probability. absolute is that of Peng et al., bounded; it wants a positive_weight of 10 or so.
+    loss: Literal["cross_entropy", "absolute"] = "cross_entropy"
     positive_weight: float = 1.0  # of the positives' risk
     negative_risk: Literal["clip", "step_back"] = "clip"  # what is done where it is estimated below 0
     step_back_beyond: float = 0.0  # step_back: only below this much under 0

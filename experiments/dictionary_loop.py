@@ -42,15 +42,17 @@ from utils.callbacks.checkpoint import Checkpoint, resume
 from utils.callbacks.freeze import FreezeEncoder
 from utils.callbacks.reports import LogFile, Progress
 from utils.device import set_up_processor
+from utils.postprocess.whole_words import whole_words
 from utils.preprocess.dictionary import Dictionary, label, read_dictionary, write_dictionary
 from utils.preprocess.dictionary_growth import grow
 from utils.preprocess.document import Document, Problems, ScoredSpan
 from utils.preprocess.processed import Processed
+from utils.run_folder import load_tensors, weights_path
 from utils.tools import read_json, write_json
 
 # Of the section `dictionary`, what is not the affair of other methods and may not change between rounds.
-OF_THE_LOOP = ("minimum_count", "agreement", "minimum_length", "priors", "prior", "coverage", "loss", "positive_weight",
-               "negative_risk", "step_back_beyond", "step_back_discount")  # fmt: skip
+OF_THE_LOOP = ("minimum_count", "agreement", "unit", "minimum_length", "priors", "prior", "coverage", "loss",
+               "positive_weight", "negative_risk", "step_back_beyond", "step_back_discount")  # fmt: skip
 REMEDY = "remove the folder, or give the run another name with --set run.name=NAME"
 
 
@@ -173,16 +175,30 @@ class DictionaryLoop:
         )
         accelerator = make_accelerator(config)
         everything = range(len(labelled.documents))
-        dataset = SegmentDataset(labelled, everything, scheme)
-        loader = training_loader(config, dataset, labelled.vocabulary, config.run.seed, accelerator)
-        freeze = FreezeEncoder(config.train.freeze_epochs, config.train.unfreeze_every)
-        callbacks = [freeze, Progress(), LogFile(folder), Checkpoint(folder)]
-        trainer = Trainer(network, loader, config, accelerator, None, callbacks, f"round {number}")
-        resume(trainer, folder)
-        trainer.fit()
-        decode = partial(decode_runs, minimum_length=self.settings.minimum_length)
-        predictor = Predictor.from_settings(config, network, labelled.vocabulary, accelerator.device, decode)
-        return predictor.predict(labelled.lattices, everything)
+        weights = weights_path(folder, "last")
+        if weights.exists():  # stopped between training and scoring
+            network.load_state_dict(load_tensors(weights))
+            network.to(accelerator.device)
+        else:
+            dataset = SegmentDataset(labelled, everything, scheme)
+            loader = training_loader(config, dataset, labelled.vocabulary, config.run.seed, accelerator)
+            freeze = FreezeEncoder(config.train.freeze_epochs, config.train.unfreeze_every)
+            callbacks = [freeze, Progress(), LogFile(folder), Checkpoint(folder)]
+            trainer = Trainer(network, loader, config, accelerator, None, callbacks, f"round {number}")
+            resume(trainer, folder)
+            trainer.fit()
+        predictor = Predictor.from_settings(config, network, labelled.vocabulary, accelerator.device, decode_runs)
+        found = predictor.predict(labelled.lattices, everything)
+        return [self._believed(*one) for one in zip(self.texts.texts, found, strict=True)]
+
+    def _believed(self, text: str, spans: list[ScoredSpan]) -> list[ScoredSpan]:
+        """Of one text, what the settings let the classifiers find.
+
+        Peng et al. decide word by word, and Chinese has no words, so they are those of a segmentation.
+        """
+        if self.settings.unit == "word":
+            spans = whole_words(text, spans)
+        return [span for span in spans if span.end - span.begin + 1 >= self.settings.minimum_length]
 
     def _match(self, dictionary: Dictionary) -> list[Document]:
         return label(self.texts.documents, dictionary)

@@ -83,9 +83,7 @@ class PositiveUnlabelledTagger(LatticeTagger):
 
 
 @torch.no_grad()
-def decode_runs(
-    model: LatticeTagger, emissions: Tensor, character_mask: Tensor, minimum_length: int = 1
-) -> list[list[ScoredSpan]]:
+def decode_runs(model: LatticeTagger, emissions: Tensor, character_mask: Tensor) -> list[list[ScoredSpan]]:
     """The spans of every text: longest runs of characters with the same category.
 
     A character has the category whose classifier is surest of it, if that one calls it positive (a probability above
@@ -95,7 +93,6 @@ def decode_runs(
         model: names the categories.
         emissions: (B, K, L, 1) logits.
         character_mask: (B, L) bool.
-        minimum_length: shorter runs are no spans.
 
     Returns:
         For each text its spans by begin; the probability is the mean of the characters' probabilities.
@@ -103,7 +100,7 @@ def decode_runs(
     probabilities, category = emissions.squeeze(3).sigmoid().max(dim=1)  # (B, L) each
     chosen = torch.where((probabilities > 0.5) & character_mask, category, -1)  # (B, L)
     return [
-        [span for span in _runs(of_text, sure, model.scheme.categories) if span.end - span.begin + 1 >= minimum_length]
+        list(_runs(of_text, sure, model.scheme.categories))
         for of_text, sure in zip(chosen.cpu().numpy(), probabilities.cpu().numpy(), strict=True)
     ]
 

@@ -19,7 +19,7 @@ from main import main
 from preprocess import main as preprocess_main
 from preprocess import preprocess
 from utils.preprocess.dictionary import Matcher, read_dictionary
-from utils.preprocess.document import Problems, Span, to_json
+from utils.preprocess.document import Problems, ScoredSpan, Span, to_json
 from utils.preprocess.formats import read_corpus
 from utils.preprocess.sample import make_documents, write_sample
 
@@ -249,6 +249,28 @@ def test_a_training_stopped_between_epochs_goes_on_with_the_next(config_of, monk
     assert epochs == [0, 1, 2]
 
 
+def test_classifiers_that_were_trained_but_not_scored_are_not_trained_again(config_of, monkeypatch):
+    config = config_of("dictionary.rounds=1", "dictionary.positive_weight=50")
+    learn(config)
+    folder = config.dictionary_folder
+    before = files_of(folder)
+    (folder / "round_1/scores.json").unlink()
+    (folder / "round_1/labels.jsonl").unlink()
+    monkeypatch.setattr(dictionary_loop.Trainer, "fit", None)
+    learn(config)
+    assert files_of(folder) == before
+
+
+@pytest.mark.parametrize(("unit", "least"), [("word", 1), ("word", 3), ("character", 1), ("character", 3)])
+def test_what_is_believed_follows_unit_and_length(config_of, unit, least):
+    config = config_of(f"dictionary.unit={unit}", f"dictionary.minimum_length={least}")
+    loop = DictionaryLoop(config, read_texts(config, Problems()), given(config))
+    found = [ScoredSpan("name", 2, 3, 0.5), ScoredSpan("name", 7, 7, 0.5)]
+    ends = {"word": [(2, 4), (7, 7)], "character": [(2, 3), (7, 7)]}[unit]
+    believed = loop._believed("我在博物馆工作，好", found)
+    assert [(span.begin, span.end) for span in believed] == [(b, e) for b, e in ends if e - b + 1 >= least]
+
+
 def test_priors_are_given_estimated_or_found(looped, new_forms):
     prior = "dictionary.priors={name: 0.125}"
     (_, first, second, *_) = looped(Finder(new_forms), prior, "dictionary.coverage=0.8")
@@ -367,7 +389,7 @@ def test_documents_that_are_not_in_the_corpus(config_of, tmp_path):
 def test_rounds_that_began_with_other_settings_are_not_gone_on_with(looped, new_forms, config_of):
     looped(Finder(new_forms))
     with pytest.raises(UserError, match=r"began with another dictionary\.loss"):
-        looped(Finder(new_forms), "dictionary.loss=cross_entropy")
+        looped(Finder(new_forms), "dictionary.loss=absolute")
     with pytest.raises(UserError, match=r"began with another train\.epochs"):
         looped(Finder(new_forms), "train.epochs=7")
 

@@ -12,7 +12,7 @@ from model.build import fresh_network
 from model.layers.positive_unlabelled_risk import PositiveUnlabelledRisk
 from model.optimizer import build_optimizer
 from model.positive_unlabelled import PositiveScheme, PositiveUnlabelledTagger, decode_runs
-from utils.preprocess.document import Document, ScoredSpan, Span
+from utils.preprocess.document import Document, Span
 
 SMALL = ["encoder.name=scratch", "encoder.hidden=16", "encoder.heads=2", "encoder.depth=1", "encoder.feed_forward=16",
          "flat.hidden=16", "flat.heads=2", "flat.feed_forward=16", "lexicon.dimension=8", "data.max_len=40",
@@ -125,12 +125,3 @@ def test_runs_of_the_surest_category_are_spans(seed):
         expected = decode_by_hand(logits[text, :, :, 0], lengths[text])
         assert [tuple(span)[:3] for span in spans] == [one[:3] for one in expected]
         np.testing.assert_allclose([span.probability for span in spans], [one[3] for one in expected], rtol=1e-5)
-
-
-def test_short_runs_are_no_spans_where_that_is_asked_for():
-    logits = torch.full((1, 3, 6, 1), -1.0)
-    logits[0, 0, [0, 1, 3]] = 2.0
-    mask = torch.ones(1, 6, dtype=torch.bool)
-    sure = pytest.approx(float(torch.tensor(2.0).sigmoid()))
-    assert decode_runs(Named(), logits, mask, 2) == [[ScoredSpan("a", 0, 1, sure)]]
-    assert len(decode_runs(Named(), logits, mask)[0]) == 2

@@ -9,6 +9,7 @@ from config import DictionaryConfig
 from model.layers.positive_unlabelled_risk import PositiveUnlabelledRisk, classifier_losses
 
 TEXTS, CATEGORIES, LENGTH = 3, 2, 7
+ABSOLUTE = {"loss": "absolute"}
 
 
 def example(seed=0, spread=2.0):
@@ -43,7 +44,7 @@ PRIORS, LABELLED = (0.3, 0.05), (0.2, 0.01)
 
 
 def build(**settings):
-    return PositiveUnlabelledRisk(torch.tensor(PRIORS), torch.tensor(LABELLED), DictionaryConfig(**settings))
+    return PositiveUnlabelledRisk(torch.tensor(PRIORS), torch.tensor(LABELLED), DictionaryConfig(**ABSOLUTE | settings))
 
 
 @pytest.mark.parametrize("loss", ["absolute", "cross_entropy"])
@@ -90,7 +91,7 @@ def test_its_mean_over_batches_of_equal_size_is_that_of_all_texts_where_nothing_
     positive = torch.zeros(8, 1, 5, dtype=torch.bool)
     positive[0, 0, :2] = positive[5, 0, 1] = True
     mask = torch.ones(8, 5, dtype=torch.bool)
-    risk = PositiveUnlabelledRisk(torch.tensor([0.1]), torch.tensor([3 / 40]), DictionaryConfig())
+    risk = PositiveUnlabelledRisk(torch.tensor([0.1]), torch.tensor([3 / 40]), DictionaryConfig(**ABSOLUTE))
     batches = [risk(logits[i : i + 2], positive[i : i + 2], mask[i : i + 2]) for i in range(0, 8, 2)]
     assert torch.stack(batches).mean().item() == pytest.approx(risk(logits, positive, mask).item(), rel=1e-5)
 
@@ -100,7 +101,7 @@ def test_labelled_characters_among_the_unlabelled_are_the_same_as_apart_with_the
     own, labelled_characters = logits[:, 0], positive[:, 0]
     s = labelled_characters.sum().item() / mask.sum().item()
     prior = s + 0.1
-    settings = DictionaryConfig()
+    settings = DictionaryConfig(**ABSOLUTE)
     _, joint = parts_by_hand(own, labelled_characters, mask, prior, s, settings)
     rest, of_positive = (own.sigmoid()[where].mean().item() for where in (mask & ~labelled_characters,
                                                                          labelled_characters))  # fmt: skip
@@ -125,7 +126,7 @@ def below_zero():
 
 def gradient(**settings):
     logits, positive, mask = below_zero()
-    risk = PositiveUnlabelledRisk(torch.tensor([0.6]), torch.tensor([0.3]), DictionaryConfig(**settings))
+    risk = PositiveUnlabelledRisk(torch.tensor([0.6]), torch.tensor([0.3]), DictionaryConfig(**ABSOLUTE | settings))
     value = risk(logits, positive, mask)
     value.backward()
     return value.item(), logits.grad[0, 0]
