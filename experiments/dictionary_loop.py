@@ -4,7 +4,8 @@
     FOLDER/settings.json           what the loop began with
     FOLDER/round_0/                the dictionary as given, and what matching it finds
     FOLDER/round_N/dictionary.tsv  the dictionary that the round leaves; the next one learns from it
-                   labels.jsonl    all texts with what the round's classifiers found: a corpus that data.train can name
+                   labels.jsonl    all texts with the matches of that dictionary and, where none stands, what the
+                                   classifiers found: a corpus that data.train can name
                    scores.json     scores, priors, counts; written last, so a round that has it is finished
                    last/           the classifiers' weights
     FOLDER/processed/              lattices of all texts
@@ -30,7 +31,7 @@ import torch
 from config import Config, CorpusConfig, UserError
 from data.dataset import SegmentDataset
 from experiments.dictionary_table import Record, write_tables
-from experiments.dictionary_texts import Texts, write_labels
+from experiments.dictionary_texts import Texts, beside, write_labels
 from model.build import fresh_network
 from model.class_prior import LARGEST, estimate_priors, labelled_shares
 from model.layers.positive_unlabelled_risk import PositiveUnlabelledRisk
@@ -212,10 +213,12 @@ class DictionaryLoop:
         """What a round leaves; the record comes last."""
         folder = self._round(number)
         categories = sorted(set(dictionary.values()))
-        write_dictionary(dictionary, folder / "dictionary.tsv")
-        write_labels(folder / "labels.jsonl", self.texts.documents, found)
         matched = [document.spans for document in self._match(dictionary)]
-        scores = {"matching": self.texts.score(matched, categories), "found": self.texts.score(found, categories)}
+        both = [beside(*one) for one in zip(matched, found, strict=True)]
+        write_dictionary(dictionary, folder / "dictionary.tsv")
+        write_labels(folder / "labels.jsonl", self.texts.documents, both)
+        spans = {"matching": matched, "found": found, "both": both}
+        scores = {name: self.texts.score(of_name, categories) for name, of_name in spans.items()}
         record = {
             "round": number,
             "entries": len(dictionary),

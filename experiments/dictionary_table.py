@@ -8,6 +8,7 @@ from typing import Any
 from utils.tools import write_json, write_text
 
 Record = dict[str, Any]  # of a round, as in its scores.json
+KINDS = ("matching", "found", "both")  # of scores
 
 
 def write_tables(records: list[Record], folder: Path) -> None:
@@ -20,22 +21,24 @@ def markdown(records: list[Record]) -> str:
     """All rounds as two tables: the rounds, and the categories in them. Scores are per cent.
 
     A round's dictionary is what it leaves, and matching is done with that; found is what its classifiers found, who
-    learned from the dictionary of the round before.
+    learned from the dictionary of the round before; both is its labels.jsonl, where found spans stand beside matches.
     """
-    lines = ["| round | forms | joined | matching P | R | F1 | found P | R | F1 | seconds |",
-             "|---|---|---|---|---|---|---|---|---|---|"]  # fmt: skip
+    lines = ["| round | forms | joined | matching P | R | F1 | found P | R | F1 | both P | R | F1 | seconds |",
+             "|---" * 13 + "|"]  # fmt: skip
     for record in records:
-        matching, found = (percent(record[name] and record[name]["micro"]) for name in ("matching", "found"))
-        cells = [record["round"], record["entries"], record.get("joined", ""), *matching, *found]
-        lines.append(row([*cells, record.get("seconds", "")]))
-    categories = list((records[0]["found"] or {"categories": {}})["categories"])
+        scores = [cell for name in KINDS for cell in percent(record[name] and record[name]["micro"])]
+        cells = [record["round"], record["entries"], record.get("joined", ""), *scores, record.get("seconds", "")]
+        lines.append(row(cells))
+    categories = list((records[0]["both"] or {"categories": {}})["categories"])
     if categories:
-        head = [f"{score} {record['round']}" for record in records for score in ("P", "R", "F1")]
-        lines += ["", row(["found in round", "labelled", *head]), "|---" * (len(head) + 2) + "|"]
+        head = [f"{score} {record['round']}" for record in records for score in ("found F1", "both P", "R", "F1")]
+        lines += ["", row(["category, by round", "labelled", *head]), "|---" * (len(head) + 2) + "|"]
     for name in categories:
-        scores = [record["found"]["categories"][name] for record in records]
-        cells = [cell for score in scores for cell in percent(score)]
-        lines.append(row([name, scores[0]["labelled"], *cells]))
+        cells = [records[0]["both"]["categories"][name]["labelled"]]
+        for record in records:
+            found, both = (percent(record[kind]["categories"][name]) for kind in ("found", "both"))
+            cells += [found[-1], *both]
+        lines.append(row([name, *cells]))
     return "\n".join(lines) + "\n"
 
 

@@ -62,10 +62,20 @@ def read_texts(config: Config, problems: Problems) -> Texts:
     return Texts([replace(document, id=f"{part}-{document.id}") for part, document in parts], scored)
 
 
-def write_labels(path: Path, documents: Sequence[Document], found: Sequence[Sequence[Span | ScoredSpan]]) -> None:
+def beside(matches: Sequence[Span], found: Sequence[Span | ScoredSpan]) -> list[Span]:
+    """The dictionary's matches in a text and, where none of them stands, what was found, by begin."""
+    free = [
+        Span(one.category, one.begin, one.end)
+        for one in found
+        if all(one.end < match.begin or match.end < one.begin for match in matches)
+    ]
+    return sorted([*matches, *free], key=lambda span: span.begin)
+
+
+def write_labels(path: Path, documents: Sequence[Document], found: Sequence[Sequence[Span]]) -> None:
     """The documents with the spans that were found in them, as a corpus that data.train can name."""
-    lines = []
-    for document, spans in zip(documents, found, strict=True):
-        own = tuple(Span(span.category, span.begin, span.end) for span in spans)
-        lines.append(to_json(Document(document.id, document.text, own)) + "\n")
+    lines = [
+        to_json(Document(document.id, document.text, tuple(spans))) + "\n"
+        for document, spans in zip(documents, found, strict=True)
+    ]
     write_text(path, "".join(lines))

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import random
 import re
 from collections import Counter
 from pathlib import Path
@@ -14,7 +15,7 @@ import experiments.dictionary_loop as dictionary_loop
 from config import CorpusConfig, UserError, load_config
 from experiments.dictionary_loop import DictionaryLoop
 from experiments.dictionary_table import markdown
-from experiments.dictionary_texts import read_texts
+from experiments.dictionary_texts import beside, read_texts
 from main import main
 from preprocess import main as preprocess_main
 from preprocess import preprocess
@@ -94,12 +95,12 @@ def test_a_loop_from_the_command_line(settings, config_of, capsys):
     assert f"results: {folder}" in out and (folder / "table.md").read_text(encoding="utf-8") in out
     records = json.loads((folder / "table.json").read_text(encoding="utf-8"))
     assert [record["round"] for record in records] == list(range(len(records))) and len(records) >= 2
-    assert records[0]["matching"] == records[0]["found"]
+    assert records[0]["matching"] == records[0]["found"] == records[0]["both"]
     texts = read_texts(config, Problems())
     for record in records:
         labels = read_corpus(CorpusConfig(str(folder / f"round_{record['round']}/labels.jsonl")), Problems())
         assert [(one.id, one.text) for one in labels] == [(one.id, one.text) for one in texts.documents]
-        micro = record["found"]["micro"]
+        micro = record["both"]["micro"]
         assert micro["predicted"] == sum(len(labels[number].spans) for number in texts.scored)
         assert len(texts.scored) == record["scored_documents"] == 8
     for record in records[1:]:
@@ -132,7 +133,7 @@ def test_no_label_of_a_text_is_learned_from(settings, corpus, config_of, tmp_pat
         if name.startswith("round_") and not name.endswith("scores.json"):
             assert labelled[name] == unlabelled[name], name
     assert "labelled" not in out
-    assert json.loads((tmp_path / "runs/bare_dictionary/round_1/scores.json").read_bytes())["found"] is None
+    assert json.loads((tmp_path / "runs/bare_dictionary/round_1/scores.json").read_bytes())["both"] is None
 
 
 # ------------------------------------------------------------------------------------------------- what the loop does
@@ -289,10 +290,24 @@ def test_priors_are_given_estimated_or_found(looped, new_forms):
     assert all(0 < prior <= 0.5 for prior in first["priors"].values())
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_found_spans_stand_beside_matches(seed):
+    draw = random.Random(seed)
+
+    def spans(category, count):
+        begins = sorted(draw.sample(range(0, 60, 3), count))
+        return [ScoredSpan(category, begin, begin + draw.randrange(3), 0.5) for begin in begins]
+
+    matches, found = [Span(*one[:3]) for one in spans("a", 6)], spans("b", 8)
+    taken = {place for span in matches for place in range(span.begin, span.end + 1)}
+    free = [Span(*one[:3]) for one in found if not taken & set(range(one.begin, one.end + 1))]
+    assert beside(matches, found) == sorted([*matches, *free], key=lambda span: span.begin)
+
+
 def test_the_table_has_a_line_for_each_round_and_category(looped, new_forms):
     records = looped(Finder(new_forms))
     lines = markdown(records).splitlines()
-    assert len(lines) == 2 + len(records) + 1 + 2 + len(records[0]["found"]["categories"])
+    assert len(lines) == 2 + len(records) + 1 + 2 + len(records[0]["both"]["categories"])
     widths = [line.count("|") for line in lines if line]
     assert len(set(widths[: 2 + len(records)])) == 1 and len(set(widths[2 + len(records) :])) == 1
 
