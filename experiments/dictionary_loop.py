@@ -30,7 +30,7 @@ import torch
 
 from config import Config, CorpusConfig, UserError
 from data.dataset import SegmentDataset
-from experiments.dictionary_table import Record, write_tables
+from experiments.dictionary_table import KINDS, Record, write_tables
 from experiments.dictionary_texts import Texts, beside, write_labels
 from model.build import fresh_network
 from model.class_prior import LARGEST, estimate_priors, labelled_shares
@@ -44,6 +44,7 @@ from utils.callbacks.freeze import FreezeEncoder
 from utils.callbacks.reports import LogFile, Progress
 from utils.device import set_up_processor
 from utils.postprocess.whole_words import whole_words
+from utils.preprocess.candidates import Segmenter
 from utils.preprocess.dictionary import Dictionary, label, read_dictionary, write_dictionary
 from utils.preprocess.dictionary_growth import grow
 from utils.preprocess.document import Document, Problems, ScoredSpan
@@ -75,6 +76,7 @@ class DictionaryLoop:
         self.settings = config.dictionary
         self.texts = texts
         self.folder = config.dictionary_folder
+        self._segmenter = Segmenter()
         self._settings = self.folder / "settings.json"
         self._beginning = self._what_rounds_share(dictionary)
         self._refuse_what_needs_tags()
@@ -198,7 +200,7 @@ class DictionaryLoop:
         Peng et al. decide word by word, and Chinese has no words, so they are those of a segmentation.
         """
         if self.settings.unit == "word":
-            spans = whole_words(text, spans)
+            spans = whole_words(text, spans, self._segmenter.words(text))
         return [span for span in spans if span.end - span.begin + 1 >= self.settings.minimum_length]
 
     def _match(self, dictionary: Dictionary) -> list[Document]:
@@ -229,7 +231,11 @@ class DictionaryLoop:
         write_json(folder / "scores.json", record)
 
     def _record(self, number: int) -> Record:
-        return read_json(self._round(number) / "scores.json", REMEDY)
+        path = self._round(number) / "scores.json"
+        record = read_json(path, REMEDY)
+        if not isinstance(record, dict) or not record.keys() >= {"round", "entries", *KINDS}:
+            raise UserError(f"{path}: not what this version writes of a round; {REMEDY}")
+        return record
 
     def _what_rounds_share(self, dictionary: Dictionary) -> Record:
         """What all rounds must have in common, by section. More rounds than there are may be asked for later."""

@@ -65,7 +65,7 @@ class PositiveUnlabelledRisk(nn.Module):
     def __init__(self, priors: Tensor, labelled: Tensor, settings: DictionaryConfig) -> None:
         super().__init__()
         if priors.shape != labelled.shape or not bool(((priors > 0) & (priors < 1) & (labelled > 0)).all()):
-            raise ValueError(f"priors {priors.tolist()} and labelled shares {labelled.tolist()} are not shares")
+            raise ValueError(f"priors {priors} and labelled shares {labelled} are not shares")
         self.register_buffer("priors", priors.float(), persistent=False)
         self.register_buffer("labelled", labelled.float(), persistent=False)
         self.settings = settings

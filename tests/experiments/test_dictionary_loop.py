@@ -409,10 +409,13 @@ def test_rounds_that_began_with_other_settings_are_not_gone_on_with(looped, new_
         looped(Finder(new_forms), "train.epochs=7")
 
 
-def test_a_damaged_round_is_one_line(looped, new_forms, config_of):
+@pytest.mark.parametrize(
+    ("text", "telling"), [("{", r"scores\.json: damaged"), ("{}", "not what this version writes"), ("[]", "not what")]
+)
+def test_a_damaged_round_is_one_line(looped, new_forms, config_of, text, telling):
     looped(Finder(new_forms))
-    (config_of().dictionary_folder / "round_1/scores.json").write_text("{", encoding="utf-8")
-    with pytest.raises(UserError, match=r"scores\.json: damaged"):
+    (config_of().dictionary_folder / "round_1/scores.json").write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=telling):
         looped(Finder(new_forms))
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-import jieba
-
 from utils.preprocess.document import ScoredSpan
 
 
-def whole_words(text: str, spans: Iterable[ScoredSpan], words: Iterable[str] | None = None) -> list[ScoredSpan]:
+def whole_words(text: str, spans: Iterable[ScoredSpan], words: Iterable[str]) -> list[ScoredSpan]:
     """What spans become if every word belongs wholly to one category or to none.
 
     Every character votes for the category of the span that it stands in. A word has the category for which more than
@@ -19,7 +17,7 @@ def whole_words(text: str, spans: Iterable[ScoredSpan], words: Iterable[str] | N
     Args:
         text: of the document.
         spans: which do not overlap.
-        words: that make up the text; by default those of jieba's segmentation, unknown names included.
+        words: that make up the text.
 
     Returns:
         Spans by begin. The probability is the mean over the span's characters of the probabilities they voted with, 0
@@ -30,7 +28,7 @@ def whole_words(text: str, spans: Iterable[ScoredSpan], words: Iterable[str] | N
         votes[span.begin : span.end + 1] = [span] * (span.end - span.begin + 1)
     runs: list[tuple[str, int, int]] = []  # category, begin, end (exclusive)
     begin = 0
-    for word in jieba.cut(text) if words is None else words:
+    for word in words:
         end = begin + len(word)
         ((category, count),) = Counter(vote and vote.category for vote in votes[begin:end]).most_common(1)
         if category and 2 * count > len(word):

@@ -38,10 +38,14 @@ class Segmenter:
         jieba.setLogLevel(logging.WARNING)
         self._tokenizer = jieba.Tokenizer()
 
+    def words(self, text: str) -> Iterator[str]:
+        """All words, punctuation included; they make up the text."""
+        return self._tokenizer.cut(text)
+
     def runs(self, text: str) -> Iterator[list[int]]:
         """Stretches without punctuation, each as the places where its words begin and, last, where it ends."""
         bounds, place = [], 0
-        for word in self._tokenizer.cut(text):
+        for word in self.words(text):
             if all(character.isalnum() for character in word):
                 bounds = bounds or [place]
                 bounds.append(place + len(word))

@@ -53,7 +53,5 @@ def test_half_of_a_word_is_not_enough():
     assert whole_words("北京大学", [ScoredSpan("a", 1, 3, 0.9)], words) == [ScoredSpan("a", 2, 3, 0.9)]
 
 
-def test_words_are_those_of_a_segmentation_by_default():
-    text = "我在博物馆工作"
-    assert whole_words(text, [ScoredSpan("a", 2, 3, 0.8)]) == [ScoredSpan("a", 2, 4, pytest.approx(1.6 / 3))]
-    assert whole_words("", []) == []
+def test_without_a_text_there_is_nothing():
+    assert whole_words("", [], []) == []

@@ -45,6 +45,12 @@ def test_no_candidate_has_more_words_than_asked_for(segmenter):
     assert found == {"张伟", "张伟在", "在", "在北京", "北京", "北京工作", "工作", "电话", "123"}
 
 
+def test_the_words_make_up_the_text():
+    text = "我在 博物馆工作，\n好！"
+    words = list(Segmenter().words(text))
+    assert "".join(words) == text and "博物馆" in words
+
+
 def test_jieba_finds_words_that_no_dictionary_has():
     words = list(Segmenter().runs("高轩和刘洁来了，大家都好。"))
     assert len(words) == 2
