@@ -246,6 +246,47 @@ class PseudoConfig:
 
 
 @dataclass
+class DictionaryConfig:
+    """Learning from a dictionary and raw text (`--mode dictionary`), which are those of data.train and data.unlabelled.
+
+    The section ends with what the loop's risk is made of (model/layers/positive_unlabelled_risk.py).
+    """
+
+    path: str = ""  # the dictionary: a surface form, a tab and its category on each line
+    taken_from: str = ""  # ids of the training documents whose labels it was taken from; no score counts these
+    # Matching alone; one category's span candidates against random ones, bags of them, or known negatives; or the loop.
+    method: Literal["match", "direct", "bagging", "negatives", "loop"] = "match"
+
+    # Span candidates: direct, bagging, negatives.
+    category: str = ""
+    most_tokens: int = 4  # of jieba's segmentation in a candidate
+    most_characters: int = 20  # in a candidate
+    negatives: str = ""  # surface forms that are not of the category, one a line
+    sample_ratio: float = 1.0  # unlabelled candidates drawn as negatives, for each positive one
+    bags: int = 30
+    threshold: float = 0.5  # candidates with a higher score are labelled
+
+    # The loop.
+    rounds: int = 5  # at most; it stops when the dictionary no longer grows
+    minimum_count: int = 3  # occurrences that a form found by the classifiers needs to join the dictionary
+    agreement: float = 1.0  # share of its occurrences that have to be found, all as the same category
+    unit: Literal["word", "character"] = "word"  # what is decided as a whole: a word of jieba's segmentation, or less
+    minimum_length: int = 2  # characters of what the classifiers may find
+    # Class priors, the share of all characters that belong to a category: those given; for the others what the first
+    # dictionary labels over `coverage`, or Elkan and Noto's estimate (model/class_prior.py). With `found`, all of them
+    # are replaced after the first round by the share that the round before found.
+    priors: dict[str, float] = field(default_factory=dict)
+    prior: Literal["coverage", "elkan_noto", "found"] = "coverage"
+    coverage: float = 0.5  # share of a category's characters that the dictionary is thought to label
+    # Of a character's probability. absolute is that of Peng et al., bounded; it wants a positive_weight of 10 or so.
+    loss: Literal["cross_entropy", "absolute"] = "cross_entropy"
+    positive_weight: float = 1.0  # of the positives' risk
+    negative_risk: Literal["clip", "step_back"] = "clip"  # what is done where it is estimated below 0
+    step_back_beyond: float = 0.0  # step_back: only below this much under 0
+    step_back_discount: float = 1.0  # step_back: factor of the step
+
+
+@dataclass
 class PredictConfig:
     """Reading texts with a trained run."""
 
@@ -274,6 +315,7 @@ class Config:
     regularisation: RegularisationConfig = field(default_factory=RegularisationConfig)
     denoise: DenoiseConfig = field(default_factory=DenoiseConfig)
     pseudo: PseudoConfig = field(default_factory=PseudoConfig)
+    dictionary: DictionaryConfig = field(default_factory=DictionaryConfig)
     predict: PredictConfig = field(default_factory=PredictConfig)
 
     @property
@@ -287,6 +329,10 @@ class Config:
     @property
     def denoise_folder(self) -> Path:
         return Path(f"{self.run_folder}_denoise")
+
+    @property
+    def dictionary_folder(self) -> Path:
+        return Path(f"{self.run_folder}_dictionary")
 
     @property
     def processed_folder(self) -> Path:

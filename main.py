@@ -7,6 +7,7 @@
     python main.py --mode ablate   --config configs/demo.yaml --grid configs/grids/demo.yaml --seeds 3
     python main.py --mode denoise  --config configs/demo.yaml --set folds.count=5
     python main.py --mode pipeline --config configs/demo.yaml --set folds.count=5 --dry-run
+    python main.py --mode dictionary --config configs/dictionary_demo.yaml
 
 Exit status 0, or 2 with one line on standard error, or 130 after Ctrl-C.
 """
@@ -37,7 +38,7 @@ def _run(arguments: list[str] | None) -> None:
     _refuse_flags_of_other_modes(options)
     config = load_config(options.config, options.set)
     modes = {"train": train, "eval": evaluate, "predict": predict, "pretrain": pretrain, "ablate": ablate,
-             "denoise": denoise, "pipeline": denoise}  # fmt: skip
+             "denoise": denoise, "pipeline": denoise, "dictionary": learn_from_dictionary}  # fmt: skip
     modes[options.mode](config, options)
 
 
@@ -175,6 +176,18 @@ def denoise(config: Config, options: argparse.Namespace) -> None:
     print(f"decisions: {decisions} and .html; correct the CSV and give the same command again to train on what you say")
 
 
+def learn_from_dictionary(config: Config, options: argparse.Namespace) -> None:
+    """`--mode dictionary`."""
+    from experiments.dictionary import learn
+    from preprocess import preprocess
+
+    problems = Problems()
+    print(learn(config, problems, preprocess))
+    print(f"results: {config.dictionary_folder}")
+    if problems.counts:
+        _show(problems)
+
+
 def _open_run(config: Config, options: argparse.Namespace) -> RunParts:
     """The trained run with its own settings, but for what the command line may change of them."""
     from utils.run_folder import open_run
@@ -211,7 +224,7 @@ def _refuse_flags_of_other_modes(options: argparse.Namespace) -> None:
 
 def _parser() -> Parser:
     parser = Parser(description="Train, score and use a tagger for Chinese entities.")
-    modes = ["train", "eval", "predict", "pretrain", "ablate", "denoise", "pipeline"]
+    modes = ["train", "eval", "predict", "pretrain", "ablate", "denoise", "pipeline", "dictionary"]
     parser.add_argument("--mode", required=True, choices=modes)
     parser.add_argument("--config", action="append", metavar="FILE", help="settings; may be given more than once")
     parser.add_argument("--set", action="append", metavar="KEY=VALUE", help="one setting, e.g. train.epochs=5")

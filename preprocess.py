@@ -4,6 +4,7 @@
     python preprocess.py --sample 600                                 write the made-up sample corpus
     python preprocess.py --leakcheck --config configs/demo.yaml       what of each corpus stands in each other
     python preprocess.py --noise CORPUS --output F --noise-type 0.2   a copy with wrong labels, the truth beside it
+    python preprocess.py --dictionary CORPUS --output F --share 0.5   a dictionary from its labels
 
 Exit status 0, or 2 with one line on standard error, or 130 after Ctrl-C.
 """
@@ -18,18 +19,15 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from config import Config, CorpusConfig, UserError, load_config
-from data.corpora import corpora_by_name
+from config import Config, UserError, load_config
+from data.corpus_commands import leakcheck, write_copy_with_noise, write_dictionary_of, write_sample_corpus
 from utils.command_line import Parser, run_command
 from utils.preprocess.document import Document, Problems, category_counts
 from utils.preprocess.duplicates import group_near_duplicates
 from utils.preprocess.formats import check_categories, read_corpus
 from utils.preprocess.label_errors import KINDS
 from utils.preprocess.lattice import Lattices, build_lattices
-from utils.preprocess.leaks import find_leaks, leak_table
 from utils.preprocess.lexicon import Lexicon, jieba_words, usable_words
-from utils.preprocess.noise import NoiseRates
-from utils.preprocess.noisy_copy import noise_table, write_noisy_copy
 from utils.preprocess.processed import (
     VERSION,
     Part,
@@ -42,12 +40,10 @@ from utils.preprocess.processed import (
     save_processed,
     shaping_settings,
 )
-from utils.preprocess.report import describe, print_problems, print_report
-from utils.preprocess.sample import write_sample
+from utils.preprocess.report import describe, print_report
 from utils.preprocess.segment import cut_spans, segment_bounds
 from utils.preprocess.tokenizer import Vocabulary, encoder_vocabulary
 from utils.preprocess.vectors import read_vectors, read_vocabulary
-from utils.tools import check_writable, write_json
 
 FILL_SEED = 0  # of the words that a vector file lacks; no setting, so that runs of all seeds share the processed data
 
@@ -61,14 +57,17 @@ def _run(arguments: list[str] | None) -> None:
     options = _parser().parse_args(arguments)
     _refuse_flags_of_other_commands(options)
     if options.noise is not None:
-        _noise(options)
+        write_copy_with_noise(options)
+        return
+    if options.dictionary is not None:
+        write_dictionary_of(options)
         return
     config = load_config(options.config, options.set)  # its mistakes, before a sample is written
     if options.leakcheck:
         leakcheck(config, Path(options.output) if options.output else None)
         return
     if options.sample is not None:
-        _sample(options)
+        write_sample_corpus(options)
     if options.config:
         preprocess(config, force=options.force)
 
@@ -221,66 +220,7 @@ def _vectors(
     return vectors.astype(np.float32), len(read.words) / len(lexicon.words)
 
 
-# -------------------------------------------------------------------------------------------------------------- leaks
-
-
-def leakcheck(config: Config, output: Path | None) -> None:
-    """Say how much of each corpus stands in each other, and write all of it to `output` if that is given.
-
-    Raises:
-        UserError: a corpus that cannot be read, fewer than two of them, or an output that cannot be written.
-    """
-    if output is not None:
-        if output.is_dir():
-            raise UserError(f"{output}: is a folder; name a file")
-        check_writable(output.parent)
-    started = time.perf_counter()
-    problems = Problems()
-    corpora = corpora_by_name(config, problems)
-    if len(corpora) < 2:
-        raise UserError("--leakcheck compares corpora, and the settings name fewer than two; name more in section data")
-    pairs = len(corpora) * (len(corpora) - 1)
-    found = find_leaks(corpora, config.data.duplicate_share)
-    leaks = list(tqdm(found, "corpora", pairs, unit="pair", delay=1))
-    print(leak_table(leaks))
-    print(f"{pairs} pairs of corpora in {time.perf_counter() - started:.1f} s; {problems.summary()}")
-    if output is not None:
-        values = {"duplicate_share": config.data.duplicate_share, "pairs": [leak.to_dict() for leak in leaks]}
-        write_json(output, values)
-        print(f"leaks: {output}")
-
-
 # ------------------------------------------------------------------------------------------------------- command line
-
-
-def _sample(options: argparse.Namespace) -> None:
-    if options.sample < 4:
-        raise UserError(f"--sample {options.sample}: a sample corpus needs at least 4 documents")
-    folder = Path(options.sample_folder or "data/origin/sample")
-    rates = _noise_rates(options)
-    test = max(options.sample // 3, 1)
-    report = write_sample(folder, options.sample, test, _seed(options), None if rates == NoiseRates() else rates)
-    print(report.summary())
-
-
-def _noise(options: argparse.Namespace) -> None:
-    if options.output is None:
-        raise UserError("--noise needs --output FOLDER, where the copy with wrong labels is written")
-    corpus = CorpusConfig(options.noise, options.labels or "", options.format or "auto")
-    folder, rates, problems = Path(options.output), _noise_rates(options), Problems()
-    record = write_noisy_copy(corpus, folder, rates, options.noise_rate or [], _seed(options), problems)
-    print(noise_table(record))
-    print(f"wrote {folder}: {record['documents']} documents with {record['total']['labels']} true labels "
-          f"(truth.jsonl) and {record['noisy_labels']} noisy ones (noisy.jsonl)")  # fmt: skip
-    print_problems(problems)
-
-
-def _noise_rates(options: argparse.Namespace) -> NoiseRates:
-    return NoiseRates(**{kind: getattr(options, f"noise_{kind}") or 0.0 for kind in KINDS})
-
-
-def _seed(options: argparse.Namespace) -> int:
-    return 42 if options.seed is None else options.seed
 
 
 def _refuse_flags_of_other_commands(options: argparse.Namespace) -> None:
@@ -289,6 +229,7 @@ def _refuse_flags_of_other_commands(options: argparse.Namespace) -> None:
     takes = {
         "leakcheck": "config set output",
         "noise": f"labels format output seed noise_rate {rates}",
+        "dictionary": "labels format output seed share",
         "sample": f"config set force sample_folder seed {rates}",
         "config": "set force",
     }
@@ -296,7 +237,8 @@ def _refuse_flags_of_other_commands(options: argparse.Namespace) -> None:
     command = next((command for command in takes if command in given), None)
     if command is None:
         raise UserError(
-            "nothing to do; give --config configs/X.yaml, --config and --leakcheck, --noise CORPUS, or --sample N"
+            "nothing to do; give --config configs/X.yaml, --config and --leakcheck, --noise CORPUS, --dictionary "
+            "CORPUS, or --sample N"
         )
     for flag in given:
         if flag != command and flag not in takes[command].split():
@@ -314,12 +256,15 @@ def _parser() -> Parser:
     parser.add_argument("--sample-folder", metavar="FOLDER", help="where to write it; default: data/origin/sample")
     parser.add_argument("--leakcheck", action="store_true", help="say how much of each corpus stands in each other")
     parser.add_argument("--noise", metavar="CORPUS", help="copy a labelled corpus of any format with wrong labels")
-    parser.add_argument("--labels", metavar="PATH", help="noise: folder or zip of N.csv that belongs to the corpus")
-    parser.add_argument("--format", choices=["auto", "ccf", "cluener", "bmes", "jsonl"],
-                        help="noise: of the corpus; default: auto")  # fmt: skip
+    parser.add_argument("--dictionary", metavar="CORPUS", help="write a dictionary of the surface forms of its labels")
+    parser.add_argument("--share", type=float, metavar="PART", help="dictionary: of the documents, drawn; default: 1")
+    parser.add_argument("--labels", metavar="PATH", help="noise, dictionary: folder or zip of N.csv of the corpus")
+    parser.add_argument("--format", choices=["auto", "ccf", "cluener", "bmes", "jsonl", "labelstudio"],
+                        help="noise, dictionary: of the corpus; default: auto")  # fmt: skip
     parser.add_argument("--output", metavar="PATH", help="leakcheck: write all of it to this JSON file; "
-                        "noise: the folder of the copy")  # fmt: skip
-    parser.add_argument("--seed", type=int, help="sample, noise: what to draw; default: 42")
+                        "noise: the folder of the copy; dictionary: the file, and as .documents beside it those it "
+                        "was taken from")  # fmt: skip
+    parser.add_argument("--seed", type=int, help="sample, noise, dictionary: what to draw; default: 42")
     for kind in KINDS:
         parser.add_argument(f"--noise-{kind}", type=float, metavar="RATE",
                             help=f"sample, noise: {kind} labels, per true label")  # fmt: skip

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from typed_settings import UserError
 
 if TYPE_CHECKING:
-    from config import Config
+    from config import Config, DictionaryConfig
 
 
 def validate(config: Config) -> None:
@@ -27,6 +27,8 @@ def validate(config: Config) -> None:
         "adversarial.steps": 1, "adversarial.start_epoch": 0, "adversarial.start_step": 0, "averaging.start_epoch": 0,
         "averaging.every": 1, "regularisation.r_drop": 0, "regularisation.dropout_samples": 1, "denoise.rounds": 1,
         "predict.batch_tokens": 1, "predict.overlap": 0, "predict.chunk": 1,
+        "dictionary.most_tokens": 1, "dictionary.most_characters": 1, "dictionary.bags": 2, "dictionary.rounds": 1,
+        "dictionary.minimum_count": 1, "dictionary.minimum_length": 1, "dictionary.step_back_beyond": 0,
     }  # fmt: skip
     for name, least in at_least.items():
         if (value := _get(config, name)) < least:
@@ -34,13 +36,15 @@ def validate(config: Config) -> None:
     for name in ("train.encoder_rate", "train.other_rate", "train.crf_rate", "train.layer_decay",
                  "data.duplicate_share", "pretrain.rate", "pretrain.mask_share", "adversarial.epsilon",
                  "adversarial.step_size", "adversarial.weight", "averaging.rate_factor", "denoise.least",
-                 "denoise.missing_from", "pseudo.uncertain_from", "pseudo.certain_from", "pseudo.weight"):  # fmt: skip
+                 "denoise.missing_from", "pseudo.uncertain_from", "pseudo.certain_from", "pseudo.weight",
+                 "dictionary.sample_ratio", "dictionary.agreement", "dictionary.coverage", "dictionary.positive_weight",
+                 "dictionary.step_back_discount"):  # fmt: skip
         if (value := _get(config, name)) <= 0:
             raise UserError(f"{name} is {value}; it must be above 0")
     for name in ("data.dev_share", "train.warmup", "flat.dropout", "flat.attention_dropout", "crf.dropout",
                  "pretrain.warmup", "pretrain.mask_share", "pretrain.held_out",
-                 "averaging.decay", "regularisation.label_smoothing", "denoise.least", "predict.min_votes",
-                 "predict.min_probability"):  # fmt: skip
+                 "averaging.decay", "regularisation.label_smoothing", "denoise.least", "dictionary.threshold",
+                 "predict.min_votes", "predict.min_probability"):  # fmt: skip
         if not 0 <= (value := _get(config, name)) < 1:
             raise UserError(f"{name} is {value}; it must be at least 0 and below 1")
     _refuse_shares(config)
@@ -101,6 +105,7 @@ def validate(config: Config) -> None:
          f"train.select is {config.train.select}, but averaging.method is {averaging.method}"),
         (config.predict.overlap >= config.data.max_len,
          f"predict.overlap {config.predict.overlap} must be smaller than data.max_len {config.data.max_len}"),
+        *_dictionary_contradictions(config.dictionary),
     ]  # fmt: skip
     for wrong, message in contradictions:
         if wrong:
@@ -125,6 +130,21 @@ def _refuse_shares(config: Config) -> None:
     for name in ("pseudo.certain_from", *(f"pseudo.certain_from_of.{category}" for category in pseudo.certain_from_of)):
         if shares[name] < pseudo.uncertain_from:
             raise UserError(f"{name} {shares[name]} is below pseudo.uncertain_from {pseudo.uncertain_from}")
+
+
+def _dictionary_contradictions(dictionary: DictionaryConfig) -> list[tuple[bool, str]]:
+    of_candidates = dictionary.method in ("direct", "bagging", "negatives")
+    impossible = {name: prior for name, prior in dictionary.priors.items() if not 0 < prior < 1}
+    return [
+        (of_candidates and not dictionary.category,
+         f"dictionary.method {dictionary.method} finds one category; name it with dictionary.category"),
+        (dictionary.method == "negatives" and not dictionary.negatives,
+         "dictionary.method is negatives, but dictionary.negatives is empty; name a file of surface forms"),
+        (dictionary.agreement > 1, f"dictionary.agreement is {dictionary.agreement}; it must be at most 1"),
+        (dictionary.coverage > 1, f"dictionary.coverage is {dictionary.coverage}; it must be at most 1"),
+        (bool(impossible), "dictionary.priors: {} is {}; a share of the characters lies between 0 and 1".format(
+            *next(iter(impossible.items()), ("", "")))),
+    ]  # fmt: skip
 
 
 def _get(config: Config, dotted: str) -> Any:

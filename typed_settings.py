@@ -134,6 +134,8 @@ def _convert(value: Any, hint: Any, name: str, where: str) -> Any:
         raise UserError(f"{where}: {name} cannot be {value!r}; it takes {_describe(hint)}")
     if origin is list and isinstance(value, list):
         return [_convert(item, arguments[0], f"{name}[{index}]", where) for index, item in enumerate(value)]
+    if origin is dict and isinstance(value, dict) and arguments[1] is not str:
+        return {str(key): _convert(item, arguments[1], f"{name}.{key}", where) for key, item in value.items()}
     if origin is dict and isinstance(value, dict):
         empty = "" if arguments[1] is str else None
         items = {str(key): empty if item is None else item for key, item in value.items()}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -14,8 +16,15 @@ from utils.run_folder import RunParts, load_tensors
 from utils.tags import TagScheme
 
 
-def fresh_network(config: Config, processed: Processed, seed: int) -> LatticeTagger:
+def fresh_network(
+    config: Config, processed: Processed, seed: int, kind: Callable[..., LatticeTagger] | None = None
+) -> LatticeTagger:
     """A network that has seen no training text: pretrained encoder, ready word vectors, the rest random.
+
+    Args:
+        config, processed: what it is for.
+        seed: of all that is random.
+        kind: makes the network of settings, encoder, number of words and word size; a `LatticeTagger` by default.
 
     Raises:
         UserError: the encoder cannot be had or does not fit.
@@ -24,8 +33,9 @@ def fresh_network(config: Config, processed: Processed, seed: int) -> LatticeTag
     encoder = build_encoder(
         config.encoder, len(processed.vocabulary), config.data.max_len, processed.vocabulary.pad
     )
-    scheme = TagScheme(config.crf.scheme, processed.categories)
-    network = LatticeTagger(config, scheme, encoder, len(processed.lexicon.words), word_size(config, processed))
+    kind = kind or partial(LatticeTagger, scheme=TagScheme(config.crf.scheme, processed.categories))
+    words = len(processed.lexicon.words)
+    network = kind(config, encoder=encoder, num_words=words, word_size=word_size(config, processed))
     if processed.vectors is not None:
         network.load_word_vectors(torch.from_numpy(processed.vectors.copy()))
     return network

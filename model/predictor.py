@@ -18,10 +18,11 @@ from utils.preprocess.segment import most_central, window_bounds
 from utils.preprocess.tokenizer import Vocabulary
 
 Kind = TypeVar("Kind", ScoredSpan, Candidate)
+Decode = Callable[[LatticeTagger, Tensor, Tensor], list[list[ScoredSpan]]]
 
 
 class Predictor:
-    """One network and how to feed it."""
+    """One network and how to feed it; `decode` makes spans of its emissions and the character mask."""
 
     def __init__(
         self,
@@ -32,6 +33,7 @@ class Predictor:
         batch_tokens: int,
         device: torch.device,
         half: bool = False,
+        decode: Decode = decode_spans,
     ) -> None:
         self.model = model
         self.vocabulary = vocabulary
@@ -40,15 +42,21 @@ class Predictor:
         self.batch_tokens = batch_tokens
         self.device = device
         self.half = half
+        self.decode = decode
 
     @classmethod
     def from_settings(
-        cls, config: Config, model: LatticeTagger, vocabulary: Vocabulary, device: torch.device
+        cls,
+        config: Config,
+        model: LatticeTagger,
+        vocabulary: Vocabulary,
+        device: torch.device,
+        decode: Decode = decode_spans,
     ) -> Predictor:
         """One that reads as the settings say: in training's precision, in windows of the length trained on."""
         half = config.train.precision == "bf16"
         reading = config.predict
-        return cls(model, vocabulary, config.data.max_len, reading.overlap, reading.batch_tokens, device, half)
+        return cls(model, vocabulary, config.data.max_len, reading.overlap, reading.batch_tokens, device, half, decode)
 
     @torch.no_grad()
     def predict(self, lattices: Lattices, documents: Sequence[int]) -> list[list[ScoredSpan]]:
@@ -57,7 +65,7 @@ class Predictor:
         A document longer than `max_len` is read in overlapping windows, and a span is believed only from the window in
         whose middle it stands most nearly, so every span is decided once and with context on both sides.
         """
-        return self._read(lattices, documents, lambda _, *read: decode_spans(self.model, *read))
+        return self._read(lattices, documents, lambda _, *read: self.decode(self.model, *read))
 
     @torch.no_grad()
     def judge(

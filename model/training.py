@@ -58,15 +58,7 @@ def train(
     check_writable(config.run_folder)
     if go_on:
         refuse_other_run(config.run_folder, config, processed.digest)
-    # Among several processes a frozen encoder gets no gradients to exchange, and that must not be taken for an error.
-    frozen = DistributedDataParallelKwargs(find_unused_parameters=config.train.freeze_epochs > 0)
-    accelerator = Accelerator(
-        cpu=choose_device(config) == "cpu",
-        gradient_accumulation_steps=config.train.accumulation,
-        # The sampler deals every process equally many batches.
-        dataloader_config=DataLoaderConfiguration(even_batches=False, non_blocking=True),
-        kwargs_handlers=[frozen],
-    )
+    accelerator = make_accelerator(config)
     chosen = [fold for fold in range(len(splits)) if only_fold in (None, fold)]
     if accelerator.is_main_process and not go_on:
         _clear_earlier_training(config, processed, chosen)
@@ -75,6 +67,19 @@ def train(
     if left_out := say_left_out([splits[fold] for fold in chosen], len(processed.of_part("additional"))):
         accelerator.print(left_out)
     return [_train_fold(config, processed, splits[fold], fold, go_on, accelerator) for fold in chosen]
+
+
+def make_accelerator(config: Config) -> Accelerator:
+    """Where and how a training computes."""
+    # Among several processes a frozen encoder gets no gradients to exchange, and that must not be taken for an error.
+    frozen = DistributedDataParallelKwargs(find_unused_parameters=config.train.freeze_epochs > 0)
+    return Accelerator(
+        cpu=choose_device(config) == "cpu",
+        gradient_accumulation_steps=config.train.accumulation,
+        # The sampler deals every process equally many batches.
+        dataloader_config=DataLoaderConfiguration(even_batches=False, non_blocking=True),
+        kwargs_handlers=[frozen],
+    )
 
 
 def _clear_earlier_training(config: Config, processed: Processed, chosen: list[int]) -> None:

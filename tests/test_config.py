@@ -102,6 +102,12 @@ def test_given_settings_are_those_that_files_and_overrides_name(write):
     }
 
 
+def test_class_priors_are_numbers(write):
+    config = load_config([write("dictionary: {priors: {name: 4e-2}}")])
+    assert config.dictionary.priors == {"name": 0.04}
+    assert "dictionary.priors.name cannot be" in refusal([], ["dictionary.priors={name: [1]}"])
+
+
 def test_a_category_map_may_drop_a_category(write):
     config = load_config([write("data: {train: {path: x, categories: {PER: name, LOC: }}}")])
     assert config.data.train.categories == {"PER": "name", "LOC": ""}

@@ -9,6 +9,7 @@ import pytest
 
 import preprocess
 from config import load_config
+from data import corpus_commands
 from utils.preprocess.document import Document, Span, category_counts, to_json
 from utils.preprocess.processed import load_processed
 
@@ -487,7 +488,7 @@ def test_leakcheck_that_cannot_be_is_one_line(run, workspace, tmp_path, monkeypa
     assert "fewer than two" in refused(run, workspace, "data.train=", arguments=("--leakcheck",))
     assert "/no/such/place" in refused(run, workspace, "data.test=/no/such/place", arguments=("--leakcheck",))
     assert "leaves no dev" in refused(run, workspace, "data.dev_share=0.01", arguments=("--leakcheck",))
-    monkeypatch.setattr(preprocess, "corpora_by_name", None)  # what follows is noticed before any corpus is read
+    monkeypatch.setattr(corpus_commands, "corpora_by_name", None)  # what follows is noticed before any corpus is read
     (tmp_path / "file").write_text("mine")
     message = refused(run, workspace, arguments=("--leakcheck", "--output", str(tmp_path / "file" / "deeper")))
     assert "cannot be written" in message
@@ -580,7 +581,7 @@ def test_the_sample_corpus_is_written_and_named_in_one_line(tmp_path, capsys, mo
         ("--config a.yaml --output b", "--output does not belong to --config, but to --leakcheck and --noise"),
         ("--sample 6 --output b", "--output does not belong to --sample, but to --leakcheck and --noise"),
         ("--sample 6 --noise-rate a:type=0.1", "--noise-rate does not belong to --sample, but to --noise"),
-        ("--config a.yaml --seed 0", "--seed does not belong to --config, but to --noise and --sample"),
+        ("--config a.yaml --seed 0", "--seed does not belong to --config, but to --noise and --dictionary and --sample"),
         ("--config a.yaml --sample-folder b", "--sample-folder does not belong to --config, but to --sample"),
         ("--sample 0", "needs at least 4"),
     ],
@@ -605,6 +606,46 @@ def test_sample_and_preprocessing_in_one_call(workspace, capsys):
     arguments = ["--sample", "6", "--sample-folder", str(folder), "--config", str(workspace.settings)]
     assert preprocess.main([*arguments, "--set", f"data.train={folder / 'train_data'}"]) == 0
     assert "dropped nothing" in capsys.readouterr().out
+
+
+def test_a_dictionary_is_taken_out_of_a_part_of_the_labels(workspace, tmp_path, capsys):
+    output = tmp_path / "half.tsv"
+    arguments = ["--dictionary", str(workspace.texts), "--output", str(output), "--share", "0.5", "--seed", "1"]
+    assert preprocess.main(arguments) == 0
+    ids = (tmp_path / "half.documents").read_text(encoding="utf-8").split("\n")[:-1]
+    chosen = [document for document in workspace.documents if document.id in ids]
+    assert len(ids) == len(chosen) == 4
+    forms = {(one.text[span.begin : span.end + 1], span.category) for one in chosen for span in one.spans}
+    taken = {tuple(line.split("\t")) for line in output.read_text(encoding="utf-8").split("\n")[:-1]}
+    ambiguous = {form for form, category in forms for other, own in forms if form == other and category != own}
+    assert taken == {(form, category) for form, category in forms if form not in ambiguous and len(form) > 1}
+    out = capsys.readouterr().out
+    assert f"{len(taken)} surface forms of 4 of 8 documents" in out and out.endswith("dropped nothing\n")
+    before = output.read_bytes()
+    assert preprocess.main(arguments) == 0 and output.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "telling"),
+    [
+        ([], "--dictionary needs --output"),
+        (["--output", "OUT", "--share", "0"], "--share 0.0"),
+        (["--output", "OUT", "--share", "1.5"], "--share 1.5"),
+    ],
+)
+def test_a_dictionary_that_cannot_be_taken_is_one_line(workspace, tmp_path, capsys, arguments, telling):
+    output = tmp_path / "half.tsv"
+    own = [str(output) if argument == "OUT" else argument for argument in arguments]
+    assert preprocess.main(["--dictionary", str(workspace.texts), *own]) == 2
+    err = capsys.readouterr().err
+    assert telling in err and err.count("\n") == 1
+    assert list(tmp_path.glob("half*")) == []
+
+
+def test_a_dictionary_out_of_a_corpus_without_labels_is_one_line(tmp_path, capsys):
+    bare = write_jsonl(tmp_path / "bare.jsonl", [Document("0", "天地玄黄")])
+    assert preprocess.main(["--dictionary", str(bare), "--output", str(tmp_path / "half.tsv")]) == 2
+    assert "no label to take a surface form from" in capsys.readouterr().err
 
 
 def test_preprocessing_never_loads_torch_unless_the_encoder_makes_the_vectors(workspace):

@@ -66,17 +66,12 @@ def check_writable(folder: Path) -> None:
     Raises:
         UserError: the folder cannot be made or written to.
     """
-    made: list[Path] = []
     try:
-        made += [place for place in (folder, *folder.parents) if not place.exists()]
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
+        # What does not exist yet is not made for a try: another process may be making it.
+        nearest = next(place for place in (folder, *folder.parents) if place.exists())
+        tempfile.TemporaryFile(dir=nearest).close()
     except OSError as error:
         raise UserError(f"{folder}: cannot be written ({error.strerror or error}); choose another folder") from None
-    finally:
-        for place in made:
-            with contextlib.suppress(OSError):  # another process has put something there meanwhile, or it was not made
-                place.rmdir()
 
 
 @contextlib.contextmanager
