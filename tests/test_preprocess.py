@@ -581,7 +581,7 @@ def test_the_sample_corpus_is_written_and_named_in_one_line(tmp_path, capsys, mo
         ("--config a.yaml --output b", "--output does not belong to --config, but to --leakcheck and --noise"),
         ("--sample 6 --output b", "--output does not belong to --sample, but to --leakcheck and --noise"),
         ("--sample 6 --noise-rate a:type=0.1", "--noise-rate does not belong to --sample, but to --noise"),
-        ("--config a.yaml --seed 0", "--seed does not belong to --config, but to --noise and --dictionary and --sample"),
+        ("--config a.yaml --seed 0", "--seed does not belong to --config, but to --noise and --dictionary and"),
         ("--config a.yaml --sample-folder b", "--sample-folder does not belong to --config, but to --sample"),
         ("--sample 0", "needs at least 4"),
     ],

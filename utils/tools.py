@@ -70,6 +70,8 @@ def check_writable(folder: Path) -> None:
         # What does not exist yet is not made for a try: another process may be making it.
         nearest = next(place for place in (folder, *folder.parents) if place.exists())
         tempfile.TemporaryFile(dir=nearest).close()
+        for name in folder.relative_to(nearest).parts:
+            (nearest / name).exists()  # raises where a name is too long
     except OSError as error:
         raise UserError(f"{folder}: cannot be written ({error.strerror or error}); choose another folder") from None
 
