@@ -6,6 +6,7 @@ between two calls (a corrected table, a setting) is done again from there on, an
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import time
@@ -86,5 +87,16 @@ class Plan:
 
 def _fingerprint(stage: Stage) -> str:
     """SHA-256 of the settings and of what the inputs hold."""
-    made_from = [stage.settings, [[str(path), digest_file(path)] for path in stage.inputs]]
+    made_from = [stage.settings, [[str(path), _digest(path)] for path in stage.inputs]]
     return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
+
+
+def _digest(path: Path) -> str:
+    stat = path.stat()
+    return _digest_as_of(path, stat.st_size, stat.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=1024)
+def _digest_as_of(path: Path, size: int, modified: int) -> str:
+    """Every stage asks anew, and some inputs (word vectors) are gigabytes: a file is read again if it has changed."""
+    return digest_file(path)
