@@ -25,13 +25,14 @@ def prepare(seconds, mib):
 
 @pytest.fixture(scope="module")
 def figures():
-    systems = {"slow": (0.1, 10), "large": (0.01, 80), "too large": (0.0, 4000)}
+    systems = {"slow": (0.3, 10), "large": (0.01, 80), "too large": (0.0, 4000)}
     return measure(prepare, systems, runs=4, limit_mib=2000)
 
 
 def test_seconds_are_those_of_a_call(figures):
-    assert 0.1 <= figures["slow"]["seconds"] < 0.2
-    assert 0.01 <= figures["large"]["seconds"] < 0.1
+    """Of one call, not of a turn of several; with room for a machine that is busy with other things."""
+    assert 0.3 <= figures["slow"]["seconds"] < 0.6
+    assert 0.01 <= figures["large"]["seconds"] < 0.3
 
 
 def test_the_peak_is_what_calls_need_above_the_inputs(figures):
