@@ -33,13 +33,16 @@ class RunConfig:
     workers: int = 0  # processes that prepare batches; they help beside a GPU alone
 
 
+CorpusFormat = Literal["auto", "ccf", "cluener", "bmes", "jsonl", "labelstudio"]
+
+
 @dataclass
 class CorpusConfig:
     """One corpus on disk. In YAML a bare string stands for a whole corpus: its path, and all else by default."""
 
     path: str = ""
     labels: str = ""  # ccf only: folder or zip of N.csv; empty looks for X_label beside X_data
-    format: Literal["auto", "ccf", "cluener", "bmes", "jsonl", "labelstudio"] = "auto"
+    format: CorpusFormat = "auto"
     categories: dict[str, str] = field(default_factory=dict)  # renames categories; an empty new name drops one
 
     @classmethod

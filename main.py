@@ -18,9 +18,9 @@ import argparse
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
-from config import Config, CorpusConfig, UserError, given_settings, load_config
+from config import Config, CorpusConfig, CorpusFormat, UserError, given_settings, load_config
 from utils.command_line import Parser, run_command
 from utils.preprocess.document import Problems
 
@@ -234,7 +234,7 @@ def _parser() -> Parser:
     parser.add_argument("--input", metavar="PATH", help="predict: folder or zip of .txt, a .txt, a .jsonl, or - for "
                         "lines on standard input; eval: any labelled corpus")  # fmt: skip
     parser.add_argument("--labels", metavar="PATH", help="eval: folder or zip of N.csv that belongs to --input")
-    parser.add_argument("--format", choices=["auto", "ccf", "cluener", "bmes", "jsonl", "labelstudio"],
+    parser.add_argument("--format", choices=get_args(CorpusFormat),
                         help="eval: of --input; default: auto")  # fmt: skip
     parser.add_argument("--output", metavar="FOLDER", help="predict: where to write; default: the run's predictions/; "
                         "ablate: cells and tables; default: the run's folder with _ablation")  # fmt: skip

@@ -15,11 +15,12 @@ import argparse
 import sys
 import time
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from tqdm import tqdm
 
-from config import Config, UserError, load_config
+from config import Config, CorpusFormat, UserError, load_config
 from data.corpus_commands import leakcheck, write_copy_with_noise, write_dictionary_of, write_sample_corpus
 from utils.command_line import Parser, run_command
 from utils.preprocess.document import Document, Problems, category_counts
@@ -259,7 +260,7 @@ def _parser() -> Parser:
     parser.add_argument("--dictionary", metavar="CORPUS", help="write a dictionary of the surface forms of its labels")
     parser.add_argument("--share", type=float, metavar="PART", help="dictionary: of the documents, drawn; default: 1")
     parser.add_argument("--labels", metavar="PATH", help="noise, dictionary: folder or zip of N.csv of the corpus")
-    parser.add_argument("--format", choices=["auto", "ccf", "cluener", "bmes", "jsonl", "labelstudio"],
+    parser.add_argument("--format", choices=get_args(CorpusFormat),
                         help="noise, dictionary: of the corpus; default: auto")  # fmt: skip
     parser.add_argument("--output", metavar="PATH", help="leakcheck: write all of it to this JSON file; "
                         "noise: the folder of the copy; dictionary: the file, and as .documents beside it those it "

@@ -29,7 +29,7 @@ from utils.postprocess.decisions import Decision, apply_decisions, decide
 from utils.postprocess.report import read_decisions, write_report
 from utils.postprocess.selfsupervise import pseudo_label
 from utils.postprocess.votes import count_votes
-from utils.preprocess.document import Document, Problems, Span, category_counts, to_json
+from utils.preprocess.document import Document, Problems, Span, category_counts, to_jsonl
 from utils.preprocess.format_labelstudio import to_labelstudio
 from utils.preprocess.formats import read_corpus
 from utils.preprocess.processed import load_processed
@@ -281,7 +281,7 @@ def summary(decisions: Sequence[Decision], labels: int) -> str:
 
 def write_documents(path: Path, documents: Sequence[Document]) -> None:
     """A corpus in the house's own format, whole or not at all."""
-    write_text(path, "".join(to_json(document) + "\n" for document in documents))
+    write_text(path, to_jsonl(documents))
 
 
 def read_documents(path: Path) -> list[Document]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from config import Config, UserError
 from utils.metrics import Scores, score_spans
 from utils.preprocess.dictionary import read_forms
-from utils.preprocess.document import Document, Problems, ScoredSpan, Span, to_json
+from utils.preprocess.document import Document, Problems, ScoredSpan, Span, overlap, to_jsonl
 from utils.preprocess.formats import read_corpus
 from utils.tools import write_text
 
@@ -67,15 +67,14 @@ def beside(matches: Sequence[Span], found: Sequence[Span | ScoredSpan]) -> list[
     free = [
         Span(one.category, one.begin, one.end)
         for one in found
-        if all(one.end < match.begin or match.end < one.begin for match in matches)
+        if not any(overlap(one, match) for match in matches)
     ]
     return sorted([*matches, *free], key=lambda span: span.begin)
 
 
 def write_labels(path: Path, documents: Sequence[Document], found: Sequence[Sequence[Span]]) -> None:
     """The documents with the spans that were found in them, as a corpus that data.train can name."""
-    lines = [
-        to_json(Document(document.id, document.text, tuple(spans))) + "\n"
-        for document, spans in zip(documents, found, strict=True)
-    ]
-    write_text(path, "".join(lines))
+    labelled = (
+        Document(document.id, document.text, tuple(spans)) for document, spans in zip(documents, found, strict=True)
+    )
+    write_text(path, to_jsonl(labelled))

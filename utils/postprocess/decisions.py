@@ -20,7 +20,7 @@ from typing import Literal, NamedTuple, get_args
 from config import DenoiseConfig, DoubtfulAction, MissingAction
 from utils.postprocess.confident import as_spans, confident_issues
 from utils.postprocess.votes import Ballot, Tally
-from utils.preprocess.document import ANY_CATEGORY, Document, Doubt, Span, clash, sorted_spans
+from utils.preprocess.document import ANY_CATEGORY, Document, Doubt, Span, clash, overlap, sorted_spans
 
 ACTIONS: dict[str, tuple[str, ...]] = {"doubtful": get_args(DoubtfulAction), "missing": get_args(MissingAction)}
 
@@ -95,14 +95,10 @@ def _by_threshold(documents: Sequence[Document], ballots: Mapping[str, Ballot], 
         for span in ballot.spans.keys() & labels:
             below = settings.doubtful_below_of.get(span.category, settings.doubtful_below)
             unsupported = ballot.of(span).probability < settings.unsupported_below
-            contradicted = any(_overlap(span, other) for other in missing)
+            contradicted = any(overlap(span, other) for other in missing)
             if share_of(ballot.of(span), settings) < below and (unsupported or contradicted):
                 doubtful.add(span)
     return found
-
-
-def _overlap(one: Span, other: Span) -> bool:
-    return one.begin <= other.end and other.begin <= one.end
 
 
 def _by_confidence(

@@ -114,6 +114,11 @@ def to_json(document: Document) -> str:
     return json.dumps(to_record(document), ensure_ascii=False)
 
 
+def to_jsonl(documents: Iterable[Document]) -> str:
+    """A corpus in the house's own format."""
+    return "".join(to_json(document) + "\n" for document in documents)
+
+
 @dataclass
 class Problems:
     """What was dropped on the way, and why. Readers add to it and go on; the last line of a run counts it."""
@@ -141,9 +146,14 @@ def sorted_spans(spans: Iterable[Kind]) -> tuple[Kind, ...]:
     return tuple(sorted(set(spans), key=lambda span: (span.begin, span.end, span)))
 
 
+def overlap(one: Span | ScoredSpan, other: Span | ScoredSpan) -> bool:
+    """Whether two spans of a text share a character."""
+    return one.begin <= other.end and other.begin <= one.end
+
+
 def clash(one: Span, other: Span) -> bool:
     """Whether two spans are of one category and share a character: no chain of tags can hold both."""
-    return one.category == other.category and one.begin <= other.end and other.begin <= one.end
+    return one.category == other.category and overlap(one, other)
 
 
 def category_counts(documents: Iterable[Document]) -> Counter[str]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from config import CorpusConfig, UserError
-from utils.preprocess.document import Document, Problems, category_counts, to_json
+from utils.preprocess.document import Document, Problems, category_counts, to_jsonl
 from utils.preprocess.formats import read_corpus
 from utils.preprocess.label_errors import KINDS, count_errors
 from utils.preprocess.noise import NoiseRates, add_noise
@@ -67,8 +67,7 @@ def write_noisy_copy(
         "noisy_labels": category_counts(noisy).total(),
         **_changes(truth, noisy),
     }
-    noisy_lines, truth_lines = ("".join(to_json(document) + "\n" for document in some) for some in (noisy, truth))
-    contents = (noisy_lines, truth_lines, json.dumps(record, ensure_ascii=False, indent=2) + "\n")
+    contents = (to_jsonl(noisy), to_jsonl(truth), json.dumps(record, ensure_ascii=False, indent=2) + "\n")
     with ExitStack() as stack:  # they take their places when all are written
         for name, content in zip(FILES, contents, strict=True):
             stack.enter_context(atomic_file(folder / name)).write_text(content, encoding="utf-8", newline="\n")
