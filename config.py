@@ -224,8 +224,8 @@ class DenoiseConfig:
     # themselves (confident learning).
     finder: Literal["votes", "probability", "confidence"] = "probability"
     # A label with a smaller share is doubtful if the votes see something else there, or hold it for impossible. Voters
-    # that merely fail to see a name they do not know are no evidence.
-    doubtful_below: float = 0.5
+    # that merely fail to see a name they do not know are no evidence, and of two spans they often leave open which.
+    doubtful_below: float = 0.05
     unsupported_below: float = 1e-4  # mean probability; 1 makes not to be found enough
     missing_from: float = 0.5  # a span with this share that no label has is missing
     doubtful_below_of: dict[str, float] = field(default_factory=dict)  # of single categories

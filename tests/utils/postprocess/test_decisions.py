@@ -12,9 +12,9 @@ LABEL, OTHER = Span("name", 0, 1), Span("place", 4, 6)
 
 
 def settings(*changes):
-    """Thresholds on the votes alone, unless changed."""
+    """Thresholds on the votes alone, half of them, unless changed."""
     return load_config([], ["data.train=x", "denoise.finder=votes", "denoise.unsupported_below=1",
-                            *(f"denoise.{one}" for one in changes)]).denoise  # fmt: skip
+                            "denoise.doubtful_below=0.5", *(f"denoise.{one}" for one in changes)]).denoise  # fmt: skip
 
 
 def found(spans, ballot, *changes):
