@@ -96,10 +96,21 @@ class EncoderConfig:
 
 
 @dataclass
-class FlatConfig:
-    """The lattice transformer of FLAT (Li et al., ACL 2020)."""
+class ModelConfig:
+    """Which network reads the characters' states and the words, and what makes spans of what it says."""
 
-    enabled: bool = True
+    name: str = "flat"  # a file of model/networks/; `encoder` is the character encoder alone
+    # A CRF, a softmax for every character, or a score for every span (a global pointer).
+    head: Literal["crf", "softmax", "span"] = "crf"
+    # crf, softmax: a chain of tags for every category, whose spans may overlap those of others, or one for all.
+    scheme: Literal["per_type", "bmes"] = "per_type"
+    dropout: float = 0.1  # before the head
+
+
+@dataclass
+class FlatConfig:
+    """The lattice transformer of FLAT (Li et al., ACL 2020): model.name flat."""
+
     layers: int = 1
     hidden: int = 160
     heads: int = 8
@@ -113,12 +124,11 @@ class FlatConfig:
 
 
 @dataclass
-class CrfConfig:
-    """From emissions to spans."""
+class SpanConfig:
+    """The span head (Su et al., Global Pointer, 2022): model.head span."""
 
-    enabled: bool = True  # off: a softmax for every token
-    scheme: Literal["per_type", "bmes"] = "per_type"
-    dropout: float = 0.1  # before the emission layer
+    size: int = 64  # of the queries and keys of a span's ends
+    shared: bool = True  # one query and key for all categories (Efficient Global Pointer), or one for each
 
 
 @dataclass
@@ -308,8 +318,9 @@ class Config:
     data: DataConfig = field(default_factory=DataConfig)
     lexicon: LexiconConfig = field(default_factory=LexiconConfig)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
     flat: FlatConfig = field(default_factory=FlatConfig)
-    crf: CrfConfig = field(default_factory=CrfConfig)
+    span: SpanConfig = field(default_factory=SpanConfig)
     folds: FoldsConfig = field(default_factory=FoldsConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     pretrain: PretrainConfig = field(default_factory=PretrainConfig)

@@ -21,6 +21,7 @@ def validate(config: Config) -> None:
         "run.threads": 0, "run.workers": 0, "run.seed": 0, "data.max_len": 8, "data.split_seed": 0,
         "lexicon.dimension": 1, "encoder.layers": 0, "encoder.hidden": 1, "encoder.heads": 1, "encoder.depth": 1,
         "encoder.feed_forward": 1, "flat.layers": 1, "flat.hidden": 2, "flat.heads": 1, "flat.feed_forward": 1,
+        "span.size": 2,
         "train.epochs": 1, "train.batch_size": 1, "train.batch_tokens": 0, "train.accumulation": 1,
         "train.freeze_epochs": 0, "train.unfreeze_every": 0, "train.clip": 0, "train.patience": 0,
         "train.weight_decay": 0, "folds.count": 0, "folds.repeats": 1, "pretrain.epochs": 1, "pretrain.batch_tokens": 1,
@@ -41,7 +42,7 @@ def validate(config: Config) -> None:
                  "dictionary.step_back_discount"):  # fmt: skip
         if (value := _get(config, name)) <= 0:
             raise UserError(f"{name} is {value}; it must be above 0")
-    for name in ("data.dev_share", "train.warmup", "flat.dropout", "flat.attention_dropout", "crf.dropout",
+    for name in ("data.dev_share", "train.warmup", "flat.dropout", "flat.attention_dropout", "model.dropout",
                  "pretrain.warmup", "pretrain.mask_share", "pretrain.held_out",
                  "averaging.decay", "regularisation.label_smoothing", "denoise.least", "dictionary.threshold",
                  "predict.min_votes", "predict.min_probability"):  # fmt: skip
@@ -53,10 +54,13 @@ def validate(config: Config) -> None:
     contradictions = [
         (not config.run.name or Path(config.run.name).name != config.run.name or config.run.name in (".", ".."),
          f"run.name is {config.run.name!r}; it names one folder inside run.folder"),
-        (config.flat.enabled and config.flat.hidden % config.flat.heads,
+        (config.model.name == "flat" and config.flat.hidden % config.flat.heads,
          f"flat.hidden {config.flat.hidden} cannot be divided among flat.heads {config.flat.heads}"),
-        (config.flat.enabled and config.flat.hidden % 2,
+        (config.model.name == "flat" and config.flat.hidden % 2,
          f"flat.hidden is {config.flat.hidden}; sinusoidal positions need an even number"),
+        (config.span.size % 2, f"span.size is {config.span.size}; rotary positions need an even number"),
+        (config.model.head == "span" and config.regularisation.label_smoothing > 0,
+         "regularisation.label_smoothing smooths tags, and model.head is span; set it to 0"),
         (config.encoder.name == "scratch" and config.encoder.hidden % config.encoder.heads,
          f"encoder.hidden {config.encoder.hidden} cannot be divided among encoder.heads {config.encoder.heads}"),
         (config.encoder.name == "scratch" and config.train.freeze_epochs > 0,
@@ -81,9 +85,6 @@ def validate(config: Config) -> None:
         (config.train.unfreeze_every and not config.train.freeze_epochs,
          "train.unfreeze_every thaws what train.freeze_epochs froze, but that is 0; set it to 1 or more"),
         (not adversarial.targets, "adversarial.targets is empty; name characters, words, or both"),
-        (adversarial.method != "none" and "words" in adversarial.targets
-         and not (config.flat.enabled and config.lexicon.match != "none"),
-         "adversarial.targets names words, but the network has none (flat.enabled, lexicon.match); name characters"),
         (adversarial.method != "none" and adversarial.start_epoch >= config.train.epochs,
          f"adversarial.start_epoch {adversarial.start_epoch} never comes in train.epochs {config.train.epochs}"),
         (adversarial.method != "none" and config.regularisation.r_drop > 0,

@@ -66,7 +66,7 @@ def prepare(method: str, shape: str, precision: str, threads: int) -> Callable[[
     optimizer = build_optimizer(network, config.train)
     passes = Passes(network, network, Accelerator(cpu=True), config.regularisation, precision == "bf16")
     adversary = Adversary(network, config.adversarial) if config.adversarial.method != "none" else None
-    batch = random_batch(network, config)
+    batch = random_batch(network)
 
     def step() -> None:
         if adversary:

@@ -17,17 +17,18 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 import torch
+from accelerate.utils import send_to_device
 
 from benchmarks.measure import measure, print_table, save_json
 from config import Config, load_config
-from data.dataset import Batch, collate_lattices
+from data.inputs import Batch
+from model.build import assemble
 from model.layers.encoder import encoder_from_config, scratch_config
-from model.model import LatticeTagger
+from model.model import TaggingNetwork, WordTable
 from model.optimizer import build_optimizer
 from utils.device import set_up_processor
 from utils.preprocess.lattice import LatticeSlice
 from utils.preprocess.tokenizer import SPECIALS, Vocabulary
-from utils.tags import TagScheme
 
 SHAPES = {  # hidden, heads, layers, feed-forward
     "BERT-base": (768, 12, 12, 3072),
@@ -35,8 +36,8 @@ SHAPES = {  # hidden, heads, layers, feed-forward
 }
 SYSTEMS = {
     "ours": [],
-    "encoder + CRF": ["flat.enabled=false"],
-    "encoder + softmax": ["flat.enabled=false", "crf.enabled=false", "crf.scheme=bmes"],
+    "encoder + CRF": ["model.name=encoder"],
+    "encoder + softmax": ["model.name=encoder", "model.head=softmax", "model.scheme=bmes"],
 }
 BATCH, LENGTH, WORDS, VOCABULARY, CATEGORIES = 16, 150, 50, 8000, 14
 
@@ -66,7 +67,7 @@ def prepare(system: str, shape: str, precision: str, device: str, threads: int) 
     config = configure(shape, threads, SYSTEMS[system])
     network = build(config).to(device).train()
     optimizer = build_optimizer(network, config.train)
-    batch = {name: tensor.to(device) for name, tensor in random_batch(network, config).items()}
+    batch = send_to_device(random_batch(network), device)
 
     def step() -> None:
         with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):
@@ -91,16 +92,16 @@ def configure(shape: str, threads: int, changes: list[str]) -> Config:
     return config
 
 
-def build(config: Config) -> LatticeTagger:
+def build(config: Config) -> TaggingNetwork:
     """The network of the settings, with random weights, the same ones every time."""
     torch.manual_seed(0)
     encoder = encoder_from_config(scratch_config(config.encoder, VOCABULARY, LENGTH, 0), "last")
-    scheme = TagScheme(config.crf.scheme, [f"c{number}" for number in range(CATEGORIES)])
-    return LatticeTagger(config, scheme, encoder, 20_000, config.lexicon.dimension)
+    words = WordTable(20_000, config.lexicon.dimension)
+    return assemble(config, encoder, words, [f"c{number}" for number in range(CATEGORIES)])
 
 
-def random_batch(network: LatticeTagger, config: Config) -> Batch:
-    """Random characters, words of two to four characters and tags."""
+def random_batch(network: TaggingNetwork) -> Batch:
+    """Random characters, words of two to four characters, and no label."""
     random = np.random.default_rng(0)
     vocabulary = Vocabulary([*SPECIALS, *(chr(0x4E00 + number) for number in range(100))])
     slices = []
@@ -109,9 +110,9 @@ def random_batch(network: LatticeTagger, config: Config) -> Batch:
         ends = starts + random.integers(1, 4, WORDS).astype(np.int32)
         tokens, words = random.integers(5, VOCABULARY, LENGTH), random.integers(1, 20_000, WORDS)
         slices.append(LatticeSlice(tokens.astype(np.int32), words.astype(np.int32), starts, ends))
-    batch = collate_lattices(slices, vocabulary, words=config.flat.enabled)
-    batch["tags"] = torch.zeros(BATCH, network.scheme.num_chains, LENGTH, dtype=torch.long)
-    return batch
+    labeller = network.head.labeller
+    labels, _ = labeller.write([], [], LENGTH)
+    return network.inputs(slices, vocabulary) | {"labels": labeller.collate([labels] * BATCH, LENGTH)}
 
 
 if __name__ == "__main__":

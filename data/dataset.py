@@ -1,36 +1,34 @@
 """Segments to batches: arrays are sliced and padded, nothing is tokenised or matched here.
 
-B batch, K chains, L characters of the longest segment, W words of the segment that has most.
+B batch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from data.positions import relative_positions
-from utils.preprocess.document import ANY_CATEGORY, Doubt, Span
+from data.inputs import Batch, Inputs
+from data.labels import Labeller
+from utils.preprocess.document import Doubt, Span
 from utils.preprocess.lattice import Lattices, LatticeSlice
 from utils.preprocess.processed import Processed
 from utils.preprocess.tokenizer import Vocabulary
-from utils.tags import TagScheme
 
-Batch = dict[str, Tensor]  # the keyword arguments of the network's forward
-LABELS = ("tags", "unknown", "belief", "weights")  # what of a batch the loss alone looks at
+Place = TypeVar("Place", Span, Doubt)
+
+LABELS = ("labels", "weights")  # what of a batch the loss alone looks at
 
 
 class Sample(NamedTuple):
     """A segment with what training needs of it."""
 
     lattice: LatticeSlice
-    tags: np.ndarray  # (K, characters)
-    unknown: np.ndarray  # (K, characters) bool, where any tag is allowed
-    belief: np.ndarray  # (K,) share of the loss that takes the tags of a chain as they stand where they are unknown
+    labels: Any  # as the head's labeller writes them
     weight: float  # of its loss
 
 
@@ -39,15 +37,15 @@ class SegmentDataset(Dataset):
 
     Attributes:
         lengths: characters of each segment.
-        left_out: labelled spans that the tag scheme cannot write beside a longer one they overlap.
+        left_out: labelled spans that find no place in the head's labels.
     """
 
-    def __init__(self, processed: Processed, documents: Sequence[int], scheme: TagScheme) -> None:
+    def __init__(self, processed: Processed, documents: Sequence[int], labeller: Labeller) -> None:
         chosen = np.isin(processed.segments[:, 0], np.asarray(documents, dtype=np.int64))
         self.segments = processed.segments[chosen]
         self.lengths = self.segments[:, 2] - self.segments[:, 1]
         self.left_out = 0
-        self._samples = [self._sample(processed, scheme, *map(int, row)) for row in self.segments]
+        self._samples = [self._sample(processed, labeller, *map(int, row)) for row in self.segments]
 
     def __len__(self) -> int:
         return len(self.segments)
@@ -55,27 +53,20 @@ class SegmentDataset(Dataset):
     def __getitem__(self, index: int) -> Sample:
         return self._samples[index]
 
-    def _sample(self, processed: Processed, scheme: TagScheme, document: int, begin: int, end: int) -> Sample:
+    def _sample(self, processed: Processed, labeller: Labeller, document: int, begin: int, end: int) -> Sample:
         source = processed.documents[document]
         whole = [_shift(span, begin) for span in source.spans if begin <= span.begin and span.end < end]
-        tags, left_out = scheme.encode(whole, end - begin)
-        self.left_out += len(left_out)
-        unknown = np.zeros(tags.shape, dtype=bool)
-        beliefs: list[list[float]] = [[] for _ in tags]
         # What is left of a span that had to be cut is neither that span nor outside of it.
         cut = [Doubt(*span) for span in source.spans if span.begin < begin or span.end >= end]
-        for doubt in (doubt for doubt in (*cut, *source.doubtful) if doubt.begin < end and doubt.end >= begin):
-            chains = range(len(tags)) if doubt.category == ANY_CATEGORY else [scheme.tags_of(doubt.category).chain]
-            for chain in chains:
-                unknown[chain, max(doubt.begin - begin, 0) : doubt.end + 1 - begin] = True
-                beliefs[chain].append(doubt.belief)
-        # A chain is one sequence, whose doubts cannot be believed one by one: their mean stands for all.
-        belief = np.array([np.mean(own) if own else 0.0 for own in beliefs], dtype=np.float32)
-        return Sample(processed.lattices.slice(document, begin, end), tags, unknown, belief, source.weight)
+        doubts = [_shift(doubt, begin) for doubt in (*cut, *source.doubtful)
+                  if doubt.begin < end and doubt.end >= begin]  # fmt: skip
+        labels, left_out = labeller.write(whole, doubts, end - begin)
+        self.left_out += left_out
+        return Sample(processed.lattices.slice(document, begin, end), labels, source.weight)
 
 
-def _shift(span: Span, by: int) -> Span:
-    return Span(span.category, span.begin - by, span.end - by)
+def _shift(place: Place, by: int) -> Place:
+    return place._replace(begin=place.begin - by, end=place.end - by)
 
 
 class BucketSampler(Sampler[list[int]]):
@@ -140,71 +131,21 @@ def padding_share(lengths: np.ndarray, batches: Iterable[Sequence[int]]) -> floa
     return 1 - own / padded
 
 
-def collate_samples(samples: Sequence[Sample], vocabulary: Vocabulary, words: bool = True) -> Batch:
+def collate_samples(
+    samples: Sequence[Sample], vocabulary: Vocabulary, inputs: Inputs, labeller: Labeller
+) -> Batch:
     """A training batch.
 
     Returns:
-        What `collate_lattices` does and `tags` (B, K, L); where any differs from the ordinary also `unknown` (B, K, L),
-        `belief` (B, K) and `weights` (B,).
+        What `inputs` makes of the lattices; `labels`, as `labeller` puts them together; and `weights` (B,), if any
+        differs from 1.
     """
-    batch = collate_lattices([sample.lattice for sample in samples], vocabulary, words)
-    chains, length = samples[0].tags.shape[0], batch["character_mask"].shape[1]
-    tags = np.zeros((len(samples), chains, length), dtype=np.int64)
-    unknown = np.zeros(tags.shape, dtype=bool)
-    for row, sample in enumerate(samples):
-        tags[row, :, : sample.tags.shape[1]] = sample.tags
-        unknown[row, :, : sample.tags.shape[1]] = sample.unknown
-    batch["tags"] = torch.from_numpy(tags)
-    if unknown.any():
-        batch["unknown"] = torch.from_numpy(unknown)
-    belief = np.stack([sample.belief for sample in samples])
-    if belief.any():
-        batch["belief"] = torch.from_numpy(belief)
+    batch = inputs([sample.lattice for sample in samples], vocabulary)
+    batch["labels"] = labeller.collate([sample.labels for sample in samples], batch["character_mask"].shape[1])
     weights = torch.tensor([sample.weight for sample in samples])
     if (weights != 1).any():
         batch["weights"] = weights
     return batch
-
-
-def collate_lattices(slices: Sequence[LatticeSlice], vocabulary: Vocabulary, words: bool = True) -> Batch:
-    """Pad lattices to common sizes.
-
-    Args:
-        slices: of documents, each with at least one character.
-        vocabulary: for [CLS], [SEP] and pads.
-        words: false leaves the words out, for a network that has no use for them.
-
-    Returns:
-        token_ids (B, L + 2) with [CLS] and [SEP], character_mask (B, L); with words also word_ids and word_mask (B, W),
-        and the relative positions of all nodes: distances (K, 4) and positions (B, L + W, L + W).
-    """
-    lengths = [len(part.tokens) for part in slices]
-    tokens = np.full((len(slices), max(lengths) + 2), vocabulary.pad, dtype=np.int64)
-    tokens[:, 0] = vocabulary.begin
-    for row, part in enumerate(slices):
-        tokens[row, 1 : lengths[row] + 1] = part.tokens
-        tokens[row, lengths[row] + 1] = vocabulary.end
-    batch = {
-        "token_ids": torch.from_numpy(tokens),
-        "character_mask": torch.arange(max(lengths)) < torch.tensor(lengths)[:, None],
-    }
-    return batch | _collate_words(slices, max(lengths)) if words else batch
-
-
-def _collate_words(slices: Sequence[LatticeSlice], length: int) -> Batch:
-    counts = [len(part.words) for part in slices]
-    ids, heads, tails = (np.zeros((len(slices), max(counts)), dtype=np.int64) for _ in range(3))
-    for row, part in enumerate(slices):
-        ids[row, : counts[row]] = part.words
-        heads[row, : counts[row]] = part.heads
-        tails[row, : counts[row]] = part.tails
-    distances, positions = relative_positions(length, heads, tails)
-    return {
-        "word_ids": torch.from_numpy(ids),
-        "word_mask": torch.arange(max(counts)) < torch.tensor(counts)[:, None],
-        "distances": torch.from_numpy(distances),
-        "positions": torch.from_numpy(positions),
-    }
 
 
 class Window(NamedTuple):
@@ -229,7 +170,7 @@ def window_batches(windows: Sequence[Window], batch_tokens: int) -> Iterator[lis
 
 
 def collate_windows(
-    lattices: Lattices, windows: Sequence[Window], vocabulary: Vocabulary, words: bool = True
+    lattices: Lattices, windows: Sequence[Window], vocabulary: Vocabulary, inputs: Inputs
 ) -> Batch:
     """A batch for prediction."""
-    return collate_lattices([lattices.slice(*window) for window in windows], vocabulary, words)
+    return inputs([lattices.slice(*window) for window in windows], vocabulary)

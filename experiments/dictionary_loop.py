@@ -34,8 +34,8 @@ from experiments.dictionary_table import KINDS, Record, write_tables
 from experiments.dictionary_texts import Texts, beside, write_labels
 from model.build import fresh_network
 from model.class_prior import LARGEST, estimate_priors, labelled_shares
+from model.heads.positive_unlabelled import PositiveUnlabelledHead
 from model.layers.positive_unlabelled_risk import PositiveUnlabelledRisk
-from model.positive_unlabelled import PositiveScheme, PositiveUnlabelledTagger, decode_runs
 from model.predictor import Predictor
 from model.trainer import Trainer
 from model.training import make_accelerator, training_loader
@@ -172,10 +172,7 @@ class DictionaryLoop:
             torch.tensor([shares[name] for name in categories]),
             self.settings,
         )
-        scheme = PositiveScheme(categories)
-        network = fresh_network(
-            config, labelled, config.run.seed, partial(PositiveUnlabelledTagger, scheme=scheme, risk=risk)
-        )
+        network = fresh_network(config, labelled, config.run.seed, partial(PositiveUnlabelledHead, risk=risk))
         accelerator = make_accelerator(config)
         everything = range(len(labelled.documents))
         weights = weights_path(folder, "last")
@@ -183,14 +180,14 @@ class DictionaryLoop:
             network.load_state_dict(load_tensors(weights))
             network.to(accelerator.device)
         else:
-            dataset = SegmentDataset(labelled, everything, scheme)
-            loader = training_loader(config, dataset, labelled.vocabulary, config.run.seed, accelerator)
+            dataset = SegmentDataset(labelled, everything, network.head.labeller)
+            loader = training_loader(config, dataset, network, labelled.vocabulary, config.run.seed, accelerator)
             freeze = FreezeEncoder(config.train.freeze_epochs, config.train.unfreeze_every)
             callbacks = [freeze, Progress(), LogFile(folder), Checkpoint(folder)]
             trainer = Trainer(network, loader, config, accelerator, None, callbacks, f"round {number}")
             resume(trainer, folder)
             trainer.fit()
-        predictor = Predictor.from_settings(config, network, labelled.vocabulary, accelerator.device, decode_runs)
+        predictor = Predictor.from_settings(config, network, labelled.vocabulary, accelerator.device)
         found = predictor.predict(labelled.lattices, everything)
         return [self._believed(*one) for one in zip(self.texts.texts, found, strict=True)]
 
@@ -239,7 +236,7 @@ class DictionaryLoop:
 
     def _what_rounds_share(self, dictionary: Dictionary) -> Record:
         """What all rounds must have in common, by section. More rounds than there are may be asked for later."""
-        sections = ("lexicon", "encoder", "flat", "crf", "train", "regularisation")
+        sections = ("lexicon", "encoder", "model", "flat", "train", "regularisation")
         settings = {section: asdict(getattr(self.config, section)) for section in sections}
         contents = {
             "texts": [document.text for document in self.texts.documents],

@@ -32,10 +32,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding
 
-from config import AdversarialConfig
-from data.dataset import LABELS, Batch
-from model.layers.divergence import kl_divergence
-from model.model import LatticeTagger
+from config import AdversarialConfig, UserError
+from data.dataset import LABELS
+from data.inputs import Batch
+from model.model import TaggingNetwork
 from model.passes import Passes
 from utils.random_states import random_states, restore_random_states
 
@@ -51,7 +51,7 @@ class Adversary:
     """
 
     def __init__(
-        self, network: LatticeTagger, settings: AdversarialConfig, unlabelled: Iterator[Batch] | None = None
+        self, network: TaggingNetwork, settings: AdversarialConfig, unlabelled: Iterator[Batch] | None = None
     ) -> None:
         self.network = network
         self.settings = settings
@@ -104,31 +104,30 @@ class Adversary:
         output = passes.clean(batch)
         passes.backward(output.loss)
         texts = {name: tensor for name, tensor in batch.items() if name not in LABELS}
-        self._smooth(texts, output.emissions.detach(), passes, again)
+        self._smooth(texts, output.scores.detach(), passes, again)
         if self.unlabelled is not None:
             texts = next(self.unlabelled)
             again = self._repeat_dropout()
             with torch.no_grad():
-                emissions = passes.aside(texts).emissions
-            self._smooth(texts, emissions, passes, again)
+                scores = passes.aside(texts).scores
+            self._smooth(texts, scores, passes, again)
         return output.loss.detach()
 
-    def _smooth(self, texts: Batch, emissions: Tensor, passes: Passes, again: Callable[[], None]) -> None:
-        """Backward pass of the divergence from what the network says of texts: emissions (B, K, L, T)."""
-        characters = texts["character_mask"].sum()
-        mask, scores = self.network.chain_mask(texts["character_mask"]), self.network.crf.scores
+    def _smooth(self, texts: Batch, scores: Tensor, passes: Passes, again: Callable[[], None]) -> None:
+        """Backward pass of the divergence from what the network says of texts: scores (B, ...)."""
+        mask = texts["character_mask"]
 
         def divergence(others: Tensor) -> Tensor:
-            return kl_divergence(emissions.flatten(0, 1), others.flatten(0, 1), mask, scores).sum() / characters
+            return self.network.head.divergence(scores, others, mask).sum() / mask.sum()
 
         moves: Moves | Start = self._random_direction
         for _ in range(self.settings.steps):
             again()
-            _, gradients = self._gradients(moves, lambda: divergence(passes.aside(texts).emissions))
+            _, gradients = self._gradients(moves, lambda: divergence(passes.aside(texts).scores))
             moves = {name: self.settings.epsilon * self._unit(gradient) for name, gradient in gradients.items()}
         again()
         with self.embeddings.moved(moves, watched=False):
-            passes.backward(self.settings.weight * divergence(passes.again(texts).emissions))
+            passes.backward(self.settings.weight * divergence(passes.again(texts).scores))
 
     # ------------------------------------------------------------------------------------------------------- moves
 
@@ -189,10 +188,16 @@ class MovableEmbeddings:
     Args:
         targets: `characters`, the token embeddings of the encoder; `words`, the word vectors.
         scope: `sample` or `matrix`.
+
+    Raises:
+        UserError: the network has no words.
     """
 
-    def __init__(self, network: LatticeTagger, targets: Iterable[str], scope: str) -> None:
+    def __init__(self, network: TaggingNetwork, targets: Iterable[str], scope: str) -> None:
         layers = {"characters": network.encoder.transformer.get_input_embeddings(), "words": network.words}
+        if "words" in targets and (network.words is None or network.words.num_embeddings == 1):
+            raise UserError("adversarial.targets names words, but the network has none (model.name, lexicon.match); "
+                            "name characters")  # fmt: skip
         self.layers: dict[str, nn.Embedding] = {name: layers[name] for name in targets}
         self.scope = scope
 

@@ -2,43 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 
 from config import Config, UserError
-from model.layers.encoder import build_encoder, encoder_from_config
-from model.model import LatticeTagger
+from model.heads.chains import ChainHead
+from model.heads.head import Head
+from model.heads.span import SpanHead
+from model.layers.encoder import CharacterEncoder, build_encoder, encoder_from_config
+from model.model import TaggingNetwork, WordTable
+from model.networks import network_class
 from utils.preprocess.processed import Processed
 from utils.run_folder import RunParts, load_tensors
-from utils.tags import TagScheme
+
+MakeHead = Callable[[Config, Sequence[str], int], Head]  # from settings, categories and the size of the states
 
 
 def fresh_network(
-    config: Config, processed: Processed, seed: int, kind: Callable[..., LatticeTagger] | None = None
-) -> LatticeTagger:
+    config: Config, processed: Processed, seed: int, make_head: MakeHead | None = None
+) -> TaggingNetwork:
     """A network that has seen no training text: pretrained encoder, ready word vectors, the rest random.
 
     Args:
         config, processed: what it is for.
         seed: of all that is random.
-        kind: makes the network of settings, encoder, number of words and word size; a `LatticeTagger` by default.
+        make_head: instead of the head that the settings name.
 
     Raises:
-        UserError: the encoder cannot be had or does not fit.
+        UserError: there is no such network, or the encoder cannot be had or does not fit.
     """
     torch.manual_seed(seed)
     encoder = build_encoder(
         config.encoder, len(processed.vocabulary), config.data.max_len, processed.vocabulary.pad
     )
-    kind = kind or partial(LatticeTagger, scheme=TagScheme(config.crf.scheme, processed.categories))
-    words = len(processed.lexicon.words)
-    network = kind(config, encoder=encoder, num_words=words, word_size=word_size(config, processed))
+    words = WordTable(len(processed.lexicon.words), word_size(config, processed))
+    network = assemble(config, encoder, words, processed.categories, make_head)
     if processed.vectors is not None:
         network.load_word_vectors(torch.from_numpy(processed.vectors.copy()))
     return network
+
+
+def load_network(parts: RunParts, weights: Path) -> TaggingNetwork:
+    """The trained network of one fold.
+
+    Raises:
+        UserError: the weights are missing, cut short or of another network.
+    """
+    encoder = encoder_from_config(parts.encoder, parts.config.encoder.output)
+    words = WordTable(len(parts.lexicon.words), parts.word_size)
+    network = assemble(parts.config, encoder, words, parts.categories)
+    try:
+        network.load_state_dict(load_tensors(weights))
+    except RuntimeError as error:
+        detail = str(error).splitlines()[-1].strip()
+        raise UserError(f"{weights}: weights of another network ({detail}); train again") from None
+    return network.eval()
 
 
 def word_size(config: Config, processed: Processed) -> int:
@@ -46,18 +66,16 @@ def word_size(config: Config, processed: Processed) -> int:
     return config.lexicon.dimension if processed.vectors is None else processed.vectors.shape[1]
 
 
-def load_network(parts: RunParts, weights: Path) -> LatticeTagger:
-    """The trained network of one fold.
-
-    Raises:
-        UserError: the weights are missing, cut short or of another network.
-    """
-    encoder = encoder_from_config(parts.encoder, parts.config.encoder.output)
-    scheme = TagScheme(parts.config.crf.scheme, parts.categories)
-    network = LatticeTagger(parts.config, scheme, encoder, len(parts.lexicon.words), parts.word_size)
-    try:
-        network.load_state_dict(load_tensors(weights))
-    except RuntimeError as error:
-        detail = str(error).splitlines()[-1].strip()
-        raise UserError(f"{weights}: weights of another network ({detail}); train again") from None
-    return network.eval()
+def assemble(
+    config: Config,
+    encoder: CharacterEncoder,
+    words: WordTable,
+    categories: Sequence[str],
+    make_head: MakeHead | None = None,
+) -> TaggingNetwork:
+    """A network of its parts; what it adds to the encoder is random."""
+    network = network_class(config.model.name)(config, encoder, words)
+    if make_head is None:
+        make_head = SpanHead if config.model.head == "span" else ChainHead
+    network.head = make_head(config, categories, network.size)
+    return network

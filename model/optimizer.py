@@ -7,10 +7,10 @@ from torch import nn
 
 from config import TrainConfig
 from model.layers.encoder import layer_of
-from model.model import LatticeTagger, parameter_groups
+from model.model import TaggingNetwork, parameter_groups
 
 
-def build_optimizer(network: LatticeTagger, settings: TrainConfig) -> torch.optim.AdamW:
+def build_optimizer(network: TaggingNetwork, settings: TrainConfig) -> torch.optim.AdamW:
     """AdamW with a rate for each group, lower ones for lower encoder layers, and no decay of biases, norms and
     transitions.
 
@@ -18,11 +18,12 @@ def build_optimizer(network: LatticeTagger, settings: TrainConfig) -> torch.opti
     embeddings have it times d^M (Howard and Ruder, ULMFiT, ACL 2018; Clark et al., ELECTRA, ICLR 2020).
     """
     rates = {"encoder": settings.encoder_rate, "other": settings.other_rate, "crf": settings.crf_rate}
+    crf = getattr(network.head, "crf", None)
     exempt = {
         id(parameter)
         for module in network.modules()
         for name, parameter in module.named_parameters(recurse=False)
-        if name.endswith("bias") or isinstance(module, nn.LayerNorm) or module is network.crf
+        if name.endswith("bias") or isinstance(module, nn.LayerNorm) or module is crf
     }
     groups = []
     for name, parameters in parameter_groups(network).items():
@@ -43,7 +44,7 @@ def build_optimizer(network: LatticeTagger, settings: TrainConfig) -> torch.opti
     return torch.optim.AdamW(groups, fused=True)
 
 
-def _layer_factors(network: LatticeTagger, decay: float) -> dict[int, float]:
+def _layer_factors(network: TaggingNetwork, decay: float) -> dict[int, float]:
     """The factor of the rate of every encoder parameter, by identity."""
     depth = network.encoder.depth
     factors = {}

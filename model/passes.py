@@ -7,8 +7,9 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from config import RegularisationConfig
-from data.dataset import Batch
-from model.model import LatticeTagger, Output
+from data.inputs import Batch
+from model.heads.head import Output
+from model.model import TaggingNetwork
 from model.regularisation import r_drop
 
 
@@ -22,7 +23,7 @@ class Passes:
 
     def __init__(
         self,
-        network: LatticeTagger,
+        network: TaggingNetwork,
         wrapped: nn.Module,
         accelerator: Accelerator,
         regularisation: RegularisationConfig,

@@ -10,53 +10,48 @@ from torch import Tensor
 
 from config import Config
 from data.dataset import Window, collate_windows, window_batches
-from model.decoding import decode_spans, read_candidates
-from model.model import LatticeTagger
+from model.model import TaggingNetwork
 from utils.preprocess.document import Candidate, ScoredSpan, Span
 from utils.preprocess.lattice import Lattices
 from utils.preprocess.segment import most_central, window_bounds
 from utils.preprocess.tokenizer import Vocabulary
 
 Kind = TypeVar("Kind", ScoredSpan, Candidate)
-Decode = Callable[[LatticeTagger, Tensor, Tensor], list[list[ScoredSpan]]]
 
 
 class Predictor:
-    """One network and how to feed it; `decode` makes spans of its emissions and the character mask."""
+    """One network and how to feed it."""
 
     def __init__(
         self,
-        model: LatticeTagger,
+        network: TaggingNetwork,
         vocabulary: Vocabulary,
         max_len: int,
         overlap: int,
         batch_tokens: int,
         device: torch.device,
         half: bool = False,
-        decode: Decode = decode_spans,
     ) -> None:
-        self.model = model
+        self.network = network
         self.vocabulary = vocabulary
         self.max_len = max_len
         self.overlap = overlap
         self.batch_tokens = batch_tokens
         self.device = device
         self.half = half
-        self.decode = decode
 
     @classmethod
     def from_settings(
         cls,
         config: Config,
-        model: LatticeTagger,
+        network: TaggingNetwork,
         vocabulary: Vocabulary,
         device: torch.device,
-        decode: Decode = decode_spans,
     ) -> Predictor:
         """One that reads as the settings say: in training's precision, in windows of the length trained on."""
         half = config.train.precision == "bf16"
         reading = config.predict
-        return cls(model, vocabulary, config.data.max_len, reading.overlap, reading.batch_tokens, device, half, decode)
+        return cls(network, vocabulary, config.data.max_len, reading.overlap, reading.batch_tokens, device, half)
 
     @torch.no_grad()
     def predict(self, lattices: Lattices, documents: Sequence[int]) -> list[list[ScoredSpan]]:
@@ -65,7 +60,7 @@ class Predictor:
         A document longer than `max_len` is read in overlapping windows, and a span is believed only from the window in
         whose middle it stands most nearly, so every span is decided once and with context on both sides.
         """
-        return self._read(lattices, documents, lambda _, *read: self.decode(self.model, *read))
+        return self._read(lattices, documents, lambda _, *read: self.network.head.decode(*read))
 
     @torch.no_grad()
     def judge(
@@ -77,38 +72,38 @@ class Predictor:
         """
         of_document = dict(zip(documents, asked, strict=True))
 
-        def read(windows: list[Window], emissions: Tensor, mask: Tensor) -> list[list[Candidate]]:
+        def read(windows: list[Window], scores: Tensor, mask: Tensor) -> list[list[Candidate]]:
             inside = [
                 [span._replace(begin=span.begin - window.begin, end=span.end - window.begin)
                  for span in of_document[window.document] if window.begin <= span.begin and span.end < window.end]
                 for window in windows
             ]  # fmt: skip
-            return read_candidates(self.model, emissions, mask, inside, least, longest)
+            return self.network.head.judge(scores, mask, inside, least, longest)
 
         return self._read(lattices, documents, read)
 
     def _read(
         self, lattices: Lattices, documents: Sequence[int], read: Callable[..., list[list[Kind]]]
     ) -> list[list[Kind]]:
-        """What `read` makes of windows, their emissions and masks, put together for whole documents."""
-        training = self.model.training
-        self.model.eval()
+        """What `read` makes of windows, their scores and masks, put together for whole documents."""
+        training = self.network.training
+        self.network.eval()
         bounds = {number: window_bounds(lattices.length(number), self.max_len, self.overlap) for number in documents}
         windows = [Window(number, *bound) for number, own in bounds.items() for bound in own]
         found: dict[int, set[Kind]] = {number: set() for number in documents}
         for batch in window_batches(windows, self.batch_tokens):
-            for window, spans in zip(batch, read(batch, *self._emissions(lattices, batch)), strict=True):
+            for window, spans in zip(batch, read(batch, *self._scores(lattices, batch)), strict=True):
                 for here in spans:
                     span = here._replace(begin=here.begin + window.begin, end=here.end + window.begin)
                     own = bounds[window.document]
                     if own[most_central(span.begin, span.end, own)] == (window.begin, window.end):
                         found[window.document].add(span)
-        self.model.train(training)
+        self.network.train(training)
         return [sorted(found[number], key=lambda span: (span.begin, span.end, span.category)) for number in documents]
 
-    def _emissions(self, lattices: Lattices, windows: list[Window]) -> tuple[Tensor, Tensor]:
-        """(B, K, L, T) and the mask of characters (B, L)."""
-        batch = collate_windows(lattices, windows, self.vocabulary, words=self.model.flat is not None)
+    def _scores(self, lattices: Lattices, windows: list[Window]) -> tuple[Tensor, Tensor]:
+        """(B, ...) and the mask of characters (B, L)."""
+        batch = collate_windows(lattices, windows, self.vocabulary, self.network.inputs)
         batch = {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.half):
-            return self.model(**batch).emissions, batch["character_mask"]
+            return self.network(**batch).scores, batch["character_mask"]

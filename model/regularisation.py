@@ -13,22 +13,26 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from model.layers.divergence import kl_divergence
-from model.model import LatticeTagger, Output
+from data.inputs import Batch
+from model.heads.head import Output
+from model.model import TaggingNetwork
 
 ONE_FOR_ALL = ("distances",)  # what a batch has once, not once for each text
 
 
-def r_drop(
-    network: LatticeTagger, forward: Callable[[dict[str, Tensor]], Output], batch: dict[str, Tensor], weight: float
-) -> Output:
-    """The output for the batch twice, emissions (2 B, K, L, T), with the regularised loss."""
-    twice = {
-        name: tensor if name in ONE_FOR_ALL else torch.cat([tensor, tensor]) for name, tensor in batch.items()
-    }
-    output = forward(twice)
-    first, second = (one.flatten(0, 1) for one in output.emissions.chunk(2))  # (B K, L, T)
-    mask = batch["character_mask"]
-    chains, scores = network.chain_mask(mask), network.crf.scores
-    apart = kl_divergence(first, second, chains, scores) + kl_divergence(second, first, chains, scores)
-    return Output(output.emissions, output.loss + weight / 2 * apart.sum() / mask.sum())
+def r_drop(network: TaggingNetwork, forward: Callable[[Batch], Output], batch: Batch, weight: float) -> Output:
+    """The output for the batch twice, scores (2 B, ...), with the regularised loss."""
+    output = forward(_twice(batch))
+    first, second = output.scores.chunk(2)  # (B, ...) each
+    mask, divergence = batch["character_mask"], network.head.divergence
+    apart = divergence(first, second, mask) + divergence(second, first, mask)  # (B,)
+    return Output(output.scores, output.loss + weight / 2 * apart.sum() / mask.sum())
+
+
+def _twice(batch: Batch) -> Batch:
+    def doubled(name: str, entry: Tensor | Batch) -> Tensor | Batch:
+        if isinstance(entry, dict):
+            return _twice(entry)
+        return entry if name in ONE_FOR_ALL else torch.cat([entry, entry])
+
+    return {name: doubled(name, entry) for name, entry in batch.items()}

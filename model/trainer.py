@@ -16,10 +16,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from config import Config, UserError
-from data.dataset import Batch
 from data.endless import EndlessBatches
+from data.inputs import Batch
 from model.adversarial import Adversary
-from model.model import LatticeTagger
+from model.model import TaggingNetwork
 from model.optimizer import build_optimizer
 from model.passes import Passes
 from model.schedule import Schedule
@@ -41,11 +41,11 @@ class Trainer:
 
     def __init__(
         self,
-        network: LatticeTagger,
+        network: TaggingNetwork,
         loader: DataLoader,
         config: Config,
         accelerator: Accelerator,
-        evaluate: Callable[[LatticeTagger], Scores] | None,
+        evaluate: Callable[[TaggingNetwork], Scores] | None,
         callbacks: Sequence[Callback],
         name: str = "train",
         unlabelled: EndlessBatches | None = None,

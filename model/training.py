@@ -17,7 +17,7 @@ from data.dataset import BucketSampler, SegmentDataset, Window, collate_samples,
 from data.endless import EndlessBatches
 from data.split import Split, make_splits, say_left_out
 from model.build import fresh_network, word_size
-from model.model import LatticeTagger
+from model.model import TaggingNetwork
 from model.predictor import Predictor
 from model.trainer import Trainer
 from utils.callbacks.averaging import AverageWeights
@@ -115,15 +115,15 @@ def _train_fold(
     network = fresh_network(config, processed, config.run.seed + fold)
     if accelerator.is_main_process:
         save_parts(_parts(config, processed, network))
-    dataset = SegmentDataset(processed, split.train, network.scheme)
+    dataset = SegmentDataset(processed, split.train, network.head.labeller)
     if not len(dataset):
         raise UserError("no training segments are left; check data.train and data.dev_share")
-    loader = training_loader(config, dataset, processed.vocabulary, config.run.seed + fold, accelerator)
+    loader = training_loader(config, dataset, network, processed.vocabulary, config.run.seed + fold, accelerator)
     padding = padding_share(dataset.lengths, loader.batch_sampler)
     about = f"{len(dataset)} segments in {len(loader.batch_sampler)} batches, padding {padding:.1%}"
     evaluate = partial(score_network, config, processed, documents=split.dev) if split.dev else None
     callbacks = _callbacks(config, folder, about)
-    unlabelled = unlabelled_batches(config, processed, loader.batch_sampler, accelerator)
+    unlabelled = unlabelled_batches(config, processed, network, loader.batch_sampler, accelerator)
     trainer = Trainer(network, loader, config, accelerator, evaluate, callbacks, f"fold {fold}", unlabelled)
     if go_on:
         resume(trainer, folder)
@@ -133,7 +133,7 @@ def _train_fold(
         "dev_documents": len(split.dev),
         "additional_documents_left_out": split.leaks,
         "train_documents_like_dev": split.like_dev,
-        "spans_the_scheme_cannot_write": dataset.left_out,
+        "spans_the_labels_cannot_hold": dataset.left_out,
         "padding_share": round(padding, 4),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "selected": config.train.select,
@@ -145,16 +145,22 @@ def _train_fold(
 
 
 def training_loader(
-    config: Config, dataset: SegmentDataset, vocabulary: Vocabulary, seed: int, accelerator: Accelerator
+    config: Config,
+    dataset: SegmentDataset,
+    network: TaggingNetwork,
+    vocabulary: Vocabulary,
+    seed: int,
+    accelerator: Accelerator,
 ) -> DataLoader:
-    """Batches of similar length, prepared by `run.workers` processes."""
+    """Batches of similar length as the network reads them, prepared by `run.workers` processes."""
     sampler = BucketSampler(
         dataset.lengths, config.train.batch_size, seed, config.train.batch_tokens, accelerator.num_processes
     )
     return DataLoader(
         dataset,
         batch_sampler=sampler,
-        collate_fn=partial(collate_samples, vocabulary=vocabulary, words=config.flat.enabled),
+        collate_fn=partial(collate_samples, vocabulary=vocabulary, inputs=network.inputs,
+                           labeller=network.head.labeller),
         num_workers=config.run.workers,
         persistent_workers=config.run.workers > 0,
         pin_memory=accelerator.device.type == "cuda",
@@ -163,7 +169,7 @@ def training_loader(
 
 
 def unlabelled_batches(
-    config: Config, processed: Processed, like: BucketSampler, accelerator: Accelerator
+    config: Config, processed: Processed, network: TaggingNetwork, like: BucketSampler, accelerator: Accelerator
 ) -> EndlessBatches | None:
     """Batches of the unlabelled texts, where the training wants them.
 
@@ -182,7 +188,7 @@ def unlabelled_batches(
         [Window(*map(int, segment)) for segment in segments],
         batch_sampler=sampler,
         collate_fn=partial(collate_windows, processed.lattices, vocabulary=processed.vocabulary,
-                           words=config.flat.enabled),
+                           inputs=network.inputs),
         generator=torch.Generator(),
     )  # fmt: skip
     return EndlessBatches(loader, accelerator.device)
@@ -198,7 +204,7 @@ def _outcome(state: TrainingState) -> dict[str, Any]:
     }
 
 
-def score_network(config: Config, processed: Processed, network: LatticeTagger, documents: list[int]) -> Scores:
+def score_network(config: Config, processed: Processed, network: TaggingNetwork, documents: list[int]) -> Scores:
     """Strict scores of a network on some documents of the processed data."""
     device = next(network.parameters()).device
     predictor = Predictor.from_settings(config, network, processed.vocabulary, device)
@@ -216,7 +222,7 @@ def _callbacks(config: Config, folder: Path, about: str) -> list[Callback]:
     return [*callbacks, Checkpoint(folder)]
 
 
-def _parts(config: Config, processed: Processed, network: LatticeTagger) -> RunParts:
+def _parts(config: Config, processed: Processed, network: TaggingNetwork) -> RunParts:
     return RunParts(
         config.run_folder,
         config,

@@ -303,7 +303,7 @@ def test_impossible_and_contradictory_settings_are_refused(overrides, expected):
 @pytest.mark.parametrize(
     "overrides",
     [
-        "flat.enabled=false flat.heads=7",
+        "model.name=encoder flat.heads=7",
         "encoder.heads=3",
         "train.freeze_epochs=2 train.epochs=2",
         "data.dev_share=0 train.select=last",

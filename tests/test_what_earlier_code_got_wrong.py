@@ -14,7 +14,6 @@ import pytest
 import torch
 
 from config import load_config
-from data.dataset import SegmentDataset, collate_samples
 from data.positions import relative_positions
 from data.split import make_splits
 from model.build import fresh_network
@@ -24,6 +23,7 @@ from model.layers.position import RelativePositions
 from model.model import parameter_groups
 from model.optimizer import build_optimizer
 from preprocess import preprocess
+from tests.model.batches import batch_of, samples_of
 from utils.metrics import score_spans
 from utils.postprocess.process import vote
 from utils.preprocess.document import Document, Problems, ScoredSpan, Span
@@ -53,8 +53,7 @@ def prepared(tmp_path_factory):
 
 
 def training_batch(network, processed, count=4):
-    dataset = SegmentDataset(processed, processed.of_part("train"), network.scheme)
-    return collate_samples([dataset[index] for index in range(count)], processed.vocabulary)
+    return batch_of(network, samples_of(network, processed, count), processed)
 
 
 def test_1_every_fold_has_a_network_of_its_own(prepared):
@@ -78,7 +77,7 @@ def test_2_a_frozen_encoder_gets_no_gradient(prepared):
     network.encoder.freeze(network.encoder.depth + 1)
     network(**training_batch(network, processed)).loss.backward()
     assert all(parameter.grad is None for parameter in network.encoder.transformer.parameters())
-    assert network.emission.weight.grad is not None
+    assert network.head.emission.weight.grad is not None
     # tests/model/test_trainer.py: it does not move through whole epochs, and then does.
 
 
@@ -123,11 +122,13 @@ def test_6_out_of_fold_means_unseen_and_doubtful_labels_are_really_not_believed(
     # The mask reaches the loss: with the labels masked, what stands in them no longer matters.
     network = fresh_network(config, processed, seed=5).eval()
     batch = training_batch(network, processed)
-    labelled = batch["tags"] != 0
-    changed = batch | {"tags": torch.where(labelled, 0, batch["tags"])}
+    tags = batch["labels"]["tags"]
+    labelled = tags != 0
+    changed = batch | {"labels": {"tags": torch.where(labelled, 0, tags)}}
     assert network(**batch).loss != network(**changed).loss
-    masked = {"unknown": labelled.any(dim=2, keepdim=True).expand_as(labelled).contiguous()}
-    torch.testing.assert_close(network(**batch, **masked).loss, network(**changed, **masked).loss)
+    unknown = labelled.any(dim=2, keepdim=True).expand_as(labelled).contiguous()
+    masked = [one | {"labels": one["labels"] | {"unknown": unknown}} for one in (batch, changed)]
+    torch.testing.assert_close(*(network(**one).loss for one in masked))
 
 
 def test_7_the_crf_mask_stays_a_prefix():

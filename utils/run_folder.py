@@ -31,7 +31,7 @@ from utils.preprocess.lexicon import Lexicon, load_words, save_words
 from utils.preprocess.tokenizer import Vocabulary
 from utils.tools import atomic_file, read_json, write_json
 
-VERSION = 1
+VERSION = 2
 # What a run may use and where things are, which changes nothing of what is learned.
 FREE = {"run.name", "run.folder", "run.device", "run.threads", "run.workers", "data.processed"}
 REMEDY = "train again, or name another run with --set run.name=NAME"

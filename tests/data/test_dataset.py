@@ -11,12 +11,13 @@ from data.dataset import (
     BucketSampler,
     SegmentDataset,
     Window,
-    collate_lattices,
     collate_samples,
     collate_windows,
     padding_share,
     window_batches,
 )
+from data.inputs import collate_characters, collate_lattices
+from data.labels import ChainLabeller
 from utils.preprocess.document import Document, Doubt, Span
 from utils.preprocess.segment import window_bounds
 from utils.tags import TagScheme
@@ -28,6 +29,11 @@ WORDS = ["天地", "天地玄", "玄黄", "宇宙", "地玄", "宙洪", "黄天"
 @pytest.fixture
 def processed(processed_of, documents_of):
     return processed_of(documents_of(30, 1, alphabet="天地玄黄宇宙洪"), max_len=25, words=WORDS)
+
+
+def collate(samples, processed):
+    """A batch of characters, words and chains of tags."""
+    return collate_samples(samples, processed.vocabulary, collate_lattices, ChainLabeller(None))
 
 
 def padded(rows, pad):
@@ -42,9 +48,9 @@ def padded(rows, pad):
 @pytest.mark.parametrize("name", ["per_type", "bmes"])
 def test_a_batch_is_the_text_the_words_and_the_tags_padded_by_hand(processed, name):
     scheme = TagScheme(name, CATEGORIES)
-    dataset = SegmentDataset(processed, range(30), scheme)
+    dataset = SegmentDataset(processed, range(30), ChainLabeller(scheme))
     chosen = random.Random(1).sample(range(len(dataset)), 9)
-    batch = collate_samples([dataset[index] for index in chosen], processed.vocabulary)
+    batch = collate([dataset[index] for index in chosen], processed)
     vocabulary = processed.vocabulary
     tokens, masks, ids, heads, tails, word_masks, tags = [], [], [], [], [], [], []
     for index in chosen:
@@ -76,30 +82,30 @@ def test_a_batch_is_the_text_the_words_and_the_tags_padded_by_hand(processed, na
     assert batch["word_mask"].tolist() == padded(word_masks, False)
     for row, expected in enumerate(tags):
         length = expected.shape[1]
-        assert batch["tags"][row, :, :length].tolist() == expected.tolist()
-        assert not batch["tags"][row, :, length:].any()
-    assert batch["tags"].shape == (9, scheme.num_chains, batch["character_mask"].shape[1])
-    for key, value in batch.items():
+        assert batch["labels"]["tags"][row, :, :length].tolist() == expected.tolist()
+        assert not batch["labels"]["tags"][row, :, length:].any()
+    assert batch["labels"]["tags"].shape == (9, scheme.num_chains, batch["character_mask"].shape[1])
+    for key, value in (batch | batch.pop("labels")).items():
         expected = torch.bool if key.endswith("mask") or key == "unknown" else torch.int64
         assert value.dtype == (torch.int32 if key == "positions" else expected)
 
 
 def test_only_segments_of_the_chosen_documents_are_there(processed):
-    dataset = SegmentDataset(processed, [3, 7], TagScheme("per_type", CATEGORIES))
+    dataset = SegmentDataset(processed, [3, 7], ChainLabeller(TagScheme("per_type", CATEGORIES)))
     assert set(dataset.segments[:, 0]) == {3, 7}
     assert len(dataset) == int(np.isin(processed.segments[:, 0], [3, 7]).sum())
     assert dataset.lengths.tolist() == [len(dataset[index].lattice.tokens) for index in range(len(dataset))]
-    assert len(SegmentDataset(processed, [], TagScheme("per_type", CATEGORIES))) == 0
+    assert len(SegmentDataset(processed, [], ChainLabeller(TagScheme("per_type", CATEGORIES)))) == 0
 
 
 def test_spans_of_later_segments_are_shifted_to_where_they_stand(processed):
     """Decoded tags of all segments, moved back, are the document's spans: none lost, none moved."""
     scheme = TagScheme("per_type", CATEGORIES)
-    dataset = SegmentDataset(processed, range(30), scheme)
+    dataset = SegmentDataset(processed, range(30), ChainLabeller(scheme))
     assert (dataset.segments[:, 1] > 0).any()
     found = {number: set() for number in range(30)}
     for index, (number, begin, _) in enumerate(dataset.segments.tolist()):
-        found[number] |= {Span(c, b + begin, e + begin) for c, b, e in scheme.decode(dataset[index].tags)}
+        found[number] |= {Span(c, b + begin, e + begin) for c, b, e in scheme.decode(dataset[index].labels.tags)}
     expected = {number: set(document.spans) for number, document in enumerate(processed.documents)}
     assert all(found[number] <= expected[number] for number in found)
     lost = sum(len(expected[number] - found[number]) for number in found)
@@ -110,13 +116,14 @@ def test_spans_of_later_segments_are_shifted_to_where_they_stand(processed):
 def test_spans_that_the_scheme_cannot_write_are_counted(processed_of):
     document = Document("0", "天地玄黄宇宙", (Span("name", 0, 2), Span("place", 2, 3)))
     processed = processed_of([document])
-    assert SegmentDataset(processed, [0], TagScheme("per_type", CATEGORIES)).left_out == 0
-    assert SegmentDataset(processed, [0], TagScheme("bmes", CATEGORIES)).left_out == 1
+    assert SegmentDataset(processed, [0], ChainLabeller(TagScheme("per_type", CATEGORIES))).left_out == 0
+    assert SegmentDataset(processed, [0], ChainLabeller(TagScheme("bmes", CATEGORIES))).left_out == 1
 
 
 def unknown_of(processed_of, document, name="per_type", max_len=10):
-    dataset = SegmentDataset(processed_of([document], max_len=max_len), [0], TagScheme(name, CATEGORIES))
-    return [dataset[index].unknown.astype(int).tolist() for index in range(len(dataset))]
+    labeller = ChainLabeller(TagScheme(name, CATEGORIES))
+    dataset = SegmentDataset(processed_of([document], max_len=max_len), [0], labeller)
+    return [dataset[index].labels.unknown.astype(int).tolist() for index in range(len(dataset))]
 
 
 def test_what_is_left_of_a_cut_span_is_unknown_in_its_own_chain(processed_of):
@@ -137,8 +144,8 @@ def test_the_tags_of_a_cut_span_are_not_written(processed_of, end):
     """Not even where it goes on for just one character."""
     document = Document("0", "天" * 24, (Span("place", 8, end), Span("name", 1, 2)))
     processed = processed_of([document], max_len=10)
-    dataset = SegmentDataset(processed, [0], TagScheme("per_type", CATEGORIES))
-    assert [dataset[index].tags.any(axis=1).tolist() for index in range(3)] == [
+    dataset = SegmentDataset(processed, [0], ChainLabeller(TagScheme("per_type", CATEGORIES)))
+    assert [dataset[index].labels.tags.any(axis=1).tolist() for index in range(3)] == [
         [True, False],
         [False, False],
         [False, False],
@@ -168,11 +175,11 @@ def test_unknown_is_padded_with_known_and_left_out_where_nothing_is(processed_of
         Document("1", "宇宙洪荒日", (Span("place", 0, 1),)),
     ]
     processed = processed_of(documents)
-    dataset = SegmentDataset(processed, [0, 1], TagScheme("per_type", CATEGORIES))
-    batch = collate_samples([dataset[0], dataset[1]], processed.vocabulary)
-    assert batch["unknown"].int().tolist() == [[[0, 1, 1, 0, 0], [0] * 5], [[0] * 5, [0] * 5]]
-    assert batch["unknown"].dtype == torch.bool
-    assert "unknown" not in collate_samples([dataset[1]], processed.vocabulary)
+    dataset = SegmentDataset(processed, [0, 1], ChainLabeller(TagScheme("per_type", CATEGORIES)))
+    batch = collate([dataset[0], dataset[1]], processed)
+    assert batch["labels"]["unknown"].int().tolist() == [[[0, 1, 1, 0, 0], [0] * 5], [[0] * 5, [0] * 5]]
+    assert batch["labels"]["unknown"].dtype == torch.bool
+    assert "unknown" not in collate([dataset[1]], processed)["labels"]
 
 
 def test_beliefs_of_a_chain_are_their_mean_and_ordinary_batches_have_none(processed_of):
@@ -184,30 +191,32 @@ def test_beliefs_of_a_chain_are_their_mean_and_ordinary_batches_have_none(proces
     ]
     processed = processed_of(documents)
     for scheme, expected in (("per_type", [(0.5 + 1 + 0.25) / 3, 0.25]), ("bmes", [(0.5 + 1 + 0.25) / 3])):
-        dataset = SegmentDataset(processed, [0, 1, 2], TagScheme(scheme, CATEGORIES))
-        batch = collate_samples([dataset[0], dataset[1], dataset[2]], processed.vocabulary)
-        assert batch["belief"].tolist() == [pytest.approx(expected), [0] * len(expected), [0] * len(expected)]
+        dataset = SegmentDataset(processed, [0, 1, 2], ChainLabeller(TagScheme(scheme, CATEGORIES)))
+        batch = collate([dataset[0], dataset[1], dataset[2]], processed)
+        assert batch["labels"]["belief"].tolist() == [pytest.approx(expected), [0] * len(expected), [0] * len(expected)]
         assert batch["weights"].tolist() == [1, 0.5, 1]
-        assert {"belief", "weights"}.isdisjoint(collate_samples([dataset[2]], processed.vocabulary))
+        plain = collate([dataset[2]], processed)
+        assert "weights" not in plain and "belief" not in plain["labels"]
 
 
 def test_a_batch_without_a_word_has_no_columns_for_words(processed_of, documents_of):
     processed = processed_of(documents_of(3, 1))
-    batch = collate_windows(processed.lattices, [Window(0, 0, 5), Window(1, 0, 4)], processed.vocabulary)
+    windows = [Window(0, 0, 5), Window(1, 0, 4)]
+    batch = collate_windows(processed.lattices, windows, processed.vocabulary, collate_lattices)
     for name in ("word_ids", "word_mask"):
         assert batch[name].shape == (2, 0)
     assert batch["positions"].shape == (2, 5, 5)
 
 
 def test_a_network_without_words_gets_none(processed):
-    batch = collate_windows(processed.lattices, [Window(0, 0, 5)], processed.vocabulary, words=False)
+    batch = collate_windows(processed.lattices, [Window(0, 0, 5)], processed.vocabulary, collate_characters)
     assert set(batch) == {"token_ids", "character_mask"}
 
 
 def test_windows_are_collated_as_the_slices_they_are(processed):
     windows = [Window(0, 2, 5), Window(3, 0, 5)]
     expected = collate_lattices([processed.lattices.slice(*window) for window in windows], processed.vocabulary)
-    batch = collate_windows(processed.lattices, windows, processed.vocabulary)
+    batch = collate_windows(processed.lattices, windows, processed.vocabulary, collate_lattices)
     assert batch.keys() == expected.keys()
     assert all(torch.equal(batch[key], expected[key]) for key in batch)
     assert batch["character_mask"].sum(dim=1).tolist() == [3, 5]

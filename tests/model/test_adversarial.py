@@ -7,12 +7,13 @@ import torch
 from torch import nn
 
 from config import AdversarialConfig, load_config
-from data.dataset import SegmentDataset, collate_samples
 from model.adversarial import Adversary
 from model.build import fresh_network
-from model.model import Output
+from model.heads.head import Output
 from model.optimizer import build_optimizer
+from model.training import train
 from preprocess import preprocess
+from tests.model.batches import batch_of, samples_of
 from tests.model.watched import equal, weights
 from utils.preprocess.processed import load_processed
 
@@ -173,8 +174,7 @@ def setting(small_config):
         config = small_config("adversarial", *changes)
         processed = load_processed(config)
         network = fresh_network(config, processed, seed=1).double().train(dropout)
-        dataset = SegmentDataset(processed, processed.of_part("train"), network.scheme)
-        return network, collate_samples([dataset[index] for index in range(4)], processed.vocabulary)
+        return network, batch_of(network, samples_of(network, processed), processed)
 
     return make
 
@@ -256,11 +256,11 @@ def test_after_a_step_the_weights_are_those_of_a_plain_update_with_these_gradien
 def test_vat_is_zero_for_a_model_that_always_says_the_same(setting):
     network, batch = setting("regularisation.label_smoothing=0")
     with torch.no_grad():
-        network.emission.weight.zero_()
+        network.head.emission.weight.zero_()
     passes = PlainPasses(network)
     Adversary(network, AdversarialConfig(method="vat")).train_on(batch, passes)
     assert passes.losses[1] == pytest.approx(0, abs=1e-12)
-    network.emission.weight.data.normal_()
+    network.head.emission.weight.data.normal_()
     Adversary(network, AdversarialConfig(method="vat")).train_on(batch, passes)
     assert passes.losses[3] > 1e-3
 
@@ -268,7 +268,7 @@ def test_vat_is_zero_for_a_model_that_always_says_the_same(setting):
 def test_vat_needs_no_labels(setting):
     """Gradients of a step with an unlabelled batch, less those without it, are those of the divergence alone."""
     network, batch = setting()
-    texts = {name: tensor for name, tensor in batch.items() if name not in ("tags", "unknown")}
+    texts = {name: tensor for name, tensor in batch.items() if name != "labels"}
     passes = PlainPasses(network)
     torch.manual_seed(1)
     Adversary(network, AdversarialConfig(method="vat"), iter([texts])).train_on(batch, passes)
@@ -280,7 +280,7 @@ def test_vat_looks_where_the_divergence_grows_most(setting):
     """Its move does more than random ones of the same size do."""
     network, batch = setting()
     with torch.no_grad():
-        network.emission.weight.normal_(std=0.5)
+        network.head.emission.weight.normal_(std=0.5)
     found = {}
     for steps, name in ((1, "once"), (5, "often")):
         passes = PlainPasses(network)
@@ -359,8 +359,6 @@ def test_unlabelled_texts_join_and_a_resumed_run_sees_them_as_an_unbroken_one_do
         ("adversarial.scope=token", "it takes sample, matrix"),
         ("adversarial.targets=[sentences]", "it takes characters, words"),
         ("adversarial.targets=[]", "targets is empty"),
-        ("adversarial.method=fgm adversarial.targets=[words] flat.enabled=false", "the network has none"),
-        ("adversarial.method=fgm adversarial.targets=[words] lexicon.match=none", "the network has none"),
         ("adversarial.method=fgm adversarial.start_epoch=10", "never comes"),
         ("adversarial.method=fgm adversarial.unlabelled=true", "needs labels"),
         ("adversarial.method=vat adversarial.unlabelled=true", "data.unlabelled is empty"),
@@ -370,6 +368,15 @@ def test_unlabelled_texts_join_and_a_resumed_run_sees_them_as_an_unbroken_one_do
 def test_contradictions_are_one_line(changes, telling):
     with pytest.raises(Exception, match=telling) as refused:
         load_config([], changes.replace("[characters, ", "[characters,").split())
+    assert type(refused.value).__name__ == "UserError" and "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("without", ["model.name=encoder", "lexicon.match=none"])
+def test_words_to_move_that_are_not_there_are_refused(small_config, without, tmp_path):
+    config = small_config("wordless", "adversarial.method=fgm", "adversarial.targets=[words]", without,
+                          f"data.processed={tmp_path}")  # fmt: skip
+    with pytest.raises(Exception, match="the network has none") as refused:
+        train(config, preprocess(config))
     assert type(refused.value).__name__ == "UserError" and "\n" not in str(refused.value)
 
 

@@ -5,16 +5,17 @@ import pytest
 import torch
 
 from config import UserError, load_config
-from data.dataset import SegmentDataset, collate_samples
 from model.build import fresh_network
 from model.layers.encoder import build_encoder
 from model.model import parameter_groups
 from model.optimizer import build_optimizer
+from tests.model.batches import batch_of, samples_of
 from utils.preprocess.processed import load_processed
 
 SWITCHES = [
-    [], ["flat.enabled=false"], ["crf.enabled=false"], ["flat.enabled=false", "crf.enabled=false"],
-    ["crf.scheme=bmes"], ["encoder.output=mix"], ["encoder.output=0"], ["flat.layers=2", "flat.fusion=gate"],
+    [], ["model.name=encoder"], ["model.head=softmax"], ["model.head=span"],
+    ["model.name=encoder", "model.head=softmax"], ["model.name=encoder", "model.head=span", "span.shared=false"],
+    ["model.scheme=bmes"], ["encoder.output=mix"], ["encoder.output=0"], ["flat.layers=2", "flat.fusion=gate"],
     ["flat.learned_tables=true", "flat.shared_tables=false"], ["lexicon.trainable=false"],
 ]  # fmt: skip
 
@@ -27,8 +28,7 @@ def setting(small_config):
         config = small_config("model", *changes)
         processed = load_processed(config)
         network = fresh_network(config, processed, seed=1)
-        dataset = SegmentDataset(processed, processed.of_part("train"), network.scheme)
-        return network, [dataset[index] for index in range(5)], config, processed
+        return network, samples_of(network, processed, 5), config, processed
 
     return make
 
@@ -42,7 +42,7 @@ def test_every_parameter_is_in_exactly_one_group_and_gets_a_gradient(setting, sw
     optimized = [id(parameter) for group in build_optimizer(network, config.train).param_groups
                  for parameter in group["params"]]  # fmt: skip
     assert sorted(optimized) == sorted(names)
-    network(**collate_samples(samples, processed.vocabulary)).loss.backward()
+    network(**batch_of(network, samples, processed)).loss.backward()
     still = {name for name, parameter in network.named_parameters() if parameter.grad is None}
     expected = {"words.weight"} if "lexicon.trainable=false" in switches else set()
     if "encoder.output=0" in switches:  # layers above the chosen one are not used
@@ -54,10 +54,10 @@ def test_every_parameter_is_in_exactly_one_group_and_gets_a_gradient(setting, sw
 def test_a_text_counts_for_its_weight(setting):
     network, samples, _, processed = setting()
     network.eval()
-    alone = [network(**collate_samples([sample], processed.vocabulary)).loss * len(sample.lattice.tokens)
+    alone = [network(**batch_of(network, [sample], processed)).loss * len(sample.lattice.tokens)
              for sample in samples]  # fmt: skip
     weighted = [sample._replace(weight=0.5 * number) for number, sample in enumerate(samples)]
-    loss = network(**collate_samples(weighted, processed.vocabulary)).loss
+    loss = network(**batch_of(network, weighted, processed)).loss
     characters = sum(len(sample.lattice.tokens) for sample in samples)
     expected = sum(0.5 * number * one for number, one in enumerate(alone)) / characters
     torch.testing.assert_close(loss, expected, rtol=1e-4, atol=1e-5)
@@ -67,16 +67,21 @@ def test_a_text_counts_for_its_weight(setting):
 def test_belief_reaches_the_loss_of_its_chain(setting):
     network, samples, _, processed = setting()
     network.eval()
-    chains = len(samples[0].tags)
-    unknown = [sample._replace(unknown=np.ones_like(sample.unknown)) for sample in samples]
-    believed = [sample._replace(belief=np.eye(chains, dtype=np.float32)[0]) for sample in unknown]
+    chains = len(samples[0].labels.tags)
+
+    def relabelled(samples, **changes):
+        return [sample._replace(labels=sample.labels._replace(**{
+            name: change(sample.labels) for name, change in changes.items()})) for sample in samples]  # fmt: skip
+
+    unknown = relabelled(samples, unknown=lambda labels: np.ones_like(labels.unknown))
+    believed = relabelled(unknown, belief=lambda labels: np.eye(chains, dtype=np.float32)[0])
 
     def loss_of(samples):
-        return network(**collate_samples(samples, processed.vocabulary)).loss
+        return network(**batch_of(network, samples, processed)).loss
 
-    first_chain = [
-        sample._replace(unknown=np.arange(chains)[:, None].repeat(sample.tags.shape[1], 1) > 0) for sample in samples
-    ]
+    first_chain = relabelled(
+        samples, unknown=lambda labels: np.arange(chains)[:, None].repeat(labels.tags.shape[1], 1) > 0
+    )
     assert loss_of(unknown).item() == pytest.approx(0, abs=1e-4)
     torch.testing.assert_close(loss_of(believed), loss_of(first_chain), rtol=1e-4, atol=1e-5)
 
@@ -94,21 +99,24 @@ def test_rates_follow_the_module(setting):
     assert rates["flat.positions.fusion.project.weight"] == (settings.other_rate, settings.weight_decay)
     assert rates["flat.layers.0.attention.content_bias"] == (settings.other_rate, 0.0)
     assert rates["flat.norm.weight"] == (settings.other_rate, 0.0)
-    assert rates["crf.transitions"] == (settings.crf_rate, 0.0)
+    assert rates["head.crf.transitions"] == (settings.crf_rate, 0.0)
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("switches", SWITCHES[:3], ids=lambda switches: ",".join(switches) or "all on")
+@pytest.mark.parametrize("switches", SWITCHES[:4], ids=lambda switches: ",".join(switches) or "all on")
 def test_a_batch_equals_its_samples(setting, switches):
     network, samples, _, processed = setting(*switches)
     network.eval()
-    batch = collate_samples(samples, processed.vocabulary)
+    batch = batch_of(network, samples, processed)
     together = network(**batch)
     total = 0.0
     for row, sample in enumerate(samples):
-        alone = network(**collate_samples([sample], processed.vocabulary))
-        length = sample.tags.shape[1]
-        torch.testing.assert_close(alone.emissions[0], together.emissions[row, :, :length], rtol=1e-4, atol=1e-4)
+        alone = network(**batch_of(network, [sample], processed))
+        length = len(sample.lattice.tokens)
+        same = together.scores[row, :, :length]
+        if "model.head=span" in switches:
+            same = same[:, :, :length]
+        torch.testing.assert_close(alone.scores[0], same, rtol=1e-4, atol=1e-4)
         total += alone.loss * length
     torch.testing.assert_close(together.loss, total / batch["character_mask"].sum(), rtol=1e-4, atol=1e-4)
 
@@ -117,35 +125,36 @@ def test_a_batch_equals_its_samples(setting, switches):
 def test_more_padding_changes_nothing(setting):
     network, samples, _, processed = setting()
     network.eval()
-    samples = sorted(samples, key=lambda sample: sample.tags.shape[1])
-    batch = collate_samples(samples[:-1], processed.vocabulary)
+    samples = sorted(samples, key=lambda sample: len(sample.lattice.tokens))
+    batch = batch_of(network, samples[:-1], processed)
     # A longer text in the batch pads the others; its own row is then taken out.
-    padded = collate_samples(samples, processed.vocabulary)
-    padded = {name: tensor if name == "distances" else tensor[:-1] for name, tensor in padded.items()}
+    padded = batch_of(network, samples, processed)
+    padded["labels"] = {name: tensor[:-1] for name, tensor in padded["labels"].items()}
+    padded |= {name: padded[name][:-1] for name in padded.keys() - {"distances", "labels"}}
     plain, more = network(**batch), network(**padded)
     length = batch["character_mask"].shape[1]
     assert padded["character_mask"].shape[1] > length
     keep = batch["character_mask"][:, None, :, None]
-    torch.testing.assert_close(more.emissions[:, :, :length] * keep, plain.emissions * keep, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(more.scores[:, :, :length] * keep, plain.scores * keep, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(more.loss, plain.loss, rtol=1e-4, atol=1e-4)
 
 
 @torch.no_grad()
 def test_nothing_known_costs_nothing(setting):
     network, samples, _, processed = setting()
-    batch = collate_samples(samples, processed.vocabulary)
-    batch["unknown"] = torch.ones_like(batch["tags"], dtype=torch.bool)
+    batch = batch_of(network, samples, processed)
+    batch["labels"]["unknown"] = torch.ones_like(batch["labels"]["tags"], dtype=torch.bool)
     assert network.eval()(**batch).loss.item() == pytest.approx(0.0, abs=1e-5)
 
 
 def test_half_precision_keeps_the_loss_close_and_in_float32(setting):
     network, samples, _, processed = setting()
     network.eval()
-    batch = collate_samples(samples, processed.vocabulary)
+    batch = batch_of(network, samples, processed)
     full = network(**batch)
     with torch.autocast("cpu", torch.bfloat16):
         half = network(**batch)
-    assert half.emissions.dtype == half.loss.dtype == torch.float32
+    assert half.scores.dtype == half.loss.dtype == torch.float32
     torch.testing.assert_close(half.loss, full.loss, rtol=0.02, atol=0.02)
 
 

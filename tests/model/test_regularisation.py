@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from data.dataset import SegmentDataset, collate_samples
 from model.build import fresh_network
 from model.layers.divergence import kl_divergence
 from model.regularisation import r_drop
+from tests.model.batches import batch_of, samples_of
 from utils.preprocess.processed import load_processed
 
 
@@ -18,13 +18,12 @@ def setting(small_config):
         config = small_config("regularised", *changes)
         processed = load_processed(config)
         network = fresh_network(config, processed, seed=1).double().train()
-        dataset = SegmentDataset(processed, processed.of_part("train"), network.scheme)
-        return network, collate_samples([dataset[index] for index in range(4)], processed.vocabulary)
+        return network, batch_of(network, samples_of(network, processed), processed)
 
     return make
 
 
-WITHOUT_DROPOUT = ["crf.dropout=0", "flat.dropout=0"]
+WITHOUT_DROPOUT = ["model.dropout=0", "flat.dropout=0"]
 
 
 def still(network):
@@ -42,15 +41,15 @@ def test_r_drop_without_dropout_is_the_plain_loss(setting):
     still(network)
     output = r_drop(network, lambda twice: network(**twice), batch, 3.0)
     torch.testing.assert_close(output.loss, network(**batch).loss)
-    assert len(output.emissions) == 2 * len(batch["token_ids"])
+    assert len(output.scores) == 2 * len(batch["token_ids"])
 
 
 def test_r_drop_is_the_mean_loss_and_the_mean_divergence(setting):
     network, batch = setting()
     output = r_drop(network, lambda twice: network(**twice), batch, 3.0)
-    one, other = output.emissions.chunk(2)
-    losses = [network.loss(e, batch["tags"], batch["character_mask"], batch.get("unknown")) for e in (one, other)]
-    mask, scores = network.chain_mask(batch["character_mask"]), network.crf.scores
+    one, other = output.scores.chunk(2)
+    losses = [network.head.loss(scores, batch["character_mask"], batch["labels"]) for scores in (one, other)]
+    mask, scores = network.head.chain_mask(batch["character_mask"]), network.head.crf.scores
     pairs = ((one, other), (other, one))
     apart = [kl_divergence(p.flatten(0, 1), q.flatten(0, 1), mask, scores).sum() for p, q in pairs]
     assert min(apart) > 0.01
@@ -62,16 +61,16 @@ def test_several_dropout_samples_share_all_below_and_average_their_losses(settin
     plain, batch = setting(*WITHOUT_DROPOUT)
     several, _ = setting(*WITHOUT_DROPOUT, "regularisation.dropout_samples=3")
     torch.testing.assert_close(still(several)(**batch).loss, still(plain)(**batch).loss)
-    several.emission_dropout.p = 0.5
+    several.head.dropout.p = 0.5
     drawn = []
-    several.emission_dropout.register_forward_hook(lambda module, inputs, output: drawn.append((inputs[0], output)))
+    several.head.dropout.register_forward_hook(lambda module, inputs, output: drawn.append((inputs[0], output)))
     output = several(**batch)
     assert len(drawn) == 3
     assert torch.equal(drawn[0][0], drawn[1][0]) and not torch.equal(drawn[0][1], drawn[1][1])
     several.eval()
     losses = [
-        several.loss(several.emission(dropped).unflatten(2, (several.scheme.num_chains, -1)).transpose(1, 2),
-                     batch["tags"], batch["character_mask"], batch.get("unknown"))
+        several.head.loss(several.head.scores(dropped, batch["character_mask"]), batch["character_mask"],
+                          batch["labels"])
         for _, dropped in drawn
     ]  # fmt: skip
     torch.testing.assert_close(output.loss, sum(losses) / 3, rtol=1e-5, atol=1e-5)  # emissions are float32
@@ -85,7 +84,7 @@ def test_label_smoothing_against_loops(setting):
     still(network)
     output = network(**batch)
     total = 0.0
-    for text, mask in zip(output.emissions, batch["character_mask"], strict=True):
+    for text, mask in zip(output.scores, batch["character_mask"], strict=True):
         for chain in text:
             for emissions, here in zip(chain, mask, strict=True):
                 if here:

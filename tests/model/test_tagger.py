@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 import torch
 
-from config import UserError
+from config import UserError, load_config
+from data.inputs import collate_characters
 from data.split import make_splits
 from model import load_tagger
 from model.evaluation import score_split
-from model.model import LatticeTagger
+from model.heads.chains import ChainHead
+from model.heads.head import Output
 from model.predictor import Predictor
 from model.training import train
 from utils.preprocess.document import Document, Problems, Span
@@ -26,7 +28,6 @@ from utils.preprocess.lexicon import Lexicon
 from utils.preprocess.processed import load_processed
 from utils.preprocess.tokenizer import SPECIALS, Vocabulary
 from utils.run_folder import load_parts
-from utils.tags import TagScheme
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def trained(small_config):
     """A run of two folds that knows something, and its metrics."""
     config = small_config(
         "tagger", "folds.count=2", "train.epochs=10", "train.batch_size=4", "encoder.hidden=32", "flat.hidden=32",
-        "train.encoder_rate=3e-3", "train.other_rate=3e-3", "crf.dropout=0", "flat.dropout=0",
+        "train.encoder_rate=3e-3", "train.other_rate=3e-3", "model.dropout=0", "flat.dropout=0",
     )  # fmt: skip
     return config, train(config, load_processed(config))
 
@@ -138,28 +139,18 @@ def test_a_text_of_100000_characters_is_read_to_its_end(trained):
 class MarkerNetwork(torch.nn.Module):
     """Finds every run of the character 中, whatever stands around it."""
 
+    inputs = staticmethod(collate_characters)
+
     def __init__(self, row):
         super().__init__()
-        self.scheme = TagScheme("per_type", ["mark"])
+        self.head = ChainHead(load_config(), ["mark"], 1)
         self.row = row
-        self.flat = None
-        from model.layers.crf import ChainCRF
-
-        self.crf = ChainCRF(self.scheme)
 
     def forward(self, token_ids, character_mask, **_):
         here = token_ids[:, 1:-1] == self.row
         before, after = token_ids[:, :-2] == self.row, token_ids[:, 2:] == self.row
         tag = torch.where(here, torch.where(~before, 1, torch.where(after, 2, 3)), 0)
-        emissions = torch.nn.functional.one_hot(tag, 4).float().unsqueeze(1) * 50
-
-        class Output:
-            pass
-
-        Output.emissions = emissions
-        return Output
-
-    chain_mask = LatticeTagger.chain_mask
+        return Output(torch.nn.functional.one_hot(tag, 4).float().unsqueeze(1) * 50, None)
 
 
 @pytest.mark.parametrize(("max_len", "overlap"), [(20, 8), (50, 10), (7, 6), (33, 5)])
@@ -245,7 +236,7 @@ def damage_settings(folder):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (damage_version, "version 99, this is version 1"),
+        (damage_version, "version 99, this is version 2"),
         (damage_weights, "damaged or cut short"),
         (damage_lexicon, "not the lexicon"),
         (damage_manifest, "manifest.json: damaged"),

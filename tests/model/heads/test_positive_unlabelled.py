@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from config import DictionaryConfig, load_config
-from data.dataset import SegmentDataset, collate_samples
 from model.build import fresh_network
+from model.heads.positive_unlabelled import PositiveScheme, PositiveUnlabelledHead
 from model.layers.positive_unlabelled_risk import PositiveUnlabelledRisk
 from model.optimizer import build_optimizer
-from model.positive_unlabelled import PositiveScheme, PositiveUnlabelledTagger, decode_runs
+from tests.model import batches
 from utils.preprocess.document import Document, Span
 
 SMALL = ["encoder.name=scratch", "encoder.hidden=16", "encoder.heads=2", "encoder.depth=1", "encoder.feed_forward=16",
@@ -29,18 +29,17 @@ def network_of():
     """A function: a network for processed data, with priors of a half and everything labelled."""
 
     def make(processed, *changes, **settings):
-        scheme = PositiveScheme(processed.categories)
-        shares = torch.full((scheme.num_chains,), 0.5)
+        shares = torch.full((len(processed.categories),), 0.5)
         risk = PositiveUnlabelledRisk(shares, shares, DictionaryConfig(**settings))
-        kind = partial(PositiveUnlabelledTagger, scheme=scheme, risk=risk)
-        return fresh_network(load_config([], [*SMALL, *changes]), processed, 1, kind)
+        head = partial(PositiveUnlabelledHead, risk=risk)
+        return fresh_network(load_config([], [*SMALL, *changes]), processed, 1, head)
 
     return make
 
 
 def batch_of(processed, network):
-    dataset = SegmentDataset(processed, range(len(processed.documents)), network.scheme)
-    return collate_samples([dataset[number] for number in range(len(dataset))], processed.vocabulary)
+    everything = range(len(processed.documents))
+    return batches.batch_of(network, batches.samples_of(network, processed, 0, everything), processed)
 
 
 # ------------------------------------------------------------------------------------------------------------- scheme
@@ -57,7 +56,8 @@ def test_the_rest_of_a_span_that_was_cut_is_positive_too(processed_of, network_o
     processed = processed_of(documents, max_len=40)
     network = network_of(processed)
     seen = []
-    network.risk.forward = lambda logits, positive, mask: seen.append((positive & mask[:, None]).sum()) or logits.sum()
+    head = network.head
+    head.risk.forward = lambda logits, positive, mask: seen.append((positive & mask[:, None]).sum()) or logits.sum()
     network(**batch_of(processed, network))
     assert seen[0] == 42
 
@@ -65,18 +65,15 @@ def test_the_rest_of_a_span_that_was_cut_is_positive_too(processed_of, network_o
 # ------------------------------------------------------------------------------------------------------------ network
 
 
-@pytest.mark.parametrize("changes", [[], ["flat.enabled=false"], ["regularisation.dropout_samples=3"]])
+@pytest.mark.parametrize("changes", [[], ["model.name=encoder"], ["regularisation.dropout_samples=3"]])
 def test_every_parameter_learns(processed, network_of, changes):
     network = network_of(processed, *changes)
     batch = batch_of(processed, network)
-    if network.flat is None:
-        batch = {name: batch[name] for name in ("token_ids", "character_mask", "tags")}
     output = network(**batch)
-    assert output.emissions.shape == (*batch["tags"].shape, 1)
+    assert output.scores.shape == batch["labels"]["tags"].shape
     output.loss.backward()
     without = [name for name, parameter in network.named_parameters() if parameter.grad is None]
     assert without == []
-    assert len(list(network.crf.parameters())) == 0
     grouped = [parameter for group in build_optimizer(network, load_config().train).param_groups
                for parameter in group["params"]]  # fmt: skip
     assert {id(one) for one in grouped} == {id(one) for one in network.parameters()}
@@ -86,17 +83,11 @@ def test_the_loss_is_the_risk_of_the_logits(processed, network_of):
     network = network_of(processed, loss="cross_entropy").eval()
     batch = batch_of(processed, network)
     output = network(**batch)
-    expected = network.risk(output.emissions.squeeze(3), batch["tags"] == 1, batch["character_mask"])
+    expected = network.head.risk(output.scores, batch["labels"]["tags"] == 1, batch["character_mask"])
     assert output.loss.item() == pytest.approx(expected.item())
 
 
 # ----------------------------------------------------------------------------------------------------------- decoding
-
-
-class Named:
-    """As much of a network as decoding needs."""
-
-    scheme = PositiveScheme(["a", "b", "c"])
 
 
 def decode_by_hand(logits, length):
@@ -118,10 +109,13 @@ def decode_by_hand(logits, length):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_runs_of_the_surest_category_are_spans(seed):
-    logits = torch.randn(4, 3, 12, 1, generator=torch.Generator().manual_seed(seed))
+    logits = torch.randn(4, 3, 12, generator=torch.Generator().manual_seed(seed))
     lengths = [12, 9, 1, 5]
     mask = torch.arange(12) < torch.tensor(lengths)[:, None]
-    for text, spans in enumerate(decode_runs(Named(), logits, mask)):
-        expected = decode_by_hand(logits[text, :, :, 0], lengths[text])
+    shares = torch.full((3,), 0.5)
+    risk = PositiveUnlabelledRisk(shares, shares, DictionaryConfig())
+    head = PositiveUnlabelledHead(load_config([], SMALL), ["a", "b", "c"], 8, risk)
+    for text, spans in enumerate(head.decode(logits, mask)):
+        expected = decode_by_hand(logits[text], lengths[text])
         assert [tuple(span)[:3] for span in spans] == [one[:3] for one in expected]
         np.testing.assert_allclose([span.probability for span in spans], [one[3] for one in expected], rtol=1e-5)

@@ -1,11 +1,9 @@
 """Candidates: every span worth a thought, against the enumeration of all spans."""
 
-from types import SimpleNamespace
-
 import pytest
 import torch
 
-from model.decoding import decode_spans, read_candidates
+from model.heads.chain_decoding import ChainDecoder
 from model.layers.crf import ChainCRF, TaggedSpans, span_log_probabilities
 from utils.preprocess.document import Span
 from utils.tags import TagScheme
@@ -16,7 +14,7 @@ LENGTHS = [7, 4]
 
 @pytest.fixture(params=SCHEMES, ids=lambda scheme: scheme.name)
 def reading(request):
-    """What decoding needs of a network with random scores; emissions and mask of two texts."""
+    """A decoder with random transitions; emissions and mask of two texts."""
     scheme = request.param
     torch.manual_seed(4)
     crf = ChainCRF(scheme)
@@ -25,52 +23,49 @@ def reading(request):
             parameter[parameter > -100] = torch.randn_like(parameter[parameter > -100])
     emissions = 2 * torch.randn(len(LENGTHS), scheme.num_chains, max(LENGTHS), scheme.num_tags)
     mask = torch.arange(max(LENGTHS)) < torch.tensor(LENGTHS)[:, None]
-    model = SimpleNamespace(
-        scheme=scheme, crf=crf, chain_mask=lambda mask: mask.repeat_interleave(scheme.num_chains, dim=0)
-    )
-    return model, emissions, mask
+    return ChainDecoder(scheme, crf), emissions, mask
 
 
 @torch.no_grad()
-def probability_of(model, emissions, mask, text, span):
-    code = model.scheme.tags_of(span.category)
-    row = [text * model.scheme.num_chains + code.chain, span.begin, span.end, *code[1:]]
+def probability_of(decoder, emissions, mask, text, span):
+    code = decoder.scheme.tags_of(span.category)
+    row = [text * decoder.scheme.num_chains + code.chain, span.begin, span.end, *code[1:]]
     spans = TaggedSpans(*torch.tensor([row]).unbind(1))
-    opening = torch.from_numpy(model.scheme.opening())
-    flat = emissions.flatten(0, 1)
-    return span_log_probabilities(flat, model.chain_mask(mask), model.crf.scores, spans, opening).exp().item()
+    opening = torch.from_numpy(decoder.scheme.opening())
+    flat, chains = emissions.flatten(0, 1), mask.repeat_interleave(decoder.scheme.num_chains, dim=0)
+    return span_log_probabilities(flat, chains, decoder.crf.scores, spans, opening).exp().item()
 
 
-def all_spans(model, text, longest):
+def all_spans(decoder, text, longest):
     length = LENGTHS[text]
     return [Span(category, begin, end) for begin in range(length) for end in range(begin, length)
-            for category in model.scheme.categories if end - begin < longest]  # fmt: skip
+            for category in decoder.scheme.categories if end - begin < longest]  # fmt: skip
 
 
 @pytest.mark.parametrize("least", [0.02, 0.2])
 @pytest.mark.parametrize("longest", [2, 7])
 def test_candidates_are_all_that_are_likely_and_all_that_were_found(reading, least, longest):
-    model, emissions, mask = reading
-    best = decode_spans(model, emissions, mask)
-    candidates = read_candidates(model, emissions, mask, [[], []], least, longest)
+    decoder, emissions, mask = reading
+    best = decoder.decode(emissions, mask)
+    candidates = decoder.judge(emissions, mask, [[], []], least, longest)
     assert any(best)
     for text, own in enumerate(candidates):
         found = {(one.category, one.begin, one.end): one.probability for one in best[text]}
-        expected = {span for span in all_spans(model, text, longest)
-                    if probability_of(model, emissions, mask, text, span) >= least} | set(found)  # fmt: skip
+        expected = {span for span in all_spans(decoder, text, longest)
+                    if probability_of(decoder, emissions, mask, text, span) >= least} | set(found)  # fmt: skip
         assert {one[:3] for one in own} == expected
         assert [one[:3] for one in own] == sorted(expected, key=lambda span: (span[1], span[2], span[0]))
         for one in own:
             assert one.found == (one[:3] in found)
             assert one.probability == pytest.approx(
-                probability_of(model, emissions, mask, text, Span(*one[:3])), rel=1e-4, abs=1e-6
+                probability_of(decoder, emissions, mask, text, Span(*one[:3])), rel=1e-4, abs=1e-6
             )
 
 
 def test_what_is_asked_is_judged_however_unlikely(reading):
-    model, emissions, mask = reading
-    asked = [all_spans(model, 0, 7), [Span("b", 0, 3)]]
-    candidates = read_candidates(model, emissions, mask, asked, 1.0, 7)
+    decoder, emissions, mask = reading
+    asked = [all_spans(decoder, 0, 7), [Span("b", 0, 3)]]
+    candidates = decoder.judge(emissions, mask, asked, 1.0, 7)
     assert {one[:3] for one in candidates[0]} == set(asked[0])
     assert Span("b", 0, 3) in {one[:3] for one in candidates[1]}
     assert sum(one.probability < 0.01 for one in candidates[0]) > 10

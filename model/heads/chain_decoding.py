@@ -1,0 +1,131 @@
+"""From emissions to spans with probabilities.
+
+B batch, K chains, L characters, T tags, S spans.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from model.layers.crf import ChainCRF, TaggedSpans, backward_scores, forward_scores, span_log_probabilities
+from model.layers.softmax import SoftmaxChain
+from utils.preprocess.document import Candidate, ScoredSpan, Span
+from utils.tags import CHAIN, FIRST, LAST, SINGLE, FoundSpans, TagScheme
+
+
+class ChainDecoder:
+    """Reads spans out of emissions, given the tag scheme and what scores the transitions."""
+
+    def __init__(self, scheme: TagScheme, crf: ChainCRF | SoftmaxChain) -> None:
+        self.scheme = scheme
+        self.crf = crf
+
+    @torch.no_grad()
+    def decode(self, emissions: Tensor, character_mask: Tensor) -> list[list[ScoredSpan]]:
+        """The spans of the best tags of every text, each with its probability.
+
+        Args:
+            emissions: (B, K, L, T).
+            character_mask: (B, L) bool.
+
+        Returns:
+            For each text its spans by begin, end and category.
+        """
+        found = self._best_spans(emissions, character_mask)
+        probabilities = self._probabilities(emissions, character_mask, found)
+        texts: list[list[ScoredSpan]] = [[] for _ in emissions]
+        for text, span, probability in zip(found.text.tolist(), self._named(found), probabilities, strict=True):
+            texts[text].append(ScoredSpan(*span, probability))
+        return texts
+
+    @torch.no_grad()
+    def judge(
+        self,
+        emissions: Tensor,
+        character_mask: Tensor,
+        asked: Sequence[Sequence[Span]],
+        least: float,
+        longest: int,
+    ) -> list[list[Candidate]]:
+        """What the scores say of every span worth a thought.
+
+        Args:
+            emissions, character_mask: as for `decode`.
+            asked: spans of each text to judge in any case.
+            least: and all spans that have this probability,
+            longest: if they have no more characters than this.
+
+        Returns:
+            For each text its candidates by begin, end and category: those above, and the spans of the best tags.
+        """
+        number = {category: place for place, category in enumerate(self.scheme.categories)}
+        best = _keys(self._best_spans(emissions, character_mask))
+        labels = {
+            (text, number[span.category], span.begin, span.end) for text, spans in enumerate(asked) for span in spans
+        }
+        likely = _keys(self._likely_spans(emissions, character_mask, least, longest))
+        keys = sorted(best | labels | likely)
+        spans = FoundSpans(*np.array(keys, dtype=np.int64).reshape(-1, 4).T)
+        probabilities = self._probabilities(emissions, character_mask, spans)
+        texts: list[list[Candidate]] = [[] for _ in emissions]
+        for key, span, probability in zip(keys, self._named(spans), probabilities, strict=True):
+            if probability >= least or key in best or key in labels:
+                texts[key[0]].append(Candidate(*span, probability, key in best))
+        return [sorted(candidates, key=lambda one: (one.begin, one.end, one.category)) for candidates in texts]
+
+    def _best_spans(self, emissions: Tensor, character_mask: Tensor) -> FoundSpans:
+        mask = self._mask(character_mask)  # (B K, L)
+        tags = self.crf.best_tags(emissions.flatten(0, 1), mask).unflatten(0, (-1, self.scheme.num_chains))
+        return self.scheme.find_spans(tags.cpu().numpy())
+
+    def _likely_spans(
+        self, emissions: Tensor, character_mask: Tensor, least: float, longest: int
+    ) -> FoundSpans:
+        """Spans whose ends both have the probability `least`: no other span can have it."""
+        scheme, scores = self.scheme, self.crf.scores
+        flat, mask = emissions.flatten(0, 1), self._mask(character_mask)
+        posterior = forward_scores(flat, scores) + backward_scores(flat, mask, scores)  # (B K, L, T)
+        posterior = (posterior - posterior[:, :1].logsumexp(dim=2, keepdim=True)).exp()
+        likely = ((posterior >= least) & mask.unsqueeze(2)).unflatten(0, (-1, scheme.num_chains)).cpu().numpy()
+        text, chain, place, tag = np.nonzero(likely)
+        rows = []
+        for category, code in enumerate(scheme.codes):
+            own = chain == code[CHAIN]
+            alone, first, last = (own & (tag == code[which]) for which in (SINGLE, FIRST, LAST))
+            rows.append(np.stack([text[alone], np.full(alone.sum(), category), place[alone], place[alone]]))
+            for row in np.unique(text[first]):
+                begins, ends = place[first & (text == row)], place[last & (text == row)]
+                begin, end = (grid.ravel() for grid in np.meshgrid(begins, ends))
+                fits = (begin < end) & (end - begin < longest)
+                rows.append(np.stack([np.full(fits.sum(), row), np.full(fits.sum(), category), begin[fits], end[fits]]))
+        return FoundSpans(*np.concatenate(rows, axis=1))
+
+    def _probabilities(self, emissions: Tensor, character_mask: Tensor, spans: FoundSpans) -> list[float]:
+        """Of each span, (S,)."""
+        if not len(spans.text):
+            return []
+        scheme = self.scheme
+        code = scheme.codes[spans.category]  # (S, 5)
+        sequence = spans.text * scheme.num_chains + code[:, CHAIN]
+        rows = np.stack([sequence, spans.begin, spans.end, *code[:, CHAIN + 1 :].T])  # (7, S)
+        tagged = TaggedSpans(*torch.from_numpy(rows).to(emissions.device))
+        opening = torch.from_numpy(scheme.opening()).to(emissions.device)
+        mask = self._mask(character_mask)  # (B K, L)
+        return span_log_probabilities(emissions.flatten(0, 1), mask, self.crf.scores, tagged, opening).exp().tolist()
+
+    def _named(self, spans: FoundSpans) -> list[Span]:
+        categories = self.scheme.categories
+        columns = (column.tolist() for column in (spans.category, spans.begin, spans.end))
+        return [Span(categories[category], begin, end) for category, begin, end in zip(*columns, strict=True)]
+
+    def _mask(self, character_mask: Tensor) -> Tensor:
+        """(B K, L): the mask of every chain."""
+        return character_mask.repeat_interleave(self.scheme.num_chains, dim=0)
+
+
+def _keys(spans: FoundSpans) -> set[tuple[int, ...]]:
+    return set(zip(*(column.tolist() for column in spans), strict=True))

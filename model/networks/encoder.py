@@ -1,0 +1,14 @@
+"""The character encoder alone, the baseline of all that read words."""
+
+from __future__ import annotations
+
+from config import Config
+from model.layers.encoder import CharacterEncoder
+from model.model import TaggingNetwork, WordTable
+
+
+class Network(TaggingNetwork):
+    """The encoder's states are the states."""
+
+    def __init__(self, config: Config, encoder: CharacterEncoder, words: WordTable) -> None:
+        super().__init__(encoder)
