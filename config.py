@@ -75,7 +75,10 @@ class LexiconConfig:
 
     source: Literal["jieba", "vectors"] = "jieba"  # jieba's dictionary, or the vocabulary of the vector file
     match: Literal["all", "segment", "none"] = "all"  # every word everywhere, jieba's segmentation, or characters only
-    vectors: Literal["random", "encoder", "file"] = "random"
+    shortest: int = 2  # characters of a word at least; 1 lets single characters be words too
+    # `none` is for networks that only ask where words stand (softword, exsoftword), and for all words of the source,
+    # where the others keep those that can be learned from the corpora.
+    vectors: Literal["random", "encoder", "file", "none"] = "random"
     path: str = ""  # vectors: file -> word2vec text or binary, plain or .gz/.bz2
     dimension: int = 50  # of random vectors; the others bring their own
     trainable: bool = True
@@ -121,6 +124,17 @@ class FlatConfig:
     scaled: bool = False  # divide attention logits by sqrt(head size), which the original does not
     dropout: float = 0.15
     attention_dropout: float = 0.0
+
+
+@dataclass
+class ContextConfig:
+    """What reads the characters' vectors in their order: model.name bilstm, softword, exsoftword, softlexicon."""
+
+    kind: Literal["lstm", "transformer", "none"] = "lstm"  # an LSTM in both directions; none: the vectors as they are
+    layers: int = 1
+    hidden: int = 200  # of an LSTM both directions together; a transformer maps its input to it
+    heads: int = 4  # of a transformer
+    dropout: float = 0.5  # before and, for a transformer, inside
 
 
 @dataclass
@@ -320,6 +334,7 @@ class Config:
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     flat: FlatConfig = field(default_factory=FlatConfig)
+    context: ContextConfig = field(default_factory=ContextConfig)
     span: SpanConfig = field(default_factory=SpanConfig)
     folds: FoldsConfig = field(default_factory=FoldsConfig)
     train: TrainConfig = field(default_factory=TrainConfig)

@@ -164,6 +164,8 @@ def _lattices(
     lexicon = Lexicon(_all_words(config, problems), config.lexicon.match)
     texts = tqdm((document.text for document in documents), "lattices", len(documents), unit="doc", delay=1)
     lattices = build_lattices(texts, vocabulary, lexicon)
+    if config.lexicon.vectors == "none":
+        return lattices, lexicon
     # A random vector that no training text moves is noise, so such words are not matched at all.
     useful = ("train", "additional") if config.lexicon.vectors == "random" else ("train", "additional", "unlabelled")
     seen = np.repeat(np.isin(parts, useful), np.diff(lattices.word_offsets))
@@ -174,8 +176,8 @@ def _all_words(config: Config, problems: Problems) -> list[str]:
     if config.lexicon.match == "none":
         return []
     if config.lexicon.source == "vectors":
-        return list(usable_words(read_vocabulary(Path(config.lexicon.path), problems)))
-    return jieba_words()
+        return list(usable_words(read_vocabulary(Path(config.lexicon.path), problems), config.lexicon.shortest))
+    return jieba_words(config.lexicon.shortest)
 
 
 def _compact(lattices: Lattices, lexicon: Lexicon, kept: np.ndarray) -> tuple[Lattices, Lexicon]:
@@ -199,8 +201,8 @@ def _compact(lattices: Lattices, lexicon: Lexicon, kept: np.ndarray) -> tuple[La
 def _vectors(
     config: Config, lexicon: Lexicon, vocabulary: Vocabulary, problems: Problems
 ) -> tuple[np.ndarray | None, float | None]:
-    """Vectors of the lexicon's words, and the share of words that have one; (None, None) where they are random."""
-    if config.lexicon.vectors == "random" or not lexicon.words:
+    """Vectors of the lexicon's words and the share of words that have one; None where they are random or none."""
+    if config.lexicon.vectors in ("random", "none") or not lexicon.words:
         return None, None
     if config.lexicon.vectors == "encoder":
         # Here, because only this needs PyTorch.

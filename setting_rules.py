@@ -19,9 +19,9 @@ def validate(config: Config) -> None:
     """
     at_least = {
         "run.threads": 0, "run.workers": 0, "run.seed": 0, "data.max_len": 8, "data.split_seed": 0,
-        "lexicon.dimension": 1, "encoder.layers": 0, "encoder.hidden": 1, "encoder.heads": 1, "encoder.depth": 1,
+        "lexicon.dimension": 1, "encoder.layers": 0, "encoder.hidden": 1, "encoder.heads": 1, "encoder.depth": 0,
         "encoder.feed_forward": 1, "flat.layers": 1, "flat.hidden": 2, "flat.heads": 1, "flat.feed_forward": 1,
-        "span.size": 2,
+        "context.layers": 1, "context.hidden": 2, "context.heads": 1, "span.size": 2, "lexicon.shortest": 1,
         "train.epochs": 1, "train.batch_size": 1, "train.batch_tokens": 0, "train.accumulation": 1,
         "train.freeze_epochs": 0, "train.unfreeze_every": 0, "train.clip": 0, "train.patience": 0,
         "train.weight_decay": 0, "folds.count": 0, "folds.repeats": 1, "pretrain.epochs": 1, "pretrain.batch_tokens": 1,
@@ -43,7 +43,7 @@ def validate(config: Config) -> None:
         if (value := _get(config, name)) <= 0:
             raise UserError(f"{name} is {value}; it must be above 0")
     for name in ("data.dev_share", "train.warmup", "flat.dropout", "flat.attention_dropout", "model.dropout",
-                 "pretrain.warmup", "pretrain.mask_share", "pretrain.held_out",
+                 "context.dropout", "pretrain.warmup", "pretrain.mask_share", "pretrain.held_out",
                  "averaging.decay", "regularisation.label_smoothing", "denoise.least", "dictionary.threshold",
                  "predict.min_votes", "predict.min_probability"):  # fmt: skip
         if not 0 <= (value := _get(config, name)) < 1:
@@ -58,6 +58,10 @@ def validate(config: Config) -> None:
          f"flat.hidden {config.flat.hidden} cannot be divided among flat.heads {config.flat.heads}"),
         (config.model.name == "flat" and config.flat.hidden % 2,
          f"flat.hidden is {config.flat.hidden}; sinusoidal positions need an even number"),
+        (config.context.kind == "lstm" and config.context.hidden % 2,
+         f"context.hidden is {config.context.hidden}; an LSTM halves it between its two directions"),
+        (config.context.kind == "transformer" and config.context.hidden % config.context.heads,
+         f"context.hidden {config.context.hidden} cannot be divided among context.heads {config.context.heads}"),
         (config.span.size % 2, f"span.size is {config.span.size}; rotary positions need an even number"),
         (config.model.head == "span" and config.regularisation.label_smoothing > 0,
          "regularisation.label_smoothing smooths tags, and model.head is span; set it to 0"),

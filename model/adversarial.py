@@ -231,8 +231,10 @@ class MovableEmbeddings:
                 handle.remove()
 
     def norm(self, move: Tensor) -> Tensor:
-        """Of each text, (B, 1, 1), or of the whole matrix, ()."""
-        return move.flatten(1).norm(dim=1).view(-1, 1, 1) if self.scope == "sample" else move.norm()
+        """Of each text, (B, 1, ...) with as many dimensions as the move has, or of the whole matrix, ()."""
+        if self.scope == "matrix":
+            return move.norm()
+        return move.flatten(1).norm(dim=1).view(-1, *[1] * (move.dim() - 1))
 
 
 def gradient_of(move: Tensor) -> Tensor:

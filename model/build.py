@@ -39,8 +39,7 @@ def fresh_network(
     )
     words = WordTable(len(processed.lexicon.words), word_size(config, processed))
     network = assemble(config, encoder, words, processed.categories, make_head)
-    if processed.vectors is not None:
-        network.load_word_vectors(torch.from_numpy(processed.vectors.copy()))
+    network.prepare(processed)
     return network
 
 
@@ -62,7 +61,9 @@ def load_network(parts: RunParts, weights: Path) -> TaggingNetwork:
 
 
 def word_size(config: Config, processed: Processed) -> int:
-    """Width of the word vectors."""
+    """Width of the word vectors, 0 where there are none."""
+    if config.lexicon.vectors == "none":
+        return 0
     return config.lexicon.dimension if processed.vectors is None else processed.vectors.shape[1]
 
 

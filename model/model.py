@@ -10,10 +10,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from config import UserError
 from data.inputs import Inputs, collate_characters
 from data.labels import Labels
 from model.heads.head import Head, Output
 from model.layers.encoder import CharacterEncoder
+from utils.preprocess.processed import Processed
 
 
 class WordTable(NamedTuple):
@@ -68,6 +70,11 @@ class TaggingNetwork(nn.Module):
         """(B, L, H) from the encoder's (B, L, E)."""
         return characters
 
+    def prepare(self, processed: Processed) -> None:
+        """Take in, before training, what the corpora tell: here the word vectors, if there are any."""
+        if processed.vectors is not None:
+            self.load_word_vectors(torch.from_numpy(processed.vectors.copy()))
+
     def load_word_vectors(self, vectors: Tensor) -> None:
         """Start the word embeddings from (words, word size); row 0 stays the pad."""
         if self.words is None:
@@ -79,7 +86,13 @@ class TaggingNetwork(nn.Module):
 
 
 def word_embeddings(words: WordTable, trainable: bool) -> nn.Embedding:
-    """Random embeddings of the words, 0 being the pad."""
+    """Random embeddings of the words, 0 being the pad.
+
+    Raises:
+        UserError: the words have no vectors.
+    """
+    if not words.size:
+        raise UserError("model.name needs vectors of words, and lexicon.vectors is none; set it to random")
     table = nn.Embedding(words.count + 1, words.size, padding_idx=0)
     table.weight.requires_grad_(trainable)
     return table

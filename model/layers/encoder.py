@@ -66,7 +66,7 @@ class CharacterEncoder(nn.Module):
         encoded = self.transformer(
             input_ids=token_ids, attention_mask=seen.long(), output_hidden_states=True, return_dict=True
         )
-        states = encoded.hidden_states  # M + 1 of (B, L + 2, E)
+        states = encoded.hidden_states or (encoded.last_hidden_state,)  # M + 1 of (B, L + 2, E); M may be 0
         if self.output == "mix":
             weights = self.mix.softmax(dim=0)
             chosen = self.mix_scale * sum(weight * state for weight, state in zip(weights, states, strict=True))

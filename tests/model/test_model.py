@@ -17,6 +17,9 @@ SWITCHES = [
     ["model.name=encoder", "model.head=softmax"], ["model.name=encoder", "model.head=span", "span.shared=false"],
     ["model.scheme=bmes"], ["encoder.output=mix"], ["encoder.output=0"], ["flat.layers=2", "flat.fusion=gate"],
     ["flat.learned_tables=true", "flat.shared_tables=false"], ["lexicon.trainable=false"],
+    ["model.name=bilstm", "encoder.depth=0"], ["model.name=bilstm", "context.kind=transformer"],
+    ["model.name=softword"], ["model.name=exsoftword"], ["model.name=softlexicon"],
+    ["model.name=softlexicon", "context.kind=none"],
 ]  # fmt: skip
 
 
@@ -103,7 +106,7 @@ def test_rates_follow_the_module(setting):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("switches", SWITCHES[:4], ids=lambda switches: ",".join(switches) or "all on")
+@pytest.mark.parametrize("switches", [*SWITCHES[:4], *SWITCHES[12:]], ids=lambda own: ",".join(own) or "all on")
 def test_a_batch_equals_its_samples(setting, switches):
     network, samples, _, processed = setting(*switches)
     network.eval()

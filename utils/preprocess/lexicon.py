@@ -76,18 +76,18 @@ def _segmenter() -> jieba.Tokenizer:
     return jieba.Tokenizer()
 
 
-def jieba_words() -> list[str]:
-    """The words of jieba's dictionary that are all Chinese and have two or more characters (337,394 of them)."""
+def jieba_words(shortest: int = 2) -> list[str]:
+    """The words of jieba's dictionary that are all Chinese; 337,394 of them have two or more characters."""
     path = Path(jieba.__file__).with_name("dict.txt")
     with path.open(encoding="utf-8") as lines:
-        return list(usable_words(line.split(" ", 1)[0] for line in lines))
+        return list(usable_words((line.split(" ", 1)[0] for line in lines), shortest))
 
 
-def usable_words(words: Iterable[str]) -> Iterator[str]:
-    """Those that can be lattice nodes: Chinese throughout, two or more characters, each once."""
+def usable_words(words: Iterable[str], shortest: int = 2) -> Iterator[str]:
+    """Those that can be lattice nodes: Chinese throughout, so many characters or more, each once."""
     seen = set()
     for word in words:
-        if len(word) >= 2 and word not in seen and _ALL_CHINESE.fullmatch(word):
+        if len(word) >= shortest and word not in seen and _ALL_CHINESE.fullmatch(word):
             seen.add(word)
             yield word
 

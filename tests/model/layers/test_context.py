@@ -1,0 +1,36 @@
+"""What reads vectors in their order: a batch equals its texts one by one."""
+
+import pytest
+import torch
+
+from config import ContextConfig
+from model.layers.context import Context
+
+LENGTHS = [5, 9, 1]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kind", ["lstm", "transformer", "none"])
+@pytest.mark.parametrize("layers", [1, 2])
+def test_a_batch_equals_its_texts_one_by_one(kind, layers):
+    torch.manual_seed(1)
+    context = Context(ContextConfig(kind, layers, hidden=8, heads=2), 6).eval()
+    vectors = torch.randn(3, 9, 6)
+    mask = torch.arange(9) < torch.tensor(LENGTHS)[:, None]
+    states = context(vectors, mask)
+    assert states.shape == (3, 9, context.size) and context.size == (6 if kind == "none" else 8)
+    assert not states[~mask].any()
+    for row, length in enumerate(LENGTHS):
+        alone = context(vectors[row : row + 1, :length], mask[row : row + 1, :length])
+        torch.testing.assert_close(states[row, :length], alone[0], rtol=1e-5, atol=1e-5)
+
+
+@torch.no_grad()
+def test_an_lstm_reads_in_both_directions():
+    context = Context(ContextConfig(hidden=8), 6).eval()
+    vectors, mask = torch.randn(1, 6, 6), torch.ones(1, 6, dtype=torch.bool)
+    changed = vectors.clone()
+    changed[0, 3] += 1
+    moved = (context(changed, mask) - context(vectors, mask)).abs()[0] > 1e-7  # (L, H)
+    assert moved.any(dim=1).all()
+    assert not moved[:3, :4].any() and not moved[4:, 4:].any()
