@@ -128,11 +128,14 @@ class FlatConfig:
 
 @dataclass
 class ContextConfig:
-    """What reads the characters' vectors in their order: model.name bilstm, softword, exsoftword, softlexicon."""
+    """What reads the characters' vectors in their order: model.name bilstm, softword, exsoftword, softlexicon.
+
+    lattice_lstm and lr_cnn have a way of their own to read, and take its size from here.
+    """
 
     kind: Literal["lstm", "transformer", "none"] = "lstm"  # an LSTM in both directions; none: the vectors as they are
-    layers: int = 1
-    hidden: int = 200  # of an LSTM both directions together; a transformer maps its input to it
+    layers: int = 1  # lr_cnn: characters of the longest word and n-gram
+    hidden: int = 200  # of an LSTM or a CNN both directions together; a transformer maps its input to it
     heads: int = 4  # of a transformer
     dropout: float = 0.5  # before and, for a transformer, inside
 

@@ -41,12 +41,12 @@ def collate_characters(slices: Sequence[LatticeSlice], vocabulary: Vocabulary) -
     }
 
 
-def collate_lattices(slices: Sequence[LatticeSlice], vocabulary: Vocabulary) -> Batch:
-    """Characters and words with their relative positions, as FLAT reads them.
+def collate_words(slices: Sequence[LatticeSlice], vocabulary: Vocabulary) -> Batch:
+    """Characters and the words among them.
 
     Returns:
-        What `collate_characters` does; word_ids and word_mask (B, W); and the relative positions of all nodes:
-        distances (K, 4) and positions (B, L + W, L + W).
+        What `collate_characters` does; word_ids, word_heads and word_tails, integers (B, W), 0 on pads, by head, then
+        tail; and word_mask (B, W).
     """
     batch = collate_characters(slices, vocabulary)
     counts = [len(part.words) for part in slices]
@@ -55,10 +55,22 @@ def collate_lattices(slices: Sequence[LatticeSlice], vocabulary: Vocabulary) -> 
         ids[row, : counts[row]] = part.words
         heads[row, : counts[row]] = part.heads
         tails[row, : counts[row]] = part.tails
-    distances, positions = relative_positions(batch["character_mask"].shape[1], heads, tails)
     return batch | {
         "word_ids": torch.from_numpy(ids),
+        "word_heads": torch.from_numpy(heads),
+        "word_tails": torch.from_numpy(tails),
         "word_mask": torch.arange(max(counts)) < torch.tensor(counts)[:, None],
-        "distances": torch.from_numpy(distances),
-        "positions": torch.from_numpy(positions),
     }
+
+
+def collate_lattices(slices: Sequence[LatticeSlice], vocabulary: Vocabulary) -> Batch:
+    """Characters and words with their relative positions, as FLAT reads them.
+
+    Returns:
+        What `collate_characters` does; word_ids and word_mask (B, W); and the relative positions of all nodes:
+        distances (K, 4) and positions (B, L + W, L + W).
+    """
+    batch = collate_words(slices, vocabulary)
+    heads, tails = batch.pop("word_heads").numpy(), batch.pop("word_tails").numpy()
+    distances, positions = relative_positions(batch["character_mask"].shape[1], heads, tails)
+    return batch | {"distances": torch.from_numpy(distances), "positions": torch.from_numpy(positions)}

@@ -19,7 +19,8 @@ SWITCHES = [
     ["flat.learned_tables=true", "flat.shared_tables=false"], ["lexicon.trainable=false"],
     ["model.name=bilstm", "encoder.depth=0"], ["model.name=bilstm", "context.kind=transformer"],
     ["model.name=softword"], ["model.name=exsoftword"], ["model.name=softlexicon"],
-    ["model.name=softlexicon", "context.kind=none"],
+    ["model.name=softlexicon", "context.kind=none"], ["model.name=lattice_lstm"],
+    ["model.name=lr_cnn", "context.layers=4"],
 ]  # fmt: skip
 
 

@@ -1,0 +1,43 @@
+"""Lattice LSTM: words flow into the cells of an LSTM over characters (Zhang and Yang, ACL 2018).
+
+B batch, L characters, W words of the text that has most, E encoder size, H size of the states.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from config import Config
+from data.inputs import collate_words
+from model.layers.encoder import CharacterEncoder
+from model.layers.lattice_lstm import BidirectionalLatticeLSTM
+from model.model import TaggingNetwork, WordTable, word_embeddings
+
+
+class Network(TaggingNetwork):
+    """Words of two and more characters; one of a single character is no way around it."""
+
+    inputs = staticmethod(collate_words)
+
+    def __init__(self, config: Config, encoder: CharacterEncoder, words: WordTable) -> None:
+        super().__init__(encoder)
+        self.words = word_embeddings(words, config.lexicon.trainable)
+        self.dropout = nn.Dropout(config.context.dropout)
+        self.lstm = BidirectionalLatticeLSTM(encoder.size, words.size, config.context.hidden // 2)
+        self.size = config.context.hidden // 2 * 2
+
+    def states(
+        self,
+        characters: Tensor,
+        character_mask: Tensor,
+        word_ids: Tensor,
+        word_heads: Tensor,
+        word_tails: Tensor,
+        word_mask: Tensor,
+    ) -> Tensor:
+        """(B, L, H) from the encoder's (B, L, E) and the words (B, W)."""
+        text, number = (word_mask & (word_tails > word_heads)).nonzero().unbind(1)  # (V,) each
+        places = torch.stack([text, word_heads[text, number], word_tails[text, number]], dim=1)
+        words = self.dropout(self.words(word_ids)[text, number])  # (V, word size)
+        return self.lstm(self.dropout(characters), character_mask, words, places)

@@ -1,0 +1,56 @@
+"""LR-CNN: convolutions over n-grams take words in, and think again (Gui et al., IJCAI 2019).
+
+B batch, L characters, W words of the text that has most, T layers, E encoder size, H size of the states.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from config import Config, UserError
+from data.inputs import collate_words
+from model.layers.encoder import CharacterEncoder
+from model.layers.lr_cnn import RethinkingCNN, words_by_length
+from model.model import TaggingNetwork, WordTable, word_embeddings
+
+
+class Network(TaggingNetwork):
+    """Words of up to `context.layers` characters."""
+
+    inputs = staticmethod(collate_words)
+
+    def __init__(self, config: Config, encoder: CharacterEncoder, words: WordTable) -> None:
+        super().__init__(encoder)
+        self.layers, hidden = config.context.layers, config.context.hidden // 2
+        if self.layers < 2:
+            raise UserError(f"context.layers is {self.layers}; lr_cnn reads n-grams and words of so many characters, "
+                            "set it to 2 or more")  # fmt: skip
+        self.words = word_embeddings(words, config.lexicon.trainable)
+        self.dropout = nn.Dropout(config.context.dropout)
+        self.there = RethinkingCNN(encoder.size, words.size, hidden, self.layers)
+        self.back = RethinkingCNN(encoder.size, words.size, hidden, self.layers)
+        self.size = 2 * hidden
+
+    def states(
+        self,
+        characters: Tensor,
+        character_mask: Tensor,
+        word_ids: Tensor,
+        word_heads: Tensor,
+        word_tails: Tensor,
+        word_mask: Tensor,
+    ) -> Tensor:
+        """(B, L, H) from the encoder's (B, L, E) and the words (B, W)."""
+        characters = self.dropout(characters)
+        lengths = word_tails - word_heads + 1
+        text, number = (word_mask & (lengths <= self.layers)).nonzero().unbind(1)  # (V,) each
+        words = self.dropout(self.words(word_ids)[text, number])  # (V, word size)
+        lengths, heads, tails = (of_words[text, number] for of_words in (lengths, word_heads, word_tails))
+        size = (self.layers, *character_mask.shape)
+        there = self.there(characters, character_mask, words_by_length(size, words, text, heads, lengths))
+        last = character_mask.shape[1] - 1
+        back = self.back(
+            characters.flip(1), character_mask.flip(1), words_by_length(size, words, text, last - tails, lengths)
+        ).flip(1)
+        return torch.cat([there, back], dim=2)
