@@ -149,6 +149,18 @@ class SpanConfig:
 
 
 @dataclass
+class MrcConfig:
+    """A question for every category (Li et al., 2020): model.name mrc."""
+
+    queries: dict[str, str] = field(default_factory=dict)  # the question of each category; none: its name
+    asked: int = 0  # questions about a text in a training step: those with an answer, others at random; 0: all
+    rows: int = 64  # questions about texts that the encoder reads at a time, whatever the batch
+    begin_weight: float = 1.0  # of the loss of where spans begin
+    end_weight: float = 1.0  # of where they end
+    match_weight: float = 1.0  # of which begin belongs to which end
+
+
+@dataclass
 class FoldsConfig:
     """Cross-validation: every training document is held out from one network at least."""
 
@@ -339,6 +351,7 @@ class Config:
     flat: FlatConfig = field(default_factory=FlatConfig)
     context: ContextConfig = field(default_factory=ContextConfig)
     span: SpanConfig = field(default_factory=SpanConfig)
+    mrc: MrcConfig = field(default_factory=MrcConfig)
     folds: FoldsConfig = field(default_factory=FoldsConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     pretrain: PretrainConfig = field(default_factory=PretrainConfig)

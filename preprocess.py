@@ -213,7 +213,7 @@ def _vectors(
         from utils.device import choose_device, set_up_processor
 
         set_up_processor(config)
-        encoder = build_encoder(config.encoder, len(vocabulary), config.data.max_len, vocabulary.pad)
+        encoder = build_encoder(config.encoder, len(vocabulary), config.data.max_len + 2, vocabulary.pad)
         return word_states(encoder, lexicon.words, vocabulary, torch.device(choose_device(config))), 1.0
     read = read_vectors(Path(config.lexicon.path), lexicon.words, problems)
     spread = float(read.matrix.std()) or 1.0

@@ -24,7 +24,7 @@ from config import Config, load_config
 from data.inputs import Batch
 from model.build import assemble
 from model.layers.encoder import encoder_from_config, scratch_config
-from model.model import TaggingNetwork, WordTable
+from model.model import Inventory, TaggingNetwork, WordTable
 from model.optimizer import build_optimizer
 from utils.device import set_up_processor
 from utils.preprocess.lattice import LatticeSlice
@@ -95,15 +95,19 @@ def configure(shape: str, threads: int, changes: list[str]) -> Config:
 def build(config: Config) -> TaggingNetwork:
     """The network of the settings, with random weights, the same ones every time."""
     torch.manual_seed(0)
-    encoder = encoder_from_config(scratch_config(config.encoder, VOCABULARY, LENGTH, 0), "last")
-    words = WordTable(20_000, config.lexicon.dimension)
-    return assemble(config, encoder, words, [f"c{number}" for number in range(CATEGORIES)])
+    encoder = encoder_from_config(scratch_config(config.encoder, VOCABULARY, LENGTH + 2, 0), "last")
+    categories = [f"c{number}" for number in range(CATEGORIES)]
+    return assemble(config, encoder, Inventory(categories, vocabulary(), WordTable(20_000, config.lexicon.dimension)))
+
+
+def vocabulary() -> Vocabulary:
+    """Some characters."""
+    return Vocabulary([*SPECIALS, *(chr(0x4E00 + number) for number in range(100))])
 
 
 def random_batch(network: TaggingNetwork) -> Batch:
     """Random characters, words of two to four characters, and no label."""
     random = np.random.default_rng(0)
-    vocabulary = Vocabulary([*SPECIALS, *(chr(0x4E00 + number) for number in range(100))])
     slices = []
     for _ in range(BATCH):
         starts = np.sort(random.integers(0, LENGTH - 4, WORDS)).astype(np.int32)
@@ -112,7 +116,7 @@ def random_batch(network: TaggingNetwork) -> Batch:
         slices.append(LatticeSlice(tokens.astype(np.int32), words.astype(np.int32), starts, ends))
     labeller = network.head.labeller
     labels, _ = labeller.write([], [], LENGTH)
-    return network.inputs(slices, vocabulary) | {"labels": labeller.collate([labels] * BATCH, LENGTH)}
+    return network.inputs(slices, vocabulary()) | {"labels": labeller.collate([labels] * BATCH, LENGTH)}
 
 
 if __name__ == "__main__":

@@ -190,10 +190,13 @@ class MovableEmbeddings:
         scope: `sample` or `matrix`.
 
     Raises:
-        UserError: the network has no words.
+        UserError: the network has no words, or reads a batch in several passes.
     """
 
     def __init__(self, network: TaggingNetwork, targets: Iterable[str], scope: str) -> None:
+        if not network.reads_once:
+            raise UserError("adversarial.method moves embeddings of one pass, and this network (model.name) makes "
+                            "several of a batch; set it to none")  # fmt: skip
         layers = {"characters": network.encoder.transformer.get_input_embeddings(), "words": network.words}
         if "words" in targets and (network.words is None or network.words.num_embeddings == 1):
             raise UserError("adversarial.targets names words, but the network has none (model.name, lexicon.match); "

@@ -12,7 +12,7 @@ from model.heads.chains import ChainHead
 from model.heads.head import Head
 from model.heads.span import SpanHead
 from model.layers.encoder import CharacterEncoder, build_encoder, encoder_from_config
-from model.model import TaggingNetwork, WordTable
+from model.model import Inventory, TaggingNetwork, WordTable
 from model.networks import network_class
 from utils.preprocess.processed import Processed
 from utils.run_folder import RunParts, load_tensors
@@ -34,11 +34,11 @@ def fresh_network(
         UserError: there is no such network, or the encoder cannot be had or does not fit.
     """
     torch.manual_seed(seed)
-    encoder = build_encoder(
-        config.encoder, len(processed.vocabulary), config.data.max_len, processed.vocabulary.pad
-    )
     words = WordTable(len(processed.lexicon.words), word_size(config, processed))
-    network = assemble(config, encoder, words, processed.categories, make_head)
+    inventory = Inventory(processed.categories, processed.vocabulary, words)
+    longest = network_class(config.model.name).longest_input(config, inventory)
+    encoder = build_encoder(config.encoder, len(processed.vocabulary), longest, processed.vocabulary.pad)
+    network = assemble(config, encoder, inventory, make_head)
     network.prepare(processed)
     return network
 
@@ -51,7 +51,7 @@ def load_network(parts: RunParts, weights: Path) -> TaggingNetwork:
     """
     encoder = encoder_from_config(parts.encoder, parts.config.encoder.output)
     words = WordTable(len(parts.lexicon.words), parts.word_size)
-    network = assemble(parts.config, encoder, words, parts.categories)
+    network = assemble(parts.config, encoder, Inventory(parts.categories, parts.vocabulary, words))
     try:
         network.load_state_dict(load_tensors(weights))
     except RuntimeError as error:
@@ -70,13 +70,12 @@ def word_size(config: Config, processed: Processed) -> int:
 def assemble(
     config: Config,
     encoder: CharacterEncoder,
-    words: WordTable,
-    categories: Sequence[str],
+    inventory: Inventory,
     make_head: MakeHead | None = None,
 ) -> TaggingNetwork:
     """A network of its parts; what it adds to the encoder is random."""
-    network = network_class(config.model.name)(config, encoder, words)
+    network = network_class(config.model.name)(config, encoder, inventory)
     if make_head is None:
-        make_head = SpanHead if config.model.head == "span" else ChainHead
-    network.head = make_head(config, categories, network.size)
+        make_head = network.own_head or (SpanHead if config.model.head == "span" else ChainHead)
+    network.head = make_head(config, inventory.categories, network.size)
     return network

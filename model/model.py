@@ -5,17 +5,19 @@ B batch, L characters, E encoder size, H size of the states.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from config import UserError
+from config import Config, UserError
 from data.inputs import Inputs, collate_characters
 from data.labels import Labels
 from model.heads.head import Head, Output
 from model.layers.encoder import CharacterEncoder
 from utils.preprocess.processed import Processed
+from utils.preprocess.tokenizer import Vocabulary
 
 
 class WordTable(NamedTuple):
@@ -23,6 +25,14 @@ class WordTable(NamedTuple):
 
     count: int
     size: int
+
+
+class Inventory(NamedTuple):
+    """What texts are made of and labelled with."""
+
+    categories: Sequence[str]
+    vocabulary: Vocabulary
+    words: WordTable
 
 
 class TaggingNetwork(nn.Module):
@@ -33,10 +43,14 @@ class TaggingNetwork(nn.Module):
         encoder: of the characters.
         words: their embeddings, where a network reads words.
         size: of the states.
-        head: makes spans of them. It is set from outside, when the size of the states is known.
+        own_head: makes the head of a network that cannot have the one of `model.head`.
+        reads_once: whether the encoder reads a batch in one pass, in which its embeddings can be moved.
+        head: makes spans of the states. It is set from outside, when their size is known.
     """
 
     inputs: Inputs = staticmethod(collate_characters)
+    own_head: Callable[[Config, Sequence[str], int], Head] | None = None
+    reads_once = True
     head: Head
 
     def __init__(self, encoder: CharacterEncoder) -> None:
@@ -44,6 +58,11 @@ class TaggingNetwork(nn.Module):
         self.encoder = encoder
         self.words: nn.Embedding | None = None
         self.size = encoder.size
+
+    @classmethod
+    def longest_input(cls, config: Config, inventory: Inventory) -> int:
+        """Tokens that the encoder reads at a time, at most."""
+        return config.data.max_len + 2
 
     def forward(
         self,

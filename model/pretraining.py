@@ -77,9 +77,8 @@ def pretrain(config: Config, processed: Processed) -> Pretraining:
     set_up_processor(config)
     torch.manual_seed(config.run.seed)
     device = torch.device(choose_device(config))
-    encoder = build_encoder(
-        config.encoder, len(processed.vocabulary), config.data.max_len, processed.vocabulary.pad
-    )
+    longest = config.data.max_len + 2
+    encoder = build_encoder(config.encoder, len(processed.vocabulary), longest, processed.vocabulary.pad)
     filler = WordFiller(encoder.transformer).to(device)
     train, held_out = _segments(config, processed)
     half = config.train.precision == "bf16"

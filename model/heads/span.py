@@ -59,42 +59,52 @@ class SpanHead(Head):
         return certain.sum(dim=1)
 
     def divergence(self, scores: Tensor, others: Tensor, character_mask: Tensor) -> Tensor:
-        """(B,): every span is a coin of its own, so the divergences of all of them add up."""
-        likely = scores.sigmoid()
-        apart = likely * (scores - others) + softplus(others) - softplus(scores)  # (B, C, L, L)
-        return (apart * possible_spans(character_mask)).sum(dim=(1, 2, 3))
+        """(B,): every span is a coin of its own."""
+        return (coins_apart(scores, others) * possible_spans(character_mask)).sum(dim=(1, 2, 3))
 
     @torch.no_grad()
     def decode(self, scores: Tensor, character_mask: Tensor) -> list[list[ScoredSpan]]:
         """All spans that score above 0. The probability is the score's sigmoid, which nothing calibrates."""
-        return [
-            [ScoredSpan(*candidate[:4]) for candidate in candidates if candidate.found]
-            for candidates in self.judge(scores, character_mask, [[] for _ in scores], 0.5, scores.shape[2])
-        ]
+        return found_spans(scores, self.labeller.categories)
 
     @torch.no_grad()
     def judge(
         self, scores: Tensor, character_mask: Tensor, asked: Sequence[Sequence[Span]], least: float, longest: int
     ) -> list[list[Candidate]]:
         """By the sigmoid of the scores."""
-        categories = self.labeller.categories
-        probabilities = scores.sigmoid()  # (B, C, L, L)
-        worth = (probabilities >= least).tril(longest - 1) | (scores > 0)
-        places = set(map(tuple, worth.nonzero().tolist()))
-        number = {category: place for place, category in enumerate(categories)}
-        places |= {(text, number[span.category], span.begin, span.end)
-                   for text, spans in enumerate(asked) for span in spans}  # fmt: skip
-        texts: list[list[Candidate]] = [[] for _ in scores]
-        if not places:
-            return texts
-        ordered = sorted(places, key=lambda place: (place[0], place[2], place[3], categories[place[1]]))
-        columns = torch.tensor(ordered, device=scores.device).unbind(1)
-        for place, probability, found in zip(
-            ordered, probabilities[columns].tolist(), (scores[columns] > 0).tolist(), strict=True
-        ):
-            text, category, begin, end = place
-            texts[text].append(Candidate(categories[category], begin, end, probability, found))
+        return candidate_spans(scores, self.labeller.categories, asked, least, longest)
+
+
+def found_spans(scores: Tensor, categories: Sequence[str]) -> list[list[ScoredSpan]]:
+    """Of scores (B, C, L, L), the spans of each text that score above 0, with the sigmoid."""
+    nothing: list[list[Span]] = [[] for _ in scores]
+    of_texts = candidate_spans(scores, categories, nothing, 0.5, scores.shape[2])
+    return [[ScoredSpan(*one[:4]) for one in candidates if one.found] for candidates in of_texts]
+
+
+def candidate_spans(
+    scores: Tensor, categories: Sequence[str], asked: Sequence[Sequence[Span]], least: float, longest: int
+) -> list[list[Candidate]]:
+    """Of scores (B, C, L, L), what `Head.judge` wants."""
+    probabilities = scores.sigmoid()  # (B, C, L, L)
+    worth = (probabilities >= least).tril(longest - 1) | (scores > 0)
+    places = set(map(tuple, worth.nonzero().tolist()))
+    number = {category: place for place, category in enumerate(categories)}
+    places |= {(text, number[span.category], span.begin, span.end) for text, own in enumerate(asked) for span in own}
+    texts: list[list[Candidate]] = [[] for _ in scores]
+    if not places:
         return texts
+    ordered = sorted(places, key=lambda place: (place[0], place[2], place[3], categories[place[1]]))
+    columns = torch.tensor(ordered, device=scores.device).unbind(1)
+    judged = zip(ordered, probabilities[columns].tolist(), (scores[columns] > 0).tolist(), strict=True)
+    for (text, category, begin, end), probability, found in judged:
+        texts[text].append(Candidate(categories[category], begin, end, probability, found))
+    return texts
+
+
+def coins_apart(scores: Tensor, others: Tensor) -> Tensor:
+    """KL divergence of each coin with the logit `others` from the one with the logit `scores`, of any shape."""
+    return scores.sigmoid() * (scores - others) + softplus(others) - softplus(scores)
 
 
 def multi_label_loss(scores: Tensor, right: Tensor, ignored: Tensor) -> Tensor:

@@ -63,8 +63,25 @@ class CharacterEncoder(nn.Module):
         # [CLS] and [SEP] are seen too: two more than there are characters.
         positions = torch.arange(token_ids.shape[1], device=token_ids.device)
         seen = positions < character_mask.sum(dim=1, keepdim=True) + 2  # (B, L + 2)
+        return self.encode(token_ids, seen)[:, 1:-1]
+
+    def encode(self, token_ids: Tensor, seen: Tensor, kinds: Tensor | None = None) -> Tensor:
+        """The states of all tokens.
+
+        Args:
+            token_ids: (B, N); seen: (B, N) bool, what attention may look at.
+            kinds: (B, N) integers, 0 for a first text and 1 for a second, for an encoder that tells them apart.
+
+        Returns:
+            (B, N, E).
+        """
+        several = kinds is not None and getattr(self.transformer.config, "type_vocab_size", 0) > 1
         encoded = self.transformer(
-            input_ids=token_ids, attention_mask=seen.long(), output_hidden_states=True, return_dict=True
+            input_ids=token_ids,
+            attention_mask=seen.long(),
+            output_hidden_states=True,
+            return_dict=True,
+            **({"token_type_ids": kinds} if several else {}),
         )
         states = encoded.hidden_states or (encoded.last_hidden_state,)  # M + 1 of (B, L + 2, E); M may be 0
         if self.output == "mix":
@@ -72,7 +89,7 @@ class CharacterEncoder(nn.Module):
             chosen = self.mix_scale * sum(weight * state for weight, state in zip(weights, states, strict=True))
         else:
             chosen = states[self.output]
-        return chosen[:, 1:-1]
+        return chosen
 
 
 def layer_of(name: str, depth: int) -> int:
@@ -85,15 +102,21 @@ def layer_of(name: str, depth: int) -> int:
     return 0 if "embed" in name else depth
 
 
-def build_encoder(settings: EncoderConfig, vocabulary_size: int, max_len: int, pad: int) -> CharacterEncoder:
+def build_encoder(settings: EncoderConfig, vocabulary_size: int, longest: int, pad: int) -> CharacterEncoder:
     """A fresh encoder with pretrained weights, or random ones for `scratch`.
+
+    Args:
+        settings: which.
+        vocabulary_size: rows of its token table.
+        longest: tokens that it will read at a time, at most.
+        pad: row of the pad.
 
     Raises:
         UserError: a hub or folder that does not yield a model, more layers asked for than there are, texts longer than
             the encoder's positions, or a vocabulary of another size.
     """
     if settings.name == "scratch":
-        return encoder_from_config(scratch_config(settings, vocabulary_size, max_len, pad), settings.output)
+        return encoder_from_config(scratch_config(settings, vocabulary_size, longest, pad), settings.output)
     transformers.logging.set_verbosity_error()  # it warns of the layers and heads that we leave out on purpose
     transformers.utils.logging.disable_progress_bar()
     try:
@@ -111,8 +134,8 @@ def build_encoder(settings: EncoderConfig, vocabulary_size: int, max_len: int, p
     except (OSError, ValueError, AttributeError) as error:
         raise UserError(encoder_unavailable(settings.name, error)) from None
     room = description.max_position_embeddings
-    if max_len + 2 > room:
-        raise UserError(f"data.max_len is {max_len}, but {settings.name} reads at most {room - 2} characters at a time")
+    if longest > room:
+        raise UserError(f"data.max_len asks for {longest} tokens at a time, but {settings.name} reads at most {room}")
     if description.vocab_size < vocabulary_size:
         raise UserError(
             f"{settings.name} has {description.vocab_size} token rows, the processed data was made with "
@@ -127,7 +150,7 @@ def encoder_from_config(description: transformers.PretrainedConfig, output: str 
 
 
 def scratch_config(
-    settings: EncoderConfig, vocabulary_size: int, max_len: int, pad: int
+    settings: EncoderConfig, vocabulary_size: int, longest: int, pad: int
 ) -> transformers.PretrainedConfig:
     """The shape of a `scratch` encoder."""
     return transformers.BertConfig(
@@ -136,7 +159,7 @@ def scratch_config(
         num_hidden_layers=settings.depth,
         num_attention_heads=settings.heads,
         intermediate_size=settings.feed_forward,
-        max_position_embeddings=max_len + 2,
+        max_position_embeddings=longest,
         pad_token_id=pad,
     )
 

@@ -5,7 +5,7 @@ C_l at character m stands for the n-gram of l characters that begins there, C_1 
 characters that begins there, 0 if there is none. Layer by layer from below
 
     C_l+1(m) = tanh(conv [C_l(m); C_l(m + 1)])
-    X_l = i * u + f * C_l,   i, f = softmax of sigma(W_i C_l + U_i w), sigma(W_f C_l + U_f w),  u = tanh(W_u C_l + U_u w)
+    X_l = i * u + f * C_l,  i, f = softmax of sigma(W_i C_l + U_i w), sigma(W_f C_l + U_f w),  u = tanh(W_u C_l + U_u w)
 
 and again with the topmost X_T, which has seen T characters with all words inside:
 

@@ -11,13 +11,13 @@ from torch import Tensor
 from config import Config
 from model.layers.context import Context
 from model.layers.encoder import CharacterEncoder
-from model.model import TaggingNetwork, WordTable
+from model.model import Inventory, TaggingNetwork
 
 
 class Network(TaggingNetwork):
     """The layers of the section `context` over the encoder's states."""
 
-    def __init__(self, config: Config, encoder: CharacterEncoder, words: WordTable) -> None:
+    def __init__(self, config: Config, encoder: CharacterEncoder, inventory: Inventory) -> None:
         super().__init__(encoder)
         self.context = Context(config.context, encoder.size)
         self.size = self.context.size

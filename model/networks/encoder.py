@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from config import Config
 from model.layers.encoder import CharacterEncoder
-from model.model import TaggingNetwork, WordTable
+from model.model import Inventory, TaggingNetwork
 
 
 class Network(TaggingNetwork):
     """The encoder's states are the states."""
 
-    def __init__(self, config: Config, encoder: CharacterEncoder, words: WordTable) -> None:
+    def __init__(self, config: Config, encoder: CharacterEncoder, inventory: Inventory) -> None:
         super().__init__(encoder)

@@ -13,7 +13,7 @@ from data.word_sets import collate_word_sets
 from model.layers.context import Context
 from model.layers.encoder import CharacterEncoder
 from model.layers.word_features import ExSoftwordFeatures
-from model.model import TaggingNetwork, WordTable
+from model.model import Inventory, TaggingNetwork
 
 
 class Network(TaggingNetwork):
@@ -21,7 +21,7 @@ class Network(TaggingNetwork):
 
     inputs = staticmethod(collate_word_sets)
 
-    def __init__(self, config: Config, encoder: CharacterEncoder, words: WordTable) -> None:
+    def __init__(self, config: Config, encoder: CharacterEncoder, inventory: Inventory) -> None:
         super().__init__(encoder)
         self.features = ExSoftwordFeatures()
         self.context = Context(config.context, encoder.size + self.features.size)

@@ -14,7 +14,7 @@ from data.word_sets import collate_word_sets, word_frequencies
 from model.layers.context import Context
 from model.layers.encoder import CharacterEncoder
 from model.layers.word_features import SoftLexiconFeatures
-from model.model import TaggingNetwork, WordTable, word_embeddings
+from model.model import Inventory, TaggingNetwork, word_embeddings
 from utils.preprocess.processed import Processed
 
 
@@ -23,9 +23,9 @@ class Network(TaggingNetwork):
 
     inputs = staticmethod(collate_word_sets)
 
-    def __init__(self, config: Config, encoder: CharacterEncoder, words: WordTable) -> None:
+    def __init__(self, config: Config, encoder: CharacterEncoder, inventory: Inventory) -> None:
         super().__init__(encoder)
-        self.words = word_embeddings(words, config.lexicon.trainable)
+        self.words = word_embeddings(inventory.words, config.lexicon.trainable)
         self.features = SoftLexiconFeatures(self.words)
         self.context = Context(config.context, encoder.size + self.features.size)
         self.size = self.context.size

@@ -14,7 +14,7 @@ from data.word_sets import collate_word_sets
 from model.layers.context import Context
 from model.layers.encoder import CharacterEncoder
 from model.layers.word_features import SoftwordFeatures
-from model.model import TaggingNetwork, WordTable
+from model.model import Inventory, TaggingNetwork
 
 
 class Network(TaggingNetwork):
@@ -22,7 +22,7 @@ class Network(TaggingNetwork):
 
     inputs = staticmethod(collate_word_sets)
 
-    def __init__(self, config: Config, encoder: CharacterEncoder, words: WordTable) -> None:
+    def __init__(self, config: Config, encoder: CharacterEncoder, inventory: Inventory) -> None:
         super().__init__(encoder)
         self.features = SoftwordFeatures(config.lexicon.dimension)
         self.context = Context(config.context, encoder.size + self.features.size)

@@ -177,7 +177,7 @@ class TestEncoder:
 
     def build(self, folder, *changes):
         config = load_config([], [f"encoder.name={folder}", *changes])
-        return build_encoder(config.encoder, 3000, config.data.max_len, pad=0)
+        return build_encoder(config.encoder, 3000, config.data.max_len + 2, pad=0)
 
     def test_it_is_cut_to_its_first_layers(self, pretrained_folder):
         whole, cut = self.build(pretrained_folder), self.build(pretrained_folder, "encoder.layers=2")
@@ -204,7 +204,7 @@ class TestEncoder:
         [
             ("encoder.layers=4", "has 3 layers"),
             ("encoder.output=4", "layers 0 (embeddings) to 3"),
-            ("data.max_len=151", "at most 150 characters"),
+            ("data.max_len=151", "at most 152"),
         ],
     )
     def test_what_does_not_fit_is_said(self, pretrained_folder, change, message):

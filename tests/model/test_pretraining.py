@@ -73,7 +73,7 @@ def test_a_batch_is_padded_and_pads_are_neither_read_nor_asked_for():
 def test_the_loss_is_the_cross_entropy_of_the_hidden_characters(pretrained_folder, small_config):
     config = small_config("filler", f"encoder.name={pretrained_folder}")
     torch.manual_seed(1)
-    filler = WordFiller(build_encoder(config.encoder, 100, 60, 0).transformer).eval()
+    filler = WordFiller(build_encoder(config.encoder, 100, 62, 0).transformer).eval()
     tokens = torch.randint(5, 90, (2, 6))
     targets = torch.full((2, 6), NOT_A_TARGET)
     targets[0, 2], targets[1, 4] = 11, 12

@@ -1,0 +1,101 @@
+"""Questions read with texts: what the encoder sees, parts that change nothing, and which questions are asked."""
+
+import pytest
+import torch
+
+from config import UserError
+from model.build import fresh_network
+from model.networks.mrc import draw_questions
+from preprocess import preprocess
+from tests.model.batches import batch_of, samples_of
+
+QUESTIONS = "mrc.queries={name: 谁, company: 哪家公司的名字, email: 邮箱}"
+
+
+@pytest.fixture
+def setting(small_config, tmp_path):
+    """A function: changes -> (network, batch, processed)."""
+
+    def make(*changes):
+        places = ["model.name=mrc", "data.categories=[name,company,email]", f"data.processed={tmp_path}"]
+        processed = preprocess(small_config("mrc", *places, QUESTIONS, *changes))
+        network = fresh_network(small_config("mrc", *places, QUESTIONS, *changes), processed, seed=1)
+        return network, batch_of(network, samples_of(network, processed), processed), processed
+
+    return make
+
+
+def test_the_encoder_reads_question_and_text(setting):
+    network, batch, processed = setting()
+    read, size = [], network.encoder.size
+    network.eval().encoder.encode = lambda *given: read.append(given) or torch.zeros(*given[0].shape, size)
+    network(**batch)
+    tokens, seen, kinds = (torch.cat(parts) for parts in zip(*read, strict=True))
+    vocabulary, lengths = processed.vocabulary, batch["character_mask"].sum(dim=1).tolist()
+    row = 0
+    for text, length in enumerate(lengths):
+        for question in ("谁", "哪家公司的名字", "邮箱"):
+            visible = tokens[row][seen[row]].tolist()
+            expected = [vocabulary.begin, *vocabulary.encode(question), vocabulary.end,
+                        *batch["token_ids"][text, 1 : length + 2].tolist()]  # fmt: skip
+            assert visible == expected
+            assert kinds[row][seen[row]].tolist() == [0] * (len(question) + 2) + [1] * (length + 1)
+            row += 1
+    assert row == len(tokens)
+
+
+@pytest.mark.parametrize("rows", [1, 5])
+def test_parts_change_neither_scores_nor_gradients(setting, rows):
+    whole, batch, _ = setting()
+    parts, _, _ = setting(f"mrc.rows={rows}")
+    for network in (whole, parts):
+        network.eval()(**batch).loss.backward()
+    torch.testing.assert_close(parts(**batch).scores, whole(**batch).scores, rtol=1e-4, atol=1e-4)
+    for (name, one), other in zip(whole.named_parameters(), parts.parameters(), strict=True):
+        if one.grad is not None:
+            torch.testing.assert_close(other.grad, one.grad, rtol=1e-4, atol=1e-5, msg=name)
+
+
+def test_no_more_rows_are_read_at_a_time_than_asked(setting):
+    network, batch, _ = setting("mrc.rows=5")
+    read, original = [], network.encoder.encode
+    network.encoder.encode = lambda *given: read.append(len(given[0])) or original(*given)
+    with torch.no_grad():
+        network(**batch)
+    assert read == [5, 5, 2]
+
+
+def test_questions_with_an_answer_come_first_and_others_at_random():
+    answered = torch.tensor([[False, True, False, True], [False] * 4, [True] * 4])
+    seen = [set(), set(), set()]
+    for _ in range(60):
+        chosen = draw_questions(answered, 3)
+        assert chosen.shape == (3, 3)
+        assert {1, 3} <= set(chosen[0].tolist())
+        for text in range(3):
+            assert len(set(chosen[text].tolist())) == 3
+            seen[text].add(frozenset(chosen[text].tolist()))
+    assert [len(one) for one in seen] == [2, 4, 4]
+    assert sorted(draw_questions(answered, 9)[0].tolist()) == [0, 1, 2, 3]
+
+
+def test_the_loss_of_all_questions_drawn_is_that_of_all(setting):
+    network, batch, _ = setting("mrc.asked=3", "model.dropout=0")
+    for module in network.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+        if hasattr(module, "attention_probs_dropout_prob"):
+            module.attention_probs_dropout_prob = 0.0
+    torch.testing.assert_close(network.train()(**batch).loss, network.eval()(**batch).loss, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "telling"),
+    [
+        ("mrc.queries={name: 谁}", "no question for company"),
+        ("mrc.queries={name: '', company: 公司, email: 邮箱}", "no question for name"),
+    ],
+)
+def test_a_category_without_a_question_is_refused(setting, change, telling):
+    with pytest.raises(UserError, match=telling):
+        setting(change)
