@@ -102,7 +102,7 @@ class EncoderConfig:
 class ModelConfig:
     """Which network reads the characters' states and the words, and what makes spans of what it says."""
 
-    name: str = "flat"  # a file of model/networks/; `encoder` is the character encoder alone
+    name: str = "flat"  # a file of model/networks/ or model/traditional/; `encoder` is the character encoder alone
     # A CRF, a softmax for every character, or a score for every span (a global pointer).
     head: Literal["crf", "softmax", "span"] = "crf"
     # crf, softmax: a chain of tags for every category, whose spans may overlap those of others, or one for all.
@@ -158,6 +158,15 @@ class MrcConfig:
     begin_weight: float = 1.0  # of the loss of where spans begin
     end_weight: float = 1.0  # of where they end
     match_weight: float = 1.0  # of which begin belongs to which end
+
+
+@dataclass
+class FeatureCrfConfig:
+    """The traditional model, a CRF on features trained by CRFsuite: model.name feature_crf."""
+
+    l1: float = 0.1  # weights of the penalties
+    l2: float = 0.01
+    iterations: int = 100  # of L-BFGS, at most
 
 
 @dataclass
@@ -352,6 +361,7 @@ class Config:
     context: ContextConfig = field(default_factory=ContextConfig)
     span: SpanConfig = field(default_factory=SpanConfig)
     mrc: MrcConfig = field(default_factory=MrcConfig)
+    feature_crf: FeatureCrfConfig = field(default_factory=FeatureCrfConfig)
     folds: FoldsConfig = field(default_factory=FoldsConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     pretrain: PretrainConfig = field(default_factory=PretrainConfig)

@@ -85,7 +85,7 @@ def prepare_pipeline(run: Path, texts: list[str], threads: int, batch_size: int)
     description = tagger.parts.encoder
     description.num_labels = 1 + 4 * len(tagger.categories)
     model = transformers.AutoModelForTokenClassification.from_config(description)
-    encoder = tagger.predictors[0].network.encoder.transformer
+    encoder = tagger.readers[0].network.encoder.transformer
     model.base_model.load_state_dict(encoder.state_dict(), strict=False)
     if tagger.config.train.precision == "bf16":
         model = model.to(torch.bfloat16)

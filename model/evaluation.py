@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from config import CorpusConfig, UserError
 from data.split import make_splits
-from model.tagger import Tagger
+from model.tagger import Tagger, files_of_folds
 from utils.metrics import Score, Scores, score_spans
 from utils.preprocess.document import Document, Problems, category_counts
 from utils.preprocess.formats import check_categories, read_corpus
 from utils.preprocess.processed import load_processed
-from utils.run_folder import RunParts, trained_folds
+from utils.run_folder import RunParts
 
 
 class Evaluation(NamedTuple):
@@ -57,7 +57,7 @@ def score_split(parts: RunParts, part: str, only: Sequence[int] | None = None) -
         UserError: there is no such part, no trained run, or the processed data is not what the run was trained on.
     """
     run, config = parts.folder, parts.config
-    trained = list(trained_folds(run, config.train.select, only))
+    trained = list(files_of_folds(parts, only))
     processed = load_processed(config)
     if processed.digest != parts.data:
         raise UserError(

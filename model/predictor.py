@@ -11,7 +11,7 @@ from torch import Tensor
 from config import Config
 from data.dataset import Window, collate_windows, window_batches
 from model.model import TaggingNetwork
-from utils.preprocess.document import Candidate, ScoredSpan, Span
+from utils.preprocess.document import Candidate, Document, ScoredSpan, Span
 from utils.preprocess.lattice import Lattices
 from utils.preprocess.segment import most_central, window_bounds
 from utils.preprocess.tokenizer import Vocabulary
@@ -52,6 +52,10 @@ class Predictor:
         half = config.train.precision == "bf16"
         reading = config.predict
         return cls(network, vocabulary, config.data.max_len, reading.overlap, reading.batch_tokens, device, half)
+
+    def read(self, documents: Sequence[Document], lattices: Lattices) -> list[list[ScoredSpan]]:
+        """The spans of documents whose lattices these are, in the same order."""
+        return self.predict(lattices, range(len(documents)))
 
     @torch.no_grad()
     def predict(self, lattices: Lattices, documents: Sequence[int]) -> list[list[ScoredSpan]]:

@@ -10,16 +10,17 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 
 from model.build import load_network
 from model.predictor import Predictor
+from model.traditional import system_class
 from utils.device import choose_device, set_up_processor
 from utils.postprocess.process import vote
 from utils.preprocess.document import Document, ScoredSpan
-from utils.preprocess.lattice import build_lattices
+from utils.preprocess.lattice import Lattices, build_lattices
 from utils.run_folder import RunParts, load_parts, trained_folds
 
 
@@ -37,20 +38,21 @@ class PredictedSpan(NamedTuple):
     probability: float
 
 
+class Reader(Protocol):
+    """What finds spans in texts: a network, or something else."""
+
+    def read(self, documents: Sequence[Document], lattices: Lattices) -> list[list[ScoredSpan]]:
+        """The spans of each document by begin, end and category; lattices are those of the documents, in order."""
+
+
 class Tagger:
     """All folds of a run, or some of them."""
 
     def __init__(self, parts: RunParts, folds: Sequence[int] | None = None) -> None:
         self.parts = parts
-        self.config = config = parts.config
-        set_up_processor(config)
-        weights = trained_folds(parts.folder, config.train.select, folds)
-        self.folds = list(weights)
-        place = torch.device(choose_device(config))
-        self.predictors = [
-            Predictor.from_settings(config, load_network(parts, path).to(place), parts.vocabulary, place)
-            for path in weights.values()
-        ]
+        self.config = parts.config
+        files = files_of_folds(parts, folds)
+        self.folds, self.readers = list(files), _readers(parts, files.values())
 
     @property
     def categories(self) -> list[str]:
@@ -72,11 +74,34 @@ class Tagger:
         stream = iter(documents)
         while chunk := list(itertools.islice(stream, self.config.predict.chunk)):
             lattices = build_lattices((document.text for document in chunk), self.parts.vocabulary, self.parts.lexicon)
-            of_models = [predictor.predict(lattices, range(len(chunk))) for predictor in self.predictors]
+            of_models = [reader.read(chunk, lattices) for reader in self.readers]
             least = self.config.predict.min_probability
             for document, *spans in zip(chunk, *of_models, strict=True):
                 merged = vote(spans, self.config.predict.min_votes)
                 yield document, [span for span in merged if span.probability >= least]
+
+
+def files_of_folds(parts: RunParts, only: Sequence[int] | None = None) -> dict[int, Path]:
+    """The weights of a run, or what its system keeps in their place, by fold; of the folds `only`, or of all.
+
+    Raises:
+        UserError: none are there, or not all that are asked for.
+    """
+    if parts.encoder is not None:
+        return trained_folds(parts.folder, parts.config.train.select, only)
+    return trained_folds(parts.folder, "last", only, system_class(parts.config.model.name).filename)
+
+
+def _readers(parts: RunParts, files: Iterable[Path]) -> list[Reader]:
+    """One for each fold."""
+    config = parts.config
+    if parts.encoder is None:
+        kind = system_class(config.model.name)
+        return [kind.load(path, parts) for path in files]
+    set_up_processor(config)
+    place = torch.device(choose_device(config))
+    networks = (load_network(parts, path).to(place) for path in files)
+    return [Predictor.from_settings(config, network, parts.vocabulary, place) for network in networks]
 
 
 def load_tagger(run: str | Path, device: str = "", folds: Sequence[int] | None = None) -> Tagger:

@@ -19,6 +19,8 @@ from data.split import Split, make_splits, say_left_out
 from model.build import fresh_network, word_size
 from model.model import TaggingNetwork
 from model.predictor import Predictor
+from model.traditional import is_traditional
+from model.traditional.fold import train_traditional
 from model.trainer import Trainer
 from utils.callbacks.averaging import AverageWeights
 from utils.callbacks.checkpoint import Checkpoint, resume
@@ -69,6 +71,10 @@ def train(
     return [_train_fold(config, processed, splits[fold], fold, go_on, accelerator) for fold in chosen]
 
 
+def _characters(processed: Processed, documents: list[int]) -> int:
+    return sum(len(processed.documents[number].text) for number in documents)
+
+
 def make_accelerator(config: Config) -> Accelerator:
     """Where and how a training computes."""
     # Among several processes a frozen encoder gets no gradients to exchange, and that must not be taken for an error.
@@ -112,6 +118,19 @@ def _train_fold(
     folder = fold_folder(config.run_folder, fold)
     if go_on and (folder / "metrics.json").exists():
         return read_metrics(folder)
+    about_split = {
+        "fold": fold,
+        "train_documents": len(split.train),
+        "dev_documents": len(split.dev),
+        "additional_documents_left_out": split.leaks,
+        "train_documents_like_dev": split.like_dev,
+        "train_characters": _characters(processed, split.train),
+        "dev_characters": _characters(processed, split.dev),
+    }
+    if is_traditional(config.model.name):
+        metrics = about_split | train_traditional(config, processed, split, folder)
+        write_json(folder / "metrics.json", metrics)
+        return metrics
     network = fresh_network(config, processed, config.run.seed + fold)
     if accelerator.is_main_process:
         save_parts(_parts(config, processed, network))
@@ -127,12 +146,7 @@ def _train_fold(
     trainer = Trainer(network, loader, config, accelerator, evaluate, callbacks, f"fold {fold}", unlabelled)
     if go_on:
         resume(trainer, folder)
-    metrics = {
-        "fold": fold,
-        "train_documents": len(split.train),
-        "dev_documents": len(split.dev),
-        "additional_documents_left_out": split.leaks,
-        "train_documents_like_dev": split.like_dev,
+    metrics = about_split | {
         "spans_the_labels_cannot_hold": dataset.left_out,
         "padding_share": round(padding, 4),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),

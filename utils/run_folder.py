@@ -4,9 +4,10 @@
     manifest.json             version, categories, digest of the lexicon, size of its vectors
     vocabulary.txt            the encoder's tokens
     lexicon.txt               the words of the lattice
-    encoder/config.json       the encoder's shape
+    encoder/config.json       the encoder's shape, if the system is a network
     fold0/best/               weights (safetensors) of the best epoch by dev F1
-    fold0/last/               weights of the last epoch; optimizer and random states while training goes on
+    fold0/last/               weights of the last epoch, or the file of a system that is no network; optimizer and
+                              random states while training goes on
     fold0/train.log, tensorboard/, metrics.json
     eval/, predictions/       what `--mode eval` and `--mode predict` wrote
 """
@@ -46,7 +47,7 @@ class RunParts:
     categories: list[str]
     vocabulary: Vocabulary
     lexicon: Lexicon
-    encoder: PretrainedConfig
+    encoder: PretrainedConfig | None  # none where the system is no network
     word_size: int
     data: str  # digest of the processed data it was trained on
 
@@ -65,13 +66,15 @@ def save_parts(parts: RunParts) -> None:
         parts.vocabulary.save(temporary)
     with atomic_file(run / "lexicon.txt") as temporary:
         save_words(parts.lexicon.words, temporary)
-    parts.encoder.save_pretrained(run / "encoder")
+    if parts.encoder is not None:
+        parts.encoder.save_pretrained(run / "encoder")
     manifest = {
         "version": VERSION,
         "categories": parts.categories,
         "lexicon": lexicon_digest(parts.lexicon.words),
         "word_size": parts.word_size,
         "data": parts.data,
+        "network": parts.encoder is not None,
     }
     write_json(run / "manifest.json", manifest)
 
@@ -98,7 +101,7 @@ def load_parts(run: Path) -> RunParts:
             categories=manifest["categories"],
             vocabulary=Vocabulary.load(run / "vocabulary.txt"),
             lexicon=Lexicon(words, config.lexicon.match),
-            encoder=_load_encoder(run / "encoder"),
+            encoder=_load_encoder(run / "encoder") if manifest["network"] else None,
             word_size=manifest["word_size"],
             data=manifest["data"],
         )
@@ -202,13 +205,15 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
         raise UserError(f"{path}: damaged or cut short ({error}); {REMEDY}") from None
 
 
-def trained_folds(run: Path, select: str, only: Sequence[int] | None = None) -> dict[int, Path]:
+def trained_folds(
+    run: Path, select: str, only: Sequence[int] | None = None, filename: str = "model.safetensors"
+) -> dict[int, Path]:
     """The weight files of a run by fold, in order; of the folds `only`, or of all.
 
     Raises:
         UserError: none are there, or not all that are asked for.
     """
-    found = {fold: weights_path(folder, select) for fold, folder in fold_folders(run).items()}
+    found = {fold: weights_path(folder, select, filename) for fold, folder in fold_folders(run).items()}
     found = {fold: path for fold, path in found.items() if path.exists()}
     if not found:
         raise UserError(f"{run}: no trained weights ({select}); {REMEDY}")
@@ -223,9 +228,9 @@ def fold_folders(run: Path) -> dict[int, Path]:
     return {fold: fold_folder(run, fold) for fold in sorted(int(number) for number in numbers if number.isdecimal())}
 
 
-def weights_path(fold: Path, select: str) -> Path:
-    """`best` or `last` weights of a fold."""
-    return fold / select / "model.safetensors"
+def weights_path(fold: Path, select: str, filename: str = "model.safetensors") -> Path:
+    """`best` or `last` weights of a fold; what is no network has a file of another name, and no best."""
+    return fold / select / filename
 
 
 def selected_epoch(metrics: dict[str, Any]) -> dict[str, Any]:

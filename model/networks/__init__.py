@@ -7,6 +7,7 @@ import pkgutil
 from typing import TYPE_CHECKING
 
 from config import UserError
+from model import traditional
 
 if TYPE_CHECKING:
     from model.model import TaggingNetwork
@@ -24,5 +25,6 @@ def network_class(name: str) -> type[TaggingNetwork]:
         UserError: there is none.
     """
     if name not in network_names():
-        raise UserError(f"model.name is {name!r}, but model/networks/ has only {', '.join(network_names())}")
+        known = ", ".join([*network_names(), *traditional.NAMES])
+        raise UserError(f"model.name is {name!r}, but there are only {known} (model/networks/, model/traditional/)")
     return importlib.import_module(f"{__name__}.{name}").Network

@@ -68,7 +68,7 @@ def test_the_average_is_scored_and_chosen_by_setting_or_by_dev_score(run):
     assert (shown["epoch"], shown["f1"]) == (4, history[3]["swa_f1"])
     assert selected_epoch(state | {"selected": "best"})["f1"] == best[0]
     assert selected_epoch(state | {"selected": "last"})["f1"] == history[3]["f1"]
-    network = load_tagger(config.run_folder).predictors[0].network.state_dict()
+    network = load_tagger(config.run_folder).readers[0].network.state_dict()
     assert equal(network, weights(config, "swa"))
 
 

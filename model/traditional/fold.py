@@ -1,0 +1,62 @@
+"""One fold of a system that is no network: fitted in one go, scored on its dev part, kept as a run like any other."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from config import Config
+from data.split import Split
+from model.traditional import TraditionalSystem, system_class
+from utils.metrics import score_spans
+from utils.preprocess.lattice import build_lattices
+from utils.preprocess.processed import Processed
+from utils.run_folder import RunParts, save_parts, weights_path
+from utils.tools import peak_memory_mib
+
+
+def train_traditional(
+    config: Config, processed: Processed, split: Split, folder: Path
+) -> dict[str, Any]:
+    """Fit, save and score.
+
+    Args:
+        config, processed: of the run.
+        split: whose training documents are learned from.
+        folder: of the fold.
+
+    Returns:
+        What of the fold's metrics only this can say.
+    """
+    parts = RunParts(config.run_folder, config, processed.categories, processed.vocabulary, processed.lexicon, None, 0,
+                     processed.digest)  # fmt: skip
+    save_parts(parts)
+    kind = system_class(config.model.name)
+    path = weights_path(folder, "last", kind.filename)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    started = time.perf_counter()
+    kind.fit(config, processed, split.train, path)
+    seconds = time.perf_counter() - started
+    system = kind.load(path, parts)
+    record = {"epoch": 1, "seconds": round(seconds, 1)}
+    if split.dev:
+        record |= _score(system, processed, split)
+    return {
+        "parameters": system.parameters,
+        "selected": "last",
+        "train_seconds": round(seconds, 1),
+        "peak_mib": peak_memory_mib(),
+        "history": [record],
+    }
+
+
+def _score(system: TraditionalSystem, processed: Processed, split: Split) -> dict[str, float]:
+    started = time.perf_counter()
+    documents = [processed.documents[number] for number in split.dev]
+    lattices = build_lattices((one.text for one in documents), processed.vocabulary, processed.lexicon)
+    micro = score_spans([one.spans for one in documents], system.read(documents, lattices)).micro
+    seconds = round(time.perf_counter() - started, 1)
+    return {
+        "precision": micro.precision, "recall": micro.recall, "f1": micro.f1, "evaluation_seconds": seconds
+    }  # fmt: skip

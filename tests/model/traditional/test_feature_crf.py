@@ -1,0 +1,65 @@
+"""The CRF on features: its probabilities against an enumeration of all tag sequences, and what it reads."""
+
+import itertools
+import math
+
+import pytest
+
+from config import UserError, load_config
+from model.traditional.feature_crf import System, _features
+from tests.conftest import random_documents
+from utils.preprocess.document import Document
+from utils.preprocess.lattice import build_lattices
+from utils.run_folder import RunParts
+
+
+@pytest.fixture
+def fitted(processed_of, tmp_path):
+    """A system, and the processed data that it was fitted to."""
+    processed = processed_of(random_documents(12, 1, longest=30, categories=("name",)), words=("天地", "宇宙洪"))
+    path = tmp_path / System.filename
+    System.fit(load_config(), processed, range(12), path)
+    parts = RunParts(tmp_path, load_config(), ["name"], processed.vocabulary, processed.lexicon, None, 0, "")
+    return System.load(path, parts), processed
+
+
+def test_a_span_is_no_surer_than_the_sum_of_all_taggings_with_it(fitted):
+    system, processed = fitted
+    lattices = build_lattices(["天地玄黄"], processed.vocabulary, processed.lexicon)
+    document = Document("x", "天地玄黄")
+    info = system._tagger.info()
+    rows = _features(document, lattices, 0, processed.lexicon.words)
+    weights = {}
+    for tags in itertools.product("01234", repeat=4):
+        pairs = [(feature, tag) for row, tag in zip(rows, tags, strict=True) for feature in row]
+        score = sum(info.state_features.get(pair, 0.0) for pair in pairs)
+        score += sum(info.transitions.get(pair, 0.0) for pair in itertools.pairwise(tags))
+        weights[tags] = math.exp(score)
+    total = sum(weights.values())
+    system._tagger.set(rows)
+    for place, tag in itertools.product(range(4), info.labels):
+        expected = sum(weight for tags, weight in weights.items() if tags[place] == tag) / total
+        assert system._tagger.marginal(tag, place) == pytest.approx(expected, rel=1e-4, abs=1e-6)
+
+
+def test_it_finds_its_own_labels_again(fitted):
+    system, processed = fitted
+    found = system.read(processed.documents, processed.lattices)
+    labelled = [set(document.spans) for document in processed.documents]
+    right = sum(len({one[:3] for one in own} & spans) for own, spans in zip(found, labelled, strict=True))
+    assert right > 0.6 * sum(map(len, labelled))
+    assert all(0 < one.probability <= 1 for own in found for one in own)
+    assert len(system.strongest(5)) == 5 and system.parameters > 100
+
+
+def test_an_empty_text_has_no_spans(fitted):
+    system, processed = fitted
+    lattices = build_lattices([""], processed.vocabulary, processed.lexicon)
+    assert system.read([Document("x", "")], lattices) == [[]]
+
+
+def test_a_damaged_file_is_refused(tmp_path):
+    path = tmp_path / "cut.crfsuite"
+    path.write_bytes(b"lCRF")
+    with pytest.raises(UserError, match="not a model of CRFsuite"):
+        System(path, ["name"], [])

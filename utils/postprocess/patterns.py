@@ -1,0 +1,149 @@
+"""Phone numbers, mail addresses, QQ and WeChat accounts by their form, their number plan and what is said before them.
+
+    | category | form                                             | checks                                           |
+    |----------|--------------------------------------------------|--------------------------------------------------|
+    | mobile   | 11 digits from 13 to 19, with or without +86;    | prefix in the mainland's number plan, area code; |
+    |          | area code and number; +886, +852, +853           | lengths of Taiwan, Hong Kong and Macao; not said |
+    |          |                                                  | to be a QQ or WeChat account                     |
+    | email    | name@host.domain                                 | the last part is a top-level domain in use       |
+    | QQ       | 5 to 11 digits, the first not 0                  | QQ is said before it                             |
+    | vx       | 6 to 20 letters, digits, _ and -                 | WeChat is said before it; begins with a letter,  |
+    |          |                                                  | or is a mobile or QQ number                      |
+
+Number plans: China's Telecommunications Network Numbering Plan (MIIT, 2017, with the prefixes in use in 2024), ITU-T
+E.164 national plans of 852, 853 and 886. QQ and WeChat: what Tencent allows when an account is made.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from utils.preprocess.document import Span, sorted_spans
+
+
+class Pattern(NamedTuple):
+    """A form, and what else must hold of a text and the match in it. The span is the group `span`."""
+
+    category: str
+    form: re.Pattern[str]
+    holds: Callable[[str, re.Match[str]], bool]
+
+
+# --------------------------------------------------------------------------------------------------------- number plan
+
+MAINLAND = {
+    *range(130, 140), 145, 146, 147, 148, 149, *range(150, 154), *range(155, 160), 162, 165, 166, 167,
+    *range(170, 179), *range(180, 190), 190, 191, 192, 193, 195, 196, 197, 198, 199,
+}  # fmt: skip
+DOMAINS = [
+    "com.cn", "net.cn", "org.cn", "gov.cn", "edu.cn", "ac.cn", "com.tw", "com.hk", "org.tw", "edu.tw", "com.sg",
+    "co.jp", "co.kr", "co.uk", "com", "net", "org", "edu", "gov", "cn", "tw", "hk", "mo", "sg", "jp", "kr", "uk", "us",
+    "ca", "au", "de", "fr", "me", "cc", "tv", "io", "ai", "co", "info", "biz", "asia", "mobi", "vip", "top", "xyz",
+]  # fmt: skip
+
+
+def is_phone(number: str) -> bool:
+    """Whether digits with marks between them follow the plan of the mainland, Taiwan, Hong Kong or Macao."""
+    digits = re.sub(r"\D", "", number)
+    if digits.startswith("86") and len(digits) > 11:
+        digits = digits[2:].removeprefix("0") if digits[2:3] != "1" else digits[2:]
+        return _is_mainland_mobile(digits) or _is_area_and_number("0" + digits)
+    if digits.startswith("886"):
+        return _is_taiwanese("0" + digits[3:].removeprefix("0"))
+    if digits.startswith("852"):
+        return len(digits) == 11 and digits[3] in "235679"
+    if digits.startswith("853"):
+        return len(digits) == 11 and digits[3:5] in ("28", "62", "63", "65", "66", "68")
+    return _is_mainland_mobile(digits) or _is_area_and_number(digits) or _is_taiwanese(digits)
+
+
+def _is_mainland_mobile(digits: str) -> bool:
+    return len(digits) == 11 and int(digits[:3]) in MAINLAND
+
+
+def _is_area_and_number(digits: str) -> bool:
+    """010 and 02x have three digits and numbers of eight, others four and seven or eight; numbers begin with 2 to 8."""
+    area = digits[:3] if digits[:3] == "010" or digits[:2] == "02" else digits[:4]
+    number = digits[len(area) :]
+    if not number or number[0] not in "2345678":
+        return False
+    if len(area) == 3:
+        return len(number) == 8
+    return bool(re.fullmatch(r"0[3-9]\d\d", area)) and len(number) in (7, 8)
+
+
+def _is_taiwanese(digits: str) -> bool:
+    """Mobiles are 09 and eight digits; elsewhere 02 to 08, nine or ten digits in all."""
+    if digits[:2] == "09":
+        return len(digits) == 10
+    return len(digits) in (9, 10) and digits[0] == "0" and digits[1] in "2345678" and digits[2] != "0"
+
+
+# ------------------------------------------------------------------------------------------------------------- context
+
+# Right before it, or a few characters earlier with a sign that it comes now, as in QQ交流群： and 微信公众帐号：.
+_THEN = r"(?:[^0-9a-z，。；;、]{0,7}[群号號码碼是为為：:\s])?$"
+OF_QQ = re.compile(rf"(?:qq|扣扣|企鹅|加q|作q|群q){_THEN}", re.IGNORECASE)
+OF_WECHAT = re.compile(rf"(?:微信|微訊|薇信|威信|v信|wechat|weixin|(?<![a-z])(?:vx|wx)){_THEN}", re.IGNORECASE)
+
+
+def _said_before(what: re.Pattern[str]) -> Callable[[str, re.Match[str]], bool]:
+    return lambda text, match: bool(what.search(text[max(0, match.start("span") - 16) : match.start("span")]))
+
+
+_of_qq, _of_wechat = _said_before(OF_QQ), _said_before(OF_WECHAT)
+
+
+def _is_known_phone(text: str, match: re.Match[str]) -> bool:
+    return is_phone(match["span"]) and not _of_qq(text, match) and not _of_wechat(text, match)
+
+
+# ------------------------------------------------------------------------------------------------------------ patterns
+
+_MARK = r"[-—﹣ ]?"
+PATTERNS = [
+    Pattern(
+        "mobile",
+        re.compile(
+            rf"(?<![\d@])(?P<span>(?:\+?86{_MARK})?1[3-9]\d{_MARK}\d{{4}}{_MARK}\d{{4}}"  # a mainland mobile
+            rf"|(?:\+?86{_MARK})?[(（]?0\d{{1,3}}[)）]?{_MARK}\d{{3,4}}{_MARK}\d{{3,5}}"  # area code and number
+            rf"|[(（]?\+?(?:886|852|853)[)）]?{_MARK}[\d—﹣ -]{{7,13}}\d)(?![\d@])"
+        ),
+        _is_known_phone,
+    ),
+    Pattern(
+        "email",
+        re.compile(
+            r"(?<![A-Za-z0-9._%+-])(?P<span>[A-Za-z0-9_][A-Za-z0-9._%+-]*[@＠](?:[A-Za-z0-9-]+\.)+?"
+            rf"(?i:{'|'.join(re.escape(domain) for domain in DOMAINS)}))(?![a-z]|\.[a-z])"
+        ),
+        lambda text, match: True,
+    ),
+    Pattern("QQ", re.compile(r"(?<![\d@.])(?P<span>[1-9]\d{4,10})(?![\d@])"), _of_qq),
+    Pattern(
+        "vx",
+        re.compile(
+            r"(?<![A-Za-z0-9_@-])(?P<span>[A-Za-z][A-Za-z0-9_-]{5,19}|1[3-9]\d{9}|[1-9]\d{5,10})(?![A-Za-z0-9_@-])"
+        ),
+        _of_wechat,
+    ),
+]
+
+
+def find_patterns(text: str, categories: Iterable[str]) -> list[Span]:
+    """The spans of some categories by their patterns, by begin, end and category.
+
+    Categories that have no pattern find nothing.
+    """
+    wanted = set(categories)
+    found = set()
+    for pattern in PATTERNS:
+        if pattern.category in wanted:
+            found |= {
+                Span(pattern.category, match.start("span"), match.end("span") - 1)
+                for match in pattern.form.finditer(text)
+                if pattern.holds(text, match)
+            }
+    return list(sorted_spans(found))
