@@ -338,6 +338,17 @@ class DictionaryConfig:
 
 
 @dataclass
+class MixConfig:
+    """Several runs that read the same texts (`--runs`), and patterns that help them (utils/postprocess/patterns.py)."""
+
+    weights: dict[str, float] = field(default_factory=dict)  # of the votes of runs, by their names; others have 1
+    min_votes: float = 0.5  # share of the votes that a span needs (more than this, or all)
+    min_votes_of: dict[str, float] = field(default_factory=dict)  # of single categories
+    back_up: list[str] = field(default_factory=list)  # categories in which patterns add what no run found
+    override: list[str] = field(default_factory=list)  # categories in which patterns alone decide
+
+
+@dataclass
 class PredictConfig:
     """Reading texts with a trained run."""
 
@@ -371,6 +382,7 @@ class Config:
     denoise: DenoiseConfig = field(default_factory=DenoiseConfig)
     pseudo: PseudoConfig = field(default_factory=PseudoConfig)
     dictionary: DictionaryConfig = field(default_factory=DictionaryConfig)
+    mix: MixConfig = field(default_factory=MixConfig)
     predict: PredictConfig = field(default_factory=PredictConfig)
 
     @property

@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -65,16 +66,16 @@ def evaluate(config: Config, options: argparse.Namespace) -> None:
     from utils.tools import check_writable, write_json
 
     problems = Problems()
-    run = _open_run(config, options)
-    folder = run.folder / "eval"
+    runs = _open_runs(config, options)
+    folder = Path(options.output) if options.output else runs[0].folder / "eval"
     check_writable(folder)
     only = None if options.fold is None else [options.fold]
     if options.input:
         corpus = CorpusConfig(options.input, options.labels or "", options.format or "auto")
-        name, result = f"corpus-{Path(options.input).stem}", score_corpus(run, corpus, problems, only)
+        name, result = f"corpus-{Path(options.input).stem}", score_corpus(runs, corpus, problems, only)
     else:
         name = options.split or "dev"
-        result = score_split(run, name, only)
+        result = score_split(runs, name, only)
     print(result.scores.table())
     if result.note:
         print(result.note)
@@ -91,7 +92,7 @@ def predict(config: Config, options: argparse.Namespace) -> None:
     """`--mode predict`."""
     from tqdm import tqdm
 
-    from model import Tagger
+    from model.evaluation import mixture_of
     from utils.postprocess.process import PredictionWriter
     from utils.preprocess.formats import read_texts
     from utils.tools import atomic_file, check_writable, peak_memory_mib
@@ -101,10 +102,10 @@ def predict(config: Config, options: argparse.Namespace) -> None:
     if source is None and sys.stdin is None:
         raise UserError("no --input, and standard input is closed; give a folder or zip of .txt, a .txt or a .jsonl")
     texts = read_texts(source, None if source else sys.stdin, problems)
-    run = _open_run(config, options)
-    folder = Path(options.output) if options.output else run.folder / "predictions"
+    runs = _open_runs(config, options)
+    folder = Path(options.output) if options.output else runs[0].folder / "predictions"
     check_writable(folder)
-    tagger = Tagger(run, None if options.fold is None else [options.fold])
+    reader = mixture_of(runs, None if options.fold is None else [options.fold])
     if source is None and sys.stdin.isatty():
         print("reading a text from each line that you type; end with Ctrl-D, or give --input")
     started = time.perf_counter()
@@ -116,7 +117,7 @@ def predict(config: Config, options: argparse.Namespace) -> None:
         table_path.open("w", encoding="utf-8", newline="") as table,
     ):
         writer = PredictionWriter(lines, table)
-        for document, found in tqdm(tagger.predict_documents(texts), "predict", unit="doc", delay=1):
+        for document, found in tqdm(reader.predict_documents(texts), "predict", unit="doc", delay=1):
             writer.write(document, found)
             documents, characters, spans = documents + 1, characters + len(document.text), spans + len(found)
         if not documents and problems.counts:
@@ -188,15 +189,19 @@ def learn_from_dictionary(config: Config, options: argparse.Namespace) -> None:
         _show(problems)
 
 
-def _open_run(config: Config, options: argparse.Namespace) -> RunParts:
-    """The trained run with its own settings, but for what the command line may change of them."""
+def _open_runs(config: Config, options: argparse.Namespace) -> list[RunParts]:
+    """The trained run, or those of --runs, with their own settings but for what the command line may change of them."""
     from utils.run_folder import open_run
 
-    run, without_effect = open_run(config, given_settings(options.config, options.set))
-    if without_effect:
-        print(f"{config.run_folder} keeps the settings it was trained with, whatever the files now say of "
-              + ", ".join(without_effect))  # fmt: skip
-    return run
+    opened = []
+    for path in map(Path, options.runs or [config.run_folder]):
+        own = replace(config, run=replace(config.run, folder=str(path.parent), name=path.name))
+        run, without_effect = open_run(own, given_settings(options.config, options.set))
+        if without_effect:
+            print(f"{path} keeps the settings it was trained with, whatever the files now say of "
+                  + ", ".join(without_effect))  # fmt: skip
+        opened.append(run)
+    return opened
 
 
 def _show(problems: Problems) -> None:
@@ -208,8 +213,8 @@ def _show(problems: Problems) -> None:
 def _refuse_flags_of_other_modes(options: argparse.Namespace) -> None:
     """A flag that would change nothing is a mistake."""
     modes = {"fold": "train eval predict", "resume": "train", "split": "eval", "input": "eval predict",
-             "labels": "eval", "format": "eval", "output": "predict ablate", "grid": "ablate", "seeds": "ablate",
-             "jobs": "ablate", "dry_run": "denoise pipeline"}  # fmt: skip
+             "runs": "eval predict", "labels": "eval", "format": "eval", "output": "eval predict ablate",
+             "grid": "ablate", "seeds": "ablate", "jobs": "ablate", "dry_run": "denoise pipeline"}  # fmt: skip
     for flag, of in modes.items():
         value = getattr(options, flag)
         given = value is not None and value is not False  # 0 is given, and equals False
@@ -218,6 +223,8 @@ def _refuse_flags_of_other_modes(options: argparse.Namespace) -> None:
             raise UserError(f"--{name} does not belong to --mode {options.mode}, but to {' and '.join(of.split())}")
     if options.input is None and (options.labels or options.format):
         raise UserError("--labels and --format describe --input, which is not given")
+    if options.runs and not options.output:
+        raise UserError("--runs: the result belongs to no run alone, so say with --output FOLDER where to write it")
     if options.input is not None and options.split:
         raise UserError("--split scores a part of the run's own data and --input another corpus; give one of them")
 
@@ -236,8 +243,11 @@ def _parser() -> Parser:
     parser.add_argument("--labels", metavar="PATH", help="eval: folder or zip of N.csv that belongs to --input")
     parser.add_argument("--format", choices=get_args(CorpusFormat),
                         help="eval: of --input; default: auto")  # fmt: skip
-    parser.add_argument("--output", metavar="FOLDER", help="predict: where to write; default: the run's predictions/; "
-                        "ablate: cells and tables; default: the run's folder with _ablation")  # fmt: skip
+    parser.add_argument("--runs", nargs="+", metavar="FOLDER",
+                        help="eval, predict: trained runs that vote (settings mix.*)")  # fmt: skip
+    parser.add_argument("--output", metavar="FOLDER", help="predict, eval: where to write; default: the run's "
+                        "predictions/ or eval/; ablate: cells and tables; default: the run's folder with "
+                        "_ablation")  # fmt: skip
     parser.add_argument("--grid", metavar="FILE", help="ablate: systems and what each changes")
     parser.add_argument("--seeds", type=int, metavar="N", help="ablate: seeds 1 to N; default: 3")
     parser.add_argument("--dry-run", action="store_true", help="denoise, pipeline: say what would be done, and stop")

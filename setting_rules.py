@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from config import Config, DictionaryConfig
 
 
+WITH_PATTERNS = ("mobile", "email", "QQ", "vx")  # categories of utils/postprocess/patterns.py
+
+
 def validate(config: Config) -> None:
     """Reject settings that contradict each other or can mean nothing.
 
@@ -47,7 +50,7 @@ def validate(config: Config) -> None:
     for name in ("data.dev_share", "train.warmup", "flat.dropout", "flat.attention_dropout", "model.dropout",
                  "context.dropout", "pretrain.warmup", "pretrain.mask_share", "pretrain.held_out",
                  "averaging.decay", "regularisation.label_smoothing", "denoise.least", "dictionary.threshold",
-                 "predict.min_votes", "predict.min_probability"):  # fmt: skip
+                 "mix.min_votes", "predict.min_votes", "predict.min_probability"):  # fmt: skip
         if not 0 <= (value := _get(config, name)) < 1:
             raise UserError(f"{name} is {value}; it must be at least 0 and below 1")
     _refuse_shares(config)
@@ -112,6 +115,13 @@ def validate(config: Config) -> None:
          f"train.select is {config.train.select}, but averaging.method is {averaging.method}"),
         (config.predict.overlap >= config.data.max_len,
          f"predict.overlap {config.predict.overlap} must be smaller than data.max_len {config.data.max_len}"),
+        (bool(impossible_weights := {name: w for name, w in config.mix.weights.items() if w < 0}),
+         "mix.weights: {} is {}; a vote cannot count for less than 0".format(
+             *next(iter(impossible_weights.items()), ("", "")))),
+        (bool(both := set(config.mix.back_up) & set(config.mix.override)),
+         f"mix.back_up and mix.override both name {', '.join(sorted(both))}; choose one of them"),
+        (bool(unknown := [one for one in (*config.mix.back_up, *config.mix.override) if one not in WITH_PATTERNS]),
+         f"mix names {', '.join(unknown)}, but only {', '.join(WITH_PATTERNS)} have patterns"),
         *_dictionary_contradictions(config.dictionary),
     ]  # fmt: skip
     for wrong, message in contradictions:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from config import CorpusConfig, UserError
 from data.split import make_splits
+from model.mixture import Mixture
 from model.tagger import Tagger, files_of_folds
 from utils.metrics import Score, Scores, score_spans
 from utils.preprocess.document import Document, Problems, category_counts
@@ -24,69 +25,90 @@ class Evaluation(NamedTuple):
 
 
 def score_corpus(
-    parts: RunParts, corpus: CorpusConfig, problems: Problems, only: Sequence[int] | None = None
+    runs: Sequence[RunParts], corpus: CorpusConfig, problems: Problems, only: Sequence[int] | None = None
 ) -> Evaluation:
-    """The folds `only`, or all, vote on a labelled corpus.
+    """The folds `only`, or all, of one run or several vote on a labelled corpus.
 
     Raises:
-        UserError: the corpus or the run cannot be read, or the corpus has no label of a category the run knows.
+        UserError: the corpus or a run cannot be read, or the corpus has no label of a category the runs know.
     """
     documents = read_corpus(corpus, problems)
-    tagger = Tagger(parts, only)
+    together = mixture_of(runs, only)
     categories = sorted(category_counts(documents))
     if not categories:
         raise UserError(f"{corpus.path}: no labelled span to score against; check --labels")
-    if not set(categories) & set(tagger.categories):
+    if not set(categories) & set(together.categories):
         raise UserError(
-            f"{corpus.path}: labels only {', '.join(categories)}, but {parts.folder} knows "
-            f"{', '.join(tagger.categories)}; score a run that was trained with the categories of this corpus"
+            f"{corpus.path}: labels only {', '.join(categories)}, but {runs[0].folder} knows "
+            f"{', '.join(together.categories)}; score a run that was trained with the categories of this corpus"
         )
-    documents = check_categories(documents, tagger.categories, problems, corpus.path)
-    return Evaluation(*_score(tagger, documents))
+    documents = check_categories(documents, together.categories, problems, corpus.path)
+    return Evaluation(*_score(together, documents))
 
 
-def score_split(parts: RunParts, part: str, only: Sequence[int] | None = None) -> Evaluation:
+def score_split(runs: Sequence[RunParts], part: str, only: Sequence[int] | None = None) -> Evaluation:
     """The dev part (each fold on its own, none of which it saw), or the test part (all folds vote).
 
     Args:
-        parts: of the run.
+        runs: one, or several that were trained on the same data with the same division.
         part: dev or test.
         only: these folds; all that are trained by default.
 
     Raises:
-        UserError: there is no such part, no trained run, or the processed data is not what the run was trained on.
+        UserError: there is no such part, no trained run, or the processed data is not what a run was trained on.
     """
-    run, config = parts.folder, parts.config
-    trained = list(files_of_folds(parts, only))
+    first, config = runs[0], runs[0].config
+    trained = list(files_of_folds(first, only))
     processed = load_processed(config)
-    if processed.digest != parts.data:
+    _refuse_other_division(runs)
+    if processed.digest != first.data:
         raise UserError(
-            f"{run}: was trained on other data than {config.processed_folder} now holds, and may have seen this "
-            f"{part} part; train again, or give a labelled corpus with --input"
+            f"{first.folder}: was trained on other data than {config.processed_folder} now holds, and may have seen "
+            f"this {part} part; train again, or give a labelled corpus with --input"
         )
     if part == "test":
         documents = [processed.documents[number] for number in processed.of_part("test")]
         if not documents:
             raise UserError("data.test is empty, so there is no test part; give a corpus with --input, or --split dev")
-        return Evaluation(*_score(Tagger(parts, trained), documents))
+        return Evaluation(*_score(mixture_of(runs, trained), documents))
     total, by_document = None, []
     splits = make_splits(processed, config)
     for fold in trained:
         documents = [processed.documents[number] for number in splits[fold].dev]
         if not documents:
             raise UserError("this run has no dev part (data.dev_share is 0); give a labelled corpus with --input")
-        scores, of_each = _score(Tagger(parts, [fold]), documents)
+        scores, of_each = _score(mixture_of(runs, [fold]), documents)
         total = scores if total is None else total + scores
         by_document += of_each
-    chosen = config.train.select == "best"
+    chosen = first.encoder is not None and config.train.select == "best"
     notes = ["the epoch was chosen on this part, so these scores flatter a little"] if chosen else []
     if len(trained) < len(splits):
         notes.append(f"from fold {', '.join(map(str, trained))} of {len(splits)}")
     return Evaluation(total, by_document, "; ".join(notes))
 
 
-def _score(tagger: Tagger, documents: list[Document]) -> tuple[Scores, list[Score]]:
-    predicted = [spans for _, spans in tagger.predict_documents(documents)]
+def mixture_of(runs: Sequence[RunParts], folds: Sequence[int] | None = None) -> Mixture:
+    """One run or several, ready to read; how they vote is a setting of the first."""
+    first = runs[0].config
+    return Mixture([Tagger(run, folds) for run in runs], first.mix, first.predict.chunk)
+
+
+def _refuse_other_division(runs: Sequence[RunParts]) -> None:
+    """What one run has seen, the dev part of another must not be."""
+    for run in runs[1:]:
+        # Processed data differ with the lexicon, so only what decides on the documents is compared.
+        for name in ("train", "dev", "test", "additional", "dev_share", "split_seed", "duplicate_share"):
+            own, first = (getattr(one.config.data, name) for one in (run, runs[0]))
+            if own != first:
+                raise UserError(f"{run.folder}: was trained with another data.{name} than {runs[0].folder}, so they "
+                                "have no dev part in common; give a labelled corpus with --input")  # fmt: skip
+        if run.config.folds != runs[0].config.folds:
+            raise UserError(f"{run.folder}: was trained with other folds than {runs[0].folder}; give a labelled corpus "
+                            "with --input")  # fmt: skip
+
+
+def _score(reader: Mixture, documents: list[Document]) -> tuple[Scores, list[Score]]:
+    predicted = [spans for _, spans in reader.predict_documents(documents)]
     labelled = [document.spans for document in documents]
     of_each = [score_spans([truth], [guess]).micro for truth, guess in zip(labelled, predicted, strict=True)]
-    return score_spans(labelled, predicted, tagger.categories), of_each
+    return score_spans(labelled, predicted, reader.categories), of_each

@@ -56,7 +56,8 @@ class Tagger:
 
     @property
     def categories(self) -> list[str]:
-        return self.parts.categories
+        """Those that it can find."""
+        return self.parts.categories if self.parts.encoder is not None else list(self.readers[0].categories)
 
     def predict(self, texts: Sequence[str]) -> list[list[PredictedSpan]]:
         """The spans of each text, by begin, end and category."""

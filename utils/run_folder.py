@@ -35,6 +35,7 @@ from utils.tools import atomic_file, read_json, write_json
 VERSION = 2
 # What a run may use and where things are, which changes nothing of what is learned.
 FREE = {"run.name", "run.folder", "run.device", "run.threads", "run.workers", "data.processed"}
+LATER = ("mix", "predict")  # sections that say how a trained run reads
 REMEDY = "train again, or name another run with --set run.name=NAME"
 
 
@@ -127,7 +128,8 @@ def _load_encoder(folder: Path) -> PretrainedConfig:
 def open_run(given: Config, named: dict[str, str]) -> tuple[RunParts, list[str]]:
     """The trained run in `given.run_folder`, to score it or to read texts with it.
 
-    A run keeps the settings it was trained with, but for those of `predict`, the device, and where things are (`FREE`).
+    A run keeps the settings it was trained with, but for those of `mix` and `predict`, the device, and where things are
+    (`FREE`).
 
     Args:
         given: the settings of the command line.
@@ -146,12 +148,12 @@ def open_run(given: Config, named: dict[str, str]) -> tuple[RunParts, list[str]]
     for dotted, where in named.items():
         section, name = dotted.split(".")
         block, value = getattr(own, section), getattr(getattr(given, section), name)
-        if section == "predict" or dotted in FREE:
+        if section in LATER or dotted in FREE:
             setattr(block, name, value)
         elif getattr(block, name) != value and where.startswith("--set"):
             raise UserError(
                 f"{where}: {given.run_folder} was trained with {dotted} {getattr(block, name)}; "
-                f"without training again only predict.*, {', '.join(sorted(FREE))} can be set"
+                f"without training again only mix.*, predict.*, {', '.join(sorted(FREE))} can be set"
             )
         elif getattr(block, name) != value:
             without_effect.append(dotted)
@@ -175,7 +177,7 @@ def refuse_other_run(run: Path, config: Config, data: str) -> None:
     began, now = to_dict(parts.config), to_dict(config)
     for section, values in now.items():
         for name, value in values.items():
-            if f"{section}.{name}" not in FREE and section != "predict" and began[section][name] != value:
+            if f"{section}.{name}" not in FREE and section not in LATER and began[section][name] != value:
                 raise UserError(f"{run}: began with {section}.{name} {began[section][name]}, not {value}; {remedy}")
 
 

@@ -21,10 +21,12 @@ class TraditionalSystem(Protocol):
 
     Attributes:
         filename: of the file, under which a run keeps it.
+        categories: that it can find.
         parameters: how many numbers were fitted.
     """
 
     filename: ClassVar[str]
+    categories: Sequence[str]
     parameters: int
 
     @classmethod

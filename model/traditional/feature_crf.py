@@ -30,6 +30,7 @@ class System:
 
     def __init__(self, path: Path, categories: Sequence[str], words: list[str]) -> None:
         self.words = words
+        self.categories = categories
         self.scheme = TagScheme("bmes", categories)
         self._tagger = pycrfsuite.Tagger()
         try:

@@ -52,7 +52,7 @@ def texts_of(config):
 
 def test_a_loaded_run_scores_what_training_scored(trained):
     config, metrics = trained
-    result = score_split(load_parts(config.run_folder), "dev")
+    result = score_split([load_parts(config.run_folder)], "dev")
     counts = [fold["history"][fold["best_epoch"] - 1] for fold in metrics]
     assert result.scores.micro.f1 > 0.05
     processed = load_processed(config)

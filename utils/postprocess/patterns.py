@@ -17,10 +17,10 @@ E.164 national plans of 852, 853 and 886. QQ and WeChat: what Tencent allows whe
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from utils.preprocess.document import Span, sorted_spans
+from utils.preprocess.document import ScoredSpan, Span, clash, sorted_spans
 
 
 class Pattern(NamedTuple):
@@ -130,6 +130,27 @@ PATTERNS = [
         _of_wechat,
     ),
 ]
+
+
+def with_patterns(
+    text: str, spans: Sequence[ScoredSpan], back_up: Collection[str], override: Collection[str]
+) -> list[ScoredSpan]:
+    """What a model found in a text, helped by patterns.
+
+    Args:
+        text: which was read.
+        spans: found in it.
+        back_up: categories in which patterns add what overlaps nothing that was found of them.
+        override: categories in which patterns alone decide.
+
+    Returns:
+        Spans by begin, end and category; those of patterns have probability 1.
+    """
+    kept = [span for span in spans if span.category not in override]
+    for span in find_patterns(text, {*back_up, *override}):
+        if span.category in override or not any(clash(span, other) for other in kept):
+            kept.append(ScoredSpan(*span, 1.0))
+    return sorted(kept, key=lambda span: (span.begin, span.end, span.category))
 
 
 def find_patterns(text: str, categories: Iterable[str]) -> list[Span]:

@@ -5,35 +5,57 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
-from typing import TextIO
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, TextIO
 
 from utils.preprocess.document import Document, ScoredSpan, entity_record
 
 COLUMNS = ("ID", "Category", "Pos_b", "Pos_e", "Privacy")
 
 
-def vote(predictions: Sequence[Sequence[ScoredSpan]], min_votes: float) -> list[ScoredSpan]:
+class Voter(NamedTuple):
+    """A model that votes: what its vote counts for, and the categories that it knows (all, where that is None)."""
+
+    weight: float = 1.0
+    categories: frozenset[str] | None = None
+
+    def weight_of(self, category: str) -> float:
+        """Who does not know a category has no vote on it."""
+        return self.weight if self.categories is None or category in self.categories else 0.0
+
+
+def vote(
+    predictions: Sequence[Sequence[ScoredSpan]],
+    min_votes: float,
+    voters: Sequence[Voter] | None = None,
+    min_votes_of: Mapping[str, float] | None = None,
+) -> list[ScoredSpan]:
     """Merge what several models found in one document.
 
     Args:
         predictions: the spans of each model, all of the same document.
-        min_votes: a span stays when more than this share of the models found it, or all of them.
+        min_votes: a span stays when more than this share of the votes is for it, or all are.
+        voters: the models, where their votes count for more or less, or not on all categories.
+        min_votes_of: the share for single categories.
 
     Returns:
-        Spans by begin, end and category; the probability is the mean over all models, a model that did not find the
+        Spans by begin, end and category; the probability is the mean over all votes, a model that did not find the
         span counting as 0.
     """
-    votes: dict[tuple[str, int, int], list[float]] = {}
-    for spans in predictions:
+    voters = voters or [Voter()] * len(predictions)
+    found: dict[tuple[str, int, int], list[tuple[float, float]]] = {}  # weight and probability of those who found it
+    for voter, spans in zip(voters, predictions, strict=True):
         for span in spans:
-            votes.setdefault((span.category, span.begin, span.end), []).append(span.probability)
-    models = len(predictions)
-    merged = [
-        ScoredSpan(*key, sum(probabilities) / models)
-        for key, probabilities in votes.items()
-        if len(probabilities) > min_votes * models or len(probabilities) == models
-    ]
+            own = voter.weight_of(span.category), span.probability
+            found.setdefault((span.category, span.begin, span.end), []).append(own)
+    merged = []
+    for key, own in found.items():
+        everyone = sum(voter.weight_of(key[0]) for voter in voters)
+        share = sum(weight for weight, _ in own) / everyone if everyone else 0.0
+        # Weights that add up to all of them may miss 1 by the last digit.
+        if share > (min_votes_of or {}).get(key[0], min_votes) or math.isclose(share, 1.0):
+            merged.append(ScoredSpan(*key, sum(weight * probability for weight, probability in own) / everyone))
     return sorted(merged, key=lambda span: (span.begin, span.end, span.category))
 
 

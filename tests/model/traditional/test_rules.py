@@ -22,7 +22,7 @@ def config(sample_folder, tmp_path):
 def test_a_run_of_rules_is_scored_and_reads(config):
     (metrics,) = train(config, preprocess(config))
     assert metrics["parameters"] == 0 and metrics["history"][0]["precision"] > 0.9
-    scores = score_split(load_parts(config.run_folder), "test").scores
+    scores = score_split([load_parts(config.run_folder)], "test").scores
     assert scores.categories["email"].recall > 0.9 and scores.categories["name"].predicted == 0
     (spans,) = load_tagger(config.run_folder).predict(["请致电13812345678或写信到 li.lei@example.com"])
     assert [(span.category, span.text, span.probability) for span in spans] == [

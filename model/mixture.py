@@ -1,0 +1,47 @@
+"""Several trained runs, of whatever systems, and patterns, read texts as one."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+
+from config import MixConfig, UserError
+from model.tagger import Tagger
+from utils.postprocess.patterns import with_patterns
+from utils.postprocess.process import Voter, vote
+from utils.preprocess.document import Document, ScoredSpan
+
+
+class Mixture:
+    """Runs that vote, each with its folds as one voice; on a category vote those who know it.
+
+    Args:
+        taggers: the runs.
+        settings: weights by the names of runs, shares, and where patterns have a say.
+        chunk: documents held at a time.
+
+    Raises:
+        UserError: a weight for a run that is not there, or patterns for a category that no run knows.
+    """
+
+    def __init__(self, taggers: Sequence[Tagger], settings: MixConfig, chunk: int) -> None:
+        self.taggers, self.settings, self.chunk = taggers, settings, chunk
+        names = [tagger.parts.folder.name for tagger in taggers]
+        if unknown := [name for name in settings.weights if name not in names]:
+            raise UserError(f"mix.weights names {unknown[0]}, but the runs are {', '.join(names)}")
+        self.categories = list(dict.fromkeys(itertools.chain.from_iterable(one.categories for one in taggers)))
+        if unknown := {*settings.back_up, *settings.override} - set(self.categories):
+            raise UserError(f"mix wants patterns of {min(unknown)}, but the runs know {', '.join(self.categories)}")
+        self._voters = [
+            Voter(settings.weights.get(name, 1.0), frozenset(tagger.categories))
+            for name, tagger in zip(names, taggers, strict=True)
+        ]
+
+    def predict_documents(self, documents: Iterable[Document]) -> Iterator[tuple[Document, list[ScoredSpan]]]:
+        """Documents in their order, each with its spans."""
+        stream, settings = iter(documents), self.settings
+        while chunk := list(itertools.islice(stream, self.chunk)):
+            of_runs = [[spans for _, spans in tagger.predict_documents(chunk)] for tagger in self.taggers]
+            for document, *spans in zip(chunk, *of_runs, strict=True):
+                merged = vote(spans, settings.min_votes, self._voters, settings.min_votes_of)
+                yield document, with_patterns(document.text, merged, settings.back_up, settings.override)

@@ -1,0 +1,70 @@
+"""Several runs as one: votes with weights, categories that not all know, patterns that help or decide."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from config import MixConfig, UserError
+from model.mixture import Mixture
+from utils.preprocess.document import Document, ScoredSpan
+
+TEXT = "电话13812345678，邮箱a@b.cn，张伟"
+NAME, PHONE = ScoredSpan("name", 24, 25, 0.8), ScoredSpan("mobile", 2, 12, 0.6)
+EMAIL = ScoredSpan("email", 16, 21, 0.9)
+
+
+def tagger(name, categories, spans):
+    """A run that finds the same in every text."""
+    return SimpleNamespace(
+        parts=SimpleNamespace(folder=SimpleNamespace(name=name)),
+        categories=categories,
+        predict_documents=lambda documents: ((document, list(spans)) for document in documents),
+    )
+
+
+ALL = ["name", "mobile", "email"]
+
+
+def found(taggers, **settings):
+    mixture = Mixture(taggers, MixConfig(**settings), chunk=2)
+    results = list(mixture.predict_documents([Document(str(number), TEXT) for number in range(5)]))
+    assert [document.id for document, _ in results] == list("01234")
+    assert all(spans == results[0][1] for _, spans in results)
+    return {span[:3]: round(span.probability, 4) for span in results[0][1]}
+
+
+def test_one_run_alone_says_what_it_says():
+    assert found([tagger("a", ALL, [PHONE, NAME])]) == {PHONE[:3]: 0.6, NAME[:3]: 0.8}
+
+
+def test_votes_count_by_weight():
+    runs = [tagger("a", ALL, [NAME]), tagger("b", ALL, [PHONE]), tagger("c", ALL, [])]
+    assert found(runs) == {}
+    assert found(runs, weights={"a": 3}) == {NAME[:3]: round(3 * 0.8 / 5, 4)}
+    assert found(runs, weights={"b": 0, "c": 0}) == {NAME[:3]: 0.8}, "all votes that count"
+    assert found(runs, min_votes_of={"mobile": 0.3}) == {PHONE[:3]: 0.2}
+    assert found(runs, min_votes=0.3) == {NAME[:3]: round(0.8 / 3, 4), PHONE[:3]: 0.2}
+
+
+def test_who_does_not_know_a_category_has_no_vote_on_it():
+    runs = [tagger("a", ALL, [PHONE, NAME]), tagger("b", ["name"], []), tagger("c", ["mobile"], [PHONE])]
+    assert found(runs) == {PHONE[:3]: 0.6}
+    assert Mixture(runs, MixConfig(), 1).categories == ALL
+
+
+def test_patterns_add_what_is_missing_or_decide_alone():
+    half_a_number = ScoredSpan("mobile", 2, 9, 0.7)
+    run = [tagger("a", ALL, [half_a_number, NAME])]
+    assert found(run, back_up=["mobile", "email"]) == {half_a_number[:3]: 0.7, EMAIL[:3]: 1.0, NAME[:3]: 0.8}
+    assert found(run, override=["mobile"]) == {PHONE[:3]: 1.0, NAME[:3]: 0.8}
+    nothing_there = [tagger("a", ALL, [ScoredSpan("email", 0, 1, 0.9)])]
+    assert found(nothing_there, override=["email"]) == {EMAIL[:3]: 1.0}
+
+
+@pytest.mark.parametrize(
+    ("settings", "telling"),
+    [({"weights": {"d": 1}}, "names d, but the runs are a"), ({"back_up": ["QQ"]}, "wants patterns of QQ")],
+)
+def test_settings_that_fit_no_run_are_refused(settings, telling):
+    with pytest.raises(UserError, match=telling):
+        Mixture([tagger("a", ALL, [])], MixConfig(**settings), 1)

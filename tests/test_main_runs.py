@@ -1,0 +1,92 @@
+"""`--runs`: several trained runs read and are scored as one, from the command line."""
+
+import json
+
+import pytest
+
+from main import main
+from preprocess import main as preprocess_main
+from utils.preprocess.sample import write_sample
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A folder with a run of rules and one of a feature CRF on the same data."""
+    folder = tmp_path_factory.mktemp("runs")
+    write_sample(folder / "sample", 30, 8, 3)
+    for name in ("rules", "feature_crf"):
+        assert preprocess_main(settings(folder, name)) == main(["--mode", "train", *settings(folder, name)]) == 0
+    return folder
+
+
+def settings(folder, name, *more):
+    pairs = [
+        f"data.train={folder}/sample/train_data", f"data.test={folder}/sample/test_data", f"run.folder={folder}/runs",
+        f"data.processed={folder}/processed", "encoder.name=scratch", f"model.name={name}", f"run.name={name}", *more,
+    ]  # fmt: skip
+    arguments = [argument for pair in pairs for argument in ("--set", pair)]
+    return arguments if more else ["--config", str(_empty(folder)), *arguments]
+
+
+def _empty(folder):
+    path = folder / "empty.yaml"
+    path.write_text("{}")
+    return path
+
+
+def both(home, mode, *arguments):
+    runs = [str(home / "runs" / name) for name in ("feature_crf", "rules")]
+    return main(["--mode", mode, "--runs", *runs, "--output", str(home / "out"), *arguments])
+
+
+def score_of(home, *arguments):
+    assert both(home, "eval", *arguments) == 0
+    return json.loads((home / "out" / "dev.json").read_text(encoding="utf-8"))
+
+
+def test_runs_are_scored_together_on_the_dev_part_they_share(home, capsys):
+    plain = score_of(home)
+    rules = json.loads(_eval_alone(home, "rules").read_text(encoding="utf-8"))
+    alone = json.loads(_eval_alone(home, "feature_crf").read_text(encoding="utf-8"))
+    assert plain["categories"]["name"] == alone["categories"]["name"], "rules know no names and have no vote on them"
+    decided = score_of(home, "--set", "mix.override=[email,mobile,QQ,vx]")
+    assert {name: decided["categories"][name] for name in ("email", "mobile")} == {
+        name: rules["categories"][name] for name in ("email", "mobile")
+    }
+    assert capsys.readouterr().err == ""
+
+
+def _eval_alone(home, name):
+    assert main(["--mode", "eval", "--set", f"run.folder={home}/runs", "--set", f"run.name={name}"]) == 0
+    return home / "runs" / name / "eval" / "dev.json"
+
+
+def test_runs_read_texts_together(home):
+    assert both(home, "predict", "--input", str(home / "sample" / "test_data")) == 0
+    lines = (home / "out" / "predict.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 8 and any(json.loads(line)["entities"] for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "telling"),
+    [
+        (["--runs", "x"], "say with --output FOLDER"),
+        (["--runs", "x", "--output", "out"], "x: no such run"),
+        (["--set", "mix.weights={a: -1}"], "a vote cannot count for less than 0"),
+        (["--set", "mix.override=[name]"], "only mobile, email, QQ, vx have patterns"),
+        (["--set", "mix.override=[QQ]", "--set", "mix.back_up=[QQ]"], "choose one of them"),
+    ],
+)
+def test_what_makes_no_sense_is_one_line(home, capsys, monkeypatch, arguments, telling):
+    monkeypatch.chdir(home)
+    assert main(["--mode", "eval", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert telling in error and error.count("\n") == 1
+
+
+def test_runs_without_a_dev_part_in_common_are_refused(home, capsys):
+    more = ["data.split_seed=7", "run.name=other"]
+    assert main(["--mode", "train", *settings(home, "rules", *more)]) == 0
+    runs = [str(home / "runs" / name) for name in ("rules", "other")]
+    assert main(["--mode", "eval", "--runs", *runs, "--output", str(home / "out")]) == 2
+    assert "no dev part in common" in capsys.readouterr().err
