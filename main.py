@@ -5,6 +5,7 @@
     python main.py --mode predict  --config configs/demo.yaml --input texts --output out
     python main.py --mode pretrain --config configs/ccf_small.yaml
     python main.py --mode ablate   --config configs/demo.yaml --grid configs/grids/demo.yaml --seeds 3
+    python main.py --mode compare  --config configs/demo.yaml --configs configs/systems/*.yaml --seeds 3
     python main.py --mode denoise  --config configs/demo.yaml --set folds.count=5
     python main.py --mode pipeline --config configs/demo.yaml --set folds.count=5 --dry-run
     python main.py --mode dictionary --config configs/dictionary_demo.yaml
@@ -19,13 +20,14 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from config import Config, CorpusConfig, CorpusFormat, UserError, given_settings, load_config
 from utils.command_line import Parser, run_command
 from utils.preprocess.document import Problems
 
 if TYPE_CHECKING:
+    from experiments.grid import SystemSettings
     from utils.run_folder import RunParts
 
 
@@ -39,7 +41,8 @@ def _run(arguments: list[str] | None) -> None:
     _refuse_flags_of_other_modes(options)
     config = load_config(options.config, options.set)
     modes = {"train": train, "eval": evaluate, "predict": predict, "pretrain": pretrain, "ablate": ablate,
-             "denoise": denoise, "pipeline": denoise, "dictionary": learn_from_dictionary}  # fmt: skip
+             "compare": compare, "denoise": denoise, "pipeline": denoise,
+             "dictionary": learn_from_dictionary}  # fmt: skip
     modes[options.mode](config, options)
 
 
@@ -146,16 +149,41 @@ def pretrain(config: Config, options: argparse.Namespace) -> None:
 
 def ablate(config: Config, options: argparse.Namespace) -> None:
     """`--mode ablate`."""
-    from experiments.ablation import Ablation
+    from experiments.grid import systems_of_grid
 
     if options.grid is None:
         raise UserError("--mode ablate needs --grid FILE, the systems to compare; some are shipped in configs/grids/")
+    grid, folder = Path(options.grid), _comparison_folder(config, options, "ablation")
+    systems = systems_of_grid(grid, options.config or [], options.set or [])
+    _compare(systems, folder, f"{grid.stem}, {folder.name}", options)
+
+
+def compare(config: Config, options: argparse.Namespace) -> None:
+    """`--mode compare`."""
+    from experiments.comparison import system_costs
+    from experiments.grid import systems_of_configs
+
+    if not options.configs:
+        raise UserError("--mode compare needs --configs FILE ..., one for each system; some are in configs/systems/")
+    folder = _comparison_folder(config, options, "comparison")
+    systems = systems_of_configs(options.configs, options.config or [], options.set or [], folder)
+    _compare(systems, folder, folder.name, options, costs=system_costs)
+
+
+def _comparison_folder(config: Config, options: argparse.Namespace, kind: str) -> Path:
+    return Path(options.output) if options.output else Path(config.run.folder) / f"{config.run.name}_{kind}"
+
+
+def _compare(
+    systems: dict[str, SystemSettings], folder: Path, title: str, options: argparse.Namespace, **more: Any
+) -> None:
+    """Train and score systems, and show the table."""
+    from experiments.comparison import Comparison
+
     seeds, jobs = (default if given is None else given for given, default in ((options.seeds, 3), (options.jobs, 1)))
     if jobs < 1:
         raise UserError(f"--jobs {jobs}: at least one cell has to run at a time")
-    folder = Path(options.output) if options.output else Path(config.run.folder) / f"{config.run.name}_ablation"
-    grid = Path(options.grid)
-    print(Ablation(options.config or [], options.set or [], grid, seeds, folder).run(jobs))
+    print(Comparison(systems, seeds, folder, title, **more).run(jobs))
     print(f"table: {folder / 'table.md'}, .csv and .png")
 
 
@@ -213,8 +241,9 @@ def _show(problems: Problems) -> None:
 def _refuse_flags_of_other_modes(options: argparse.Namespace) -> None:
     """A flag that would change nothing is a mistake."""
     modes = {"fold": "train eval predict", "resume": "train", "split": "eval", "input": "eval predict",
-             "runs": "eval predict", "labels": "eval", "format": "eval", "output": "eval predict ablate",
-             "grid": "ablate", "seeds": "ablate", "jobs": "ablate", "dry_run": "denoise pipeline"}  # fmt: skip
+             "runs": "eval predict", "labels": "eval", "format": "eval", "output": "eval predict ablate compare",
+             "grid": "ablate", "configs": "compare", "seeds": "ablate compare", "jobs": "ablate compare",
+             "dry_run": "denoise pipeline"}  # fmt: skip
     for flag, of in modes.items():
         value = getattr(options, flag)
         given = value is not None and value is not False  # 0 is given, and equals False
@@ -231,7 +260,7 @@ def _refuse_flags_of_other_modes(options: argparse.Namespace) -> None:
 
 def _parser() -> Parser:
     parser = Parser(description="Train, score and use a tagger for Chinese entities.")
-    modes = ["train", "eval", "predict", "pretrain", "ablate", "denoise", "pipeline", "dictionary"]
+    modes = ["train", "eval", "predict", "pretrain", "ablate", "compare", "denoise", "pipeline", "dictionary"]
     parser.add_argument("--mode", required=True, choices=modes)
     parser.add_argument("--config", action="append", metavar="FILE", help="settings; may be given more than once")
     parser.add_argument("--set", action="append", metavar="KEY=VALUE", help="one setting, e.g. train.epochs=5")
@@ -246,12 +275,14 @@ def _parser() -> Parser:
     parser.add_argument("--runs", nargs="+", metavar="FOLDER",
                         help="eval, predict: trained runs that vote (settings mix.*)")  # fmt: skip
     parser.add_argument("--output", metavar="FOLDER", help="predict, eval: where to write; default: the run's "
-                        "predictions/ or eval/; ablate: cells and tables; default: the run's folder with "
-                        "_ablation")  # fmt: skip
+                        "predictions/ or eval/; ablate, compare: cells and tables; default: the run's folder "
+                        "with _ablation or _comparison")  # fmt: skip
     parser.add_argument("--grid", metavar="FILE", help="ablate: systems and what each changes")
-    parser.add_argument("--seeds", type=int, metavar="N", help="ablate: seeds 1 to N; default: 3")
+    parser.add_argument("--configs", nargs="+", metavar="FILE", help="compare: a file for each system, whose settings "
+                        "are read after those of --config")  # fmt: skip
+    parser.add_argument("--seeds", type=int, metavar="N", help="ablate, compare: seeds 1 to N; default: 3")
     parser.add_argument("--dry-run", action="store_true", help="denoise, pipeline: say what would be done, and stop")
-    parser.add_argument("--jobs", type=int, metavar="N", help="ablate: so many cells at a time; default: 1")
+    parser.add_argument("--jobs", type=int, metavar="N", help="ablate, compare: so many cells at a time; default: 1")
     return parser
 
 

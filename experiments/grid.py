@@ -1,4 +1,6 @@
-"""A grid of changes to a configuration, as YAML: the name of each cell and what it sets. The first is the baseline.
+"""Systems to compare, and their cells: one for each seed.
+
+A grid of changes to a configuration is YAML, the name of each system and what it sets. The first is the baseline.
 
     plain: {}
     fgm: {adversarial.method: fgm}
@@ -10,32 +12,76 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
 from config import Config, UserError, load_config
 from typed_settings import looked_in
+from utils.preprocess.processed import shaping_settings
+
+
+class SystemSettings(NamedTuple):
+    """Files and key=value pairs, as for --config and --set."""
+
+    configs: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One system of a comparison, trained with one seed.
-
-    `overrides` are key=value pairs, as for --set.
-    """
+    """One system of a comparison, trained with one seed."""
 
     system: str
     seed: int
+    configs: tuple[str, ...]
     overrides: tuple[str, ...]
 
     @property
     def run_name(self) -> str:
         return f"{self.system}_{self.seed}"
+
+
+def systems_of_grid(path: Path, configs: Sequence[str], overrides: Sequence[str]) -> dict[str, SystemSettings]:
+    """Every system of a grid file as a change to one configuration.
+
+    Raises:
+        UserError: the grid or the configuration is refused.
+    """
+    name = load_config(list(configs), list(overrides)).run.name
+    return {
+        system: SystemSettings(
+            tuple(configs), (*overrides, *(change.replace("{run.name}", name) for change in changes))
+        )
+        for system, changes in read_grid(path).items()
+    }
+
+
+def systems_of_configs(
+    paths: Sequence[str], configs: Sequence[str], overrides: Sequence[str], folder: Path
+) -> dict[str, SystemSettings]:
+    """A system for each configuration file, on top of what all have in common.
+
+    Systems with the same words and vocabulary share a folder of processed data, those with others have their own.
+
+    Raises:
+        UserError: a file is refused, or two have the same name.
+    """
+    systems: dict[str, SystemSettings] = {}
+    for path in paths:
+        files, name = (*configs, path), Path(path).stem
+        if name in systems:
+            raise UserError(f"--configs: two files are called {name}; a system goes by the name of its file")
+        shaped = json.dumps(shaping_settings(load_config(list(files), list(overrides))), sort_keys=True)
+        processed = folder / "processed" / hashlib.sha256(shaped.encode()).hexdigest()[:12]
+        systems[name] = SystemSettings(files, (*overrides, f"data.processed={processed}"))
+    return systems
 
 
 def read_grid(path: Path) -> dict[str, tuple[str, ...]]:
@@ -75,22 +121,19 @@ def _flat(changes: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     return pairs
 
 
-def make_cells(
-    systems: dict[str, tuple[str, ...]], seeds: int, configs: list[str], overrides: list[str], folder: Path
-) -> list[tuple[Cell, Config]]:
+def make_cells(systems: dict[str, SystemSettings], seeds: int, folder: Path) -> list[tuple[Cell, Config]]:
     """Every system with every seed, the seeds one after the other, so that a stopped grid has whole rounds.
 
     Raises:
         UserError: a system's settings are refused; the message names it.
     """
-    name = load_config(configs, overrides).run.name
     cells = []
     for seed in range(1, seeds + 1):
-        for system, changes in systems.items():
+        for system, (configs, overrides) in systems.items():
             places = (f"run.seed={seed}", f"run.name={system}_{seed}", f"run.folder={folder}")
-            cell = Cell(system, seed, (*(change.replace("{run.name}", name) for change in changes), *places))
+            cell = Cell(system, seed, configs, (*overrides, *places))
             try:
-                config = load_config(configs, [*overrides, *cell.overrides])
+                config = load_config(list(configs), list(cell.overrides))
             except UserError as error:
                 raise UserError(f"{system}: {error}") from None
             cells.append((cell, config))

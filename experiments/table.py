@@ -5,28 +5,30 @@ from __future__ import annotations
 import csv
 import io
 import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from experiments.statistics import Difference
 from utils.tools import atomic_file
 
-COLUMNS = ("system", "seeds", "precision", "precision_sd", "recall", "recall_sd", "f1", "f1_sd", "difference",
-           "difference_low", "difference_high", "seconds", "peak_mib", "note")  # fmt: skip
+SCORES = ("system", "seeds", "precision", "precision_sd", "recall", "recall_sd", "f1", "f1_sd", "difference",
+          "difference_low", "difference_high")  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Row:
-    """One system: scores (per cent) of every finished seed, the difference to the baseline, costs, what went wrong."""
+    """One system: scores (per cent) of every finished seed, the difference to the baseline, costs, what went wrong.
+
+    Rows of a table that are finished have the same costs.
+    """
 
     system: str
     precision: tuple[float, ...] = ()
     recall: tuple[float, ...] = ()
     f1: tuple[float, ...] = ()
     difference: Difference | None = None
-    seconds: float = 0.0  # of training, mean over seeds
-    peak_mib: float = 0.0  # largest of the seeds
+    costs: Mapping[str, float] = field(default_factory=dict)  # in the order of their columns
     note: str = ""
 
 
@@ -41,20 +43,25 @@ def write_tables(rows: Sequence[Row], folder: Path, title: str) -> None:
 
 def markdown(rows: Sequence[Row]) -> str:
     """Mean ± sample standard deviation; the difference in points of F1 with its 95 % interval."""
-    lines = ["| system | seeds | P | R | F1 | difference to the first | seconds | MiB |",
-             "|---|---|---|---|---|---|---|---|"]  # fmt: skip
+    costs = _costs(rows)
+    columns = ["system", "seeds", "P", "R", "F1", "difference to the first", *costs]
+    lines = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
     for row in rows:
         if not row.f1:
-            lines.append(f"| {row.system} | 0 | | | | {row.note or 'not run yet'} | | |")
-            continue
-        difference = ""
-        if row.difference:
-            difference = "{:+.2f} [{:+.2f}, {:+.2f}]".format(*(100 * value for value in row.difference))
-        remarks = "; ".join(filter(None, (difference, row.note)))
-        scores = map(_spread, (row.precision, row.recall, row.f1))
-        cells = [row.system, str(len(row.f1)), *scores, remarks, f"{row.seconds:.0f}", f"{row.peak_mib:.0f}"]
+            cells = [row.system, "0", "", "", "", row.note or "not run yet", *[""] * len(costs)]
+        else:
+            difference = ""
+            if row.difference:
+                difference = "{:+.2f} [{:+.2f}, {:+.2f}]".format(*(100 * value for value in row.difference))
+            remarks = "; ".join(filter(None, (difference, row.note)))
+            scores = map(_spread, (row.precision, row.recall, row.f1))
+            cells = [row.system, str(len(row.f1)), *scores, remarks, *(f"{row.costs[name]:,.0f}" for name in costs)]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _costs(rows: Sequence[Row]) -> list[str]:
+    return list(next((row.costs for row in rows if row.costs), {}))
 
 
 def _spread(values: Sequence[float]) -> str:
@@ -65,13 +72,14 @@ def comma_separated(rows: Sequence[Row]) -> str:
     """Numbers in full; empty where there is none."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    names = _costs(rows)
+    writer.writerow([*SCORES, *names, "note"])
     for row in rows:
         scores = []
         for values in (row.precision, row.recall, row.f1):
             scores += [statistics.mean(values) if values else "", statistics.stdev(values) if len(values) > 1 else ""]
         difference = [100 * value for value in row.difference] if row.difference else ["", "", ""]
-        costs = [row.seconds, row.peak_mib] if row.f1 else ["", ""]
+        costs = [row.costs.get(name, "") for name in names]
         writer.writerow([row.system, len(row.f1), *scores, *difference, *costs, row.note])
     return text.getvalue()
 

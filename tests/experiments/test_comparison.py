@@ -10,8 +10,8 @@ import pytest
 
 import experiments.commands as commands_of
 from config import UserError
-from experiments.ablation import Ablation, dev_counts, is_finished
-from experiments.grid import make_cells, read_grid
+from experiments.comparison import Comparison, dev_counts, is_finished
+from experiments.grid import SystemSettings, make_cells, read_grid, systems_of_grid
 from experiments.statistics import bootstrap_difference, micro_f1
 from experiments.table import Row, comma_separated, markdown, write_tables
 from main import main
@@ -79,7 +79,8 @@ def test_a_grid_in_dotted_and_nested_words(tmp_path):
 
 
 def test_cells_are_rounds_of_seeds_with_runs_of_their_own(tmp_path):
-    cells = make_cells({"a": (), "b": ("train.epochs=3",)}, 2, [], ["train.epochs=7"], tmp_path)
+    systems = {"a": SystemSettings((), ("train.epochs=7",)), "b": SystemSettings((), ("train.epochs=3",))}
+    cells = make_cells(systems, 2, tmp_path)
     assert [(cell.run_name, config.run.seed, config.train.epochs) for cell, config in cells] == [
         ("a_1", 1, 7), ("b_1", 1, 3), ("a_2", 2, 7), ("b_2", 2, 3),
     ]  # fmt: skip
@@ -87,15 +88,15 @@ def test_cells_are_rounds_of_seeds_with_runs_of_their_own(tmp_path):
 
 
 def test_a_grid_may_name_the_run(tmp_path):
-    systems = {"a": ('encoder.name="runs/{run.name}_encoder"',)}
-    ((_, config),) = make_cells(systems, 1, [], ["run.name=base"], tmp_path)
+    grid = grid_file(tmp_path, 'a: {encoder.name: "runs/{run.name}_encoder"}')
+    ((_, config),) = make_cells(systems_of_grid(grid, [], ["run.name=base"]), 1, tmp_path)
     assert config.encoder.name == "runs/base_encoder" and config.run.name == "a_1"
 
 
 @pytest.mark.parametrize("path", sorted(Path("configs/grids").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_shipped_grid_fits_the_configs_it_is_for(path, tmp_path):
     for config in ("demo",) if path.stem == "demo" else ("ccf_small", "resume_small", "weibo_small"):
-        cells = make_cells(read_grid(path), 3, [f"configs/{config}.yaml"], [], tmp_path)
+        cells = make_cells(systems_of_grid(path, [f"configs/{config}.yaml"], []), 3, tmp_path)
         assert len(cells) == 3 * len(read_grid(path))
 
 
@@ -114,16 +115,22 @@ def test_every_shipped_grid_fits_the_configs_it_is_for(path, tmp_path):
 )
 def test_a_grid_that_cannot_be_read_is_one_line(tmp_path, text, telling):
     with pytest.raises(UserError, match=telling) as refused:
-        Ablation([], [], grid_file(tmp_path, text), 1, tmp_path)
+        ablation([], [], grid_file(tmp_path, text), 1, tmp_path)
     assert "\n" not in str(refused.value)
+
+
+def ablation(configs, overrides, grid, seeds, folder):
+    """What --mode ablate makes of its arguments."""
+    return Comparison(systems_of_grid(grid, configs, overrides), seeds, folder, "title")
 
 
 # ------------------------------------------------------------------------------------------------------------- table
 
 
 ROWS = [
-    Row("plain", (50.0, 52.0), (40.0, 42.0), (45.0, 47.0), None, 10.0, 100.0),
-    Row("better", (60.0,), (50.0,), (55.0,), bootstrap_difference(counts_of(1, 0.8), counts_of(2, 0.7)), 20, 200),
+    Row("plain", (50.0, 52.0), (40.0, 42.0), (45.0, 47.0), None, {"seconds": 10.0, "MiB": 1100.0}),
+    Row("better", (60.0,), (50.0,), (55.0,), bootstrap_difference(counts_of(1, 0.8), counts_of(2, 0.7)),
+        {"seconds": 20.0, "MiB": 200.0}),
     Row("broken", note="failed with seed 1: no memory"),
     Row("waiting"),
 ]
@@ -131,7 +138,7 @@ ROWS = [
 
 def test_the_table_for_people():
     lines = markdown(ROWS).splitlines()
-    assert lines[2] == "| plain | 2 | 51.00 ± 1.41 | 41.00 ± 1.41 | 46.00 ± 1.41 |  | 10 | 100 |"
+    assert lines[2] == "| plain | 2 | 51.00 ± 1.41 | 41.00 ± 1.41 | 46.00 ± 1.41 |  | 10 | 1,100 |"
     assert lines[3].startswith("| better | 1 | 60.00 | 50.00 | 55.00 | +") and "[+" in lines[3]
     assert "failed with seed 1: no memory" in lines[4]
     assert "not run yet" in lines[5]
@@ -210,14 +217,14 @@ def test_the_table_holds_what_the_cells_scored(compared):
         scores = [json.loads((out / f"cells/{system}_{seed}/eval/dev.json").read_text())["micro"]["f1"]
                   for seed in (1, 2)]  # fmt: skip
         assert float(rows[system]["f1"]) == pytest.approx(100 * statistics.mean(scores))
-        assert float(rows[system]["seconds"]) > 0 and float(rows[system]["peak_mib"]) > 0
+        assert float(rows[system]["seconds"]) > 0 and float(rows[system]["MiB"]) > 0
     assert rows["plain"]["difference"] == "" and rows["fgm"]["difference"] != ""
     assert (out / "table.png").exists()
 
 
 def test_counts_of_documents_add_up_to_the_score(compared):
     settings, grid, out = compared
-    cells = Ablation([str(settings)], [], grid, 2, out).cells
+    cells = ablation([str(settings)], [], grid, 2, out).cells
     config = next(config for cell, config in cells if cell.run_name == "plain_1")
     scored = json.loads((config.run_folder / "eval" / "dev.json").read_text())
     counts = dev_counts(config)
@@ -235,8 +242,8 @@ def test_a_cell_that_fails_is_shown_as_failed_with_its_reason(compared):
 def test_finished_cells_are_not_run_again(compared, monkeypatch):
     settings, grid, out = compared
     called = []
-    monkeypatch.setattr(Ablation, "_call", lambda self, cell, *rest: called.append(cell.system) or "does not run")
-    table = Ablation([str(settings)], [], grid, 2, out).run()
+    monkeypatch.setattr(Comparison, "_call", lambda self, cell, *rest: called.append(cell.system) or "does not run")
+    table = ablation([str(settings)], [], grid, 2, out).run()
     assert set(called) == {"broken"}
     assert "| fgm | 2 |" in table
 
@@ -244,15 +251,15 @@ def test_finished_cells_are_not_run_again(compared, monkeypatch):
 def test_a_cell_of_other_settings_is_not_taken_for_finished(compared):
     settings, grid, out = compared
     assert all(is_finished(config) == (cell.system != "broken")
-               for cell, config in Ablation([str(settings)], [], grid, 2, out).cells)  # fmt: skip
-    changed = Ablation([str(settings)], ["train.epochs=3"], grid, 2, out)
+               for cell, config in ablation([str(settings)], [], grid, 2, out).cells)  # fmt: skip
+    changed = ablation([str(settings)], ["train.epochs=3"], grid, 2, out)
     assert not any(is_finished(config) for _, config in changed.cells)
 
 
 def test_a_stopped_cell_goes_on(compared, monkeypatch, tmp_path):
     """What an interruption leaves is a run without a score; the next call trains it with --resume."""
     settings, grid, _ = compared
-    one = Ablation([str(settings)], [], grid, 1, tmp_path)
+    one = ablation([str(settings)], [], grid, 1, tmp_path)
     commands = []
     original = commands_of.subprocess.run
 
@@ -263,13 +270,13 @@ def test_a_stopped_cell_goes_on(compared, monkeypatch, tmp_path):
         return original(command, **more)
 
     monkeypatch.setattr(commands_of.subprocess, "run", stop_before_eval)
-    one.systems = {"plain": ()}
+    one.systems = {"plain": one.systems["plain"]}
     one.cells = one.cells[:1]
     with pytest.raises(KeyboardInterrupt):
         one.run()
     monkeypatch.setattr(commands_of.subprocess, "run", original)
-    again = Ablation([str(settings)], [], grid, 1, tmp_path)
-    again.cells, again.systems = again.cells[:1], {"plain": ()}
+    again = ablation([str(settings)], [], grid, 1, tmp_path)
+    again.cells, again.systems = again.cells[:1], {"plain": again.systems["plain"]}
     assert "| plain | 1 |" in again.run()
     assert any("--resume" in command for command in commands)
 

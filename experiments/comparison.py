@@ -1,4 +1,4 @@
-"""A grid of systems, each trained with several seeds and compared with the first: what `--mode ablate` does.
+"""Systems, each trained with several seeds and compared with the first: what `--mode ablate` and `--mode compare` do.
 
     FOLDER/cells/SYSTEM_SEED/   the run of a cell
     FOLDER/logs/SYSTEM_SEED.log what its processes printed
@@ -10,43 +10,71 @@ A cell is trained and scored by processes of its own, so that its memory is its 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from config import Config, UserError
 from experiments.commands import run_script
-from experiments.grid import Cell, make_cells, read_grid
+from experiments.grid import Cell, SystemSettings, make_cells
 from experiments.statistics import bootstrap_difference
 from experiments.table import Row, markdown, write_tables
 from utils.run_folder import fold_folders, load_parts, read_metrics, refuse_other_run
 from utils.tools import check_writable, read_json
 
-REMEDY = "remove the cell's folder and run the grid again"
+REMEDY = "remove the cell's folder and give the command again"
+
+Costs = Callable[[Sequence[dict[str, Any]]], dict[str, float]]  # from the metrics of the folds of all seeds
 
 
-class Ablation:
-    """One grid on one configuration.
+def training_costs(folds: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """What differs between ways to train one network."""
+    return {
+        "seconds": float(np.mean([fold["train_seconds"] for fold in folds])),
+        "MiB": max(fold["peak_mib"] or 0 for fold in folds),
+    }
+
+
+def system_costs(folds: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """What differs between systems: size, characters a second in training (every epoch counts) and scoring, memory."""
+    trained = sum(len(fold["history"]) * fold["train_characters"] for fold in folds)
+    scored = sum(fold["dev_characters"] for fold in folds)
+    scoring = sum(fold["history"][-1].get("evaluation_seconds", 0) for fold in folds)
+    return {
+        "parameters": float(np.mean([fold["parameters"] for fold in folds])),
+        "trains, characters/s": trained / max(sum(fold["train_seconds"] for fold in folds), 0.1),
+        "reads, characters/s": scored / max(scoring, 0.1),
+        "MiB": max(fold["peak_mib"] or 0 for fold in folds),
+    }
+
+
+class Comparison:
+    """Some systems.
 
     Args:
-        configs, overrides: the configuration that every cell changes, as given on the command line.
-        grid: the grid file.
+        systems: by name, the first being the one that the others are compared with.
         seeds: 1 to so many.
         folder: where cells and tables go.
+        title: of the plot.
+        costs: of a system, for the table.
 
     Raises:
-        UserError: the grid, or the settings of one of its systems, are refused.
+        UserError: the settings of a system are refused.
     """
 
-    def __init__(self, configs: list[str], overrides: list[str], grid: Path, seeds: int, folder: Path) -> None:
+    def __init__(
+        self, systems: dict[str, SystemSettings], seeds: int, folder: Path, title: str, costs: Costs = training_costs
+    ) -> None:
         if seeds < 1:
             raise UserError(f"--seeds {seeds}: at least one is needed")
-        self.configs, self.overrides = configs, overrides
-        self.systems = read_grid(grid)
+        self.systems = systems
         self.folder = folder
-        self.title = f"{grid.stem}, {folder.name}"
-        self.cells = make_cells(self.systems, seeds, configs, overrides, folder / "cells")
+        self.title = title
+        self.costs = costs
+        self.cells = make_cells(systems, seeds, folder / "cells")
         self.finished: set[Cell] = set()
         self.failures: dict[Cell, str] = {}
 
@@ -95,13 +123,12 @@ class Ablation:
         difference = None
         if common and own is not baseline:
             difference = bootstrap_difference(*(np.stack([of[seed] for seed in common]) for of in (own, baseline)))
-        metrics = [[read_metrics(fold) for fold in fold_folders(config.run_folder).values()] for config in configs]
+        folds = [read_metrics(fold) for config in configs for fold in fold_folders(config.run_folder).values()]
         return Row(
             system,
             *(tuple(100 * one[score] for one in micro) for score in ("precision", "recall", "f1")),
             difference=difference,
-            seconds=float(np.mean([sum(fold["train_seconds"] for fold in folds) for folds in metrics])),
-            peak_mib=max(fold["peak_mib"] or 0 for folds in metrics for fold in folds),
+            costs=self.costs(folds),
             note=note,
         )
 
@@ -118,8 +145,8 @@ class Ablation:
 
     def _call(self, cell: Cell, script: str, *arguments: str) -> str:
         """Run a command with the settings of a cell; returns the last line of what went wrong, or nothing."""
-        settings = [f"--config={path}" for path in self.configs]
-        settings += [f"--set={override}" for override in (*self.overrides, *cell.overrides)]
+        settings = [f"--config={path}" for path in cell.configs]
+        settings += [f"--set={override}" for override in cell.overrides]
         return run_script(self.folder / "logs" / f"{cell.run_name}.log", script, *arguments, *settings)
 
     def _note(self, cell: Cell, failure: str) -> None:

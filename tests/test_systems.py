@@ -1,0 +1,124 @@
+"""Every shipped system: its file fits the corpora's files, trains a step, and is compared by one command."""
+
+import csv
+import json
+
+import pytest
+import torch
+import yaml
+
+from config import UserError, load_config
+from experiments.grid import systems_of_configs
+from main import main
+from model.build import fresh_network
+from model.networks import network_class
+from model.optimizer import build_optimizer
+from model.traditional import is_traditional, system_class
+from preprocess import preprocess
+from tests.model.batches import batch_of, samples_of
+from tests.test_config import ROOT
+
+SYSTEMS = sorted((ROOT / "configs" / "systems").glob("*.yaml"))
+WITHOUT_ENCODER = ROOT / "configs" / "encoders" / "none.yaml"
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    """A config file of a corpus of a few documents."""
+    from utils.preprocess.sample import write_sample
+
+    folder = tmp_path_factory.mktemp("systems")
+    write_sample(folder / "sample", 24, 4, 3)
+    values = {
+        "run": {"name": "tiny", "folder": str(folder / "runs"), "threads": 1},
+        "data": {"train": str(folder / "sample/train_data"), "dev_share": 0.5, "max_len": 60},
+        "flat": {"hidden": 16, "heads": 2, "feed_forward": 16},
+        "predict": {"overlap": 20},
+    }
+    path = folder / "tiny.yaml"
+    path.write_text(yaml.safe_dump(values), encoding="utf-8")
+    return path
+
+
+def settings_for(path, base, tmp_path):
+    """The base with a system's file, its categories named as the system's questions name them."""
+    changes = [f"data.processed={tmp_path}/processed", f"run.folder={tmp_path}/runs", "train.epochs=1",
+               "train.select=last"]  # fmt: skip
+    questions = list(load_config([base, WITHOUT_ENCODER, path]).mrc.queries)
+    if questions and "name" not in questions:
+        path_of = load_config([base]).data.train.path
+        train = {"path": path_of, "categories": {"name": questions[0], "email": questions[1]}}
+        kept = ", ".join(questions[:2])
+        changes += [f"data.train={json.dumps(train)}", f"data.categories=[{kept}]", "mrc.queries="
+                    + json.dumps({name: name for name in questions[:2]})]  # fmt: skip
+    return load_config([base, WITHOUT_ENCODER, path], changes)
+
+
+@pytest.mark.parametrize("path", SYSTEMS, ids=lambda path: path.stem)
+def test_every_shipped_system_trains_a_step(path, base, tmp_path):
+    config = settings_for(path, base, tmp_path)
+    processed = preprocess(config)
+    if is_traditional(config.model.name):
+        kind = system_class(config.model.name)
+        kind.fit(config, processed, processed.of_part("train")[:4], tmp_path / kind.filename)
+        return
+    network = fresh_network(config, processed, seed=1)
+    optimizer = build_optimizer(network, config.train)
+    for group in optimizer.param_groups:
+        group["lr"] = group["rate"]
+    before = torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
+    loss = network(**batch_of(network, samples_of(network, processed), processed)).loss
+    loss.backward()
+    optimizer.step()
+    after = torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
+    assert loss.isfinite() and not torch.equal(before, after)
+
+
+@pytest.mark.parametrize("corpus", ["ccf", "resume", "weibo"])
+def test_every_system_fits_every_corpus(corpus, tmp_path):
+    of_others = {f"mrc_{other}" for other in ("ccf", "resume", "weibo") if other != corpus}
+    paths = [str(path) for path in SYSTEMS if path.stem not in of_others]
+    for overlay in ([], [str(WITHOUT_ENCODER)]):
+        systems = systems_of_configs(paths, [f"{ROOT}/configs/{corpus}_small.yaml", *overlay], [], tmp_path)
+        folders = {system: load_config(list(files), list(changes)).data.processed
+                   for system, (files, changes) in systems.items()}  # fmt: skip
+        assert folders["flat"] == folders["bilstm"] == folders["encoder_crf"]
+        assert len({folders[system] for system in ("flat", "softlexicon", "softword", "exsoftword", "rules")}) == 5
+
+
+def test_systems_are_compared_by_one_command(base, tmp_path, capsys):
+    paths = [str(ROOT / "configs" / "systems" / f"{name}.yaml") for name in ("feature_crf", "rules", "bilstm")]
+    out = tmp_path / "out"
+    assert main(["--mode", "compare", "--config", str(base), "--config", str(WITHOUT_ENCODER), "--configs", *paths,
+                 "--set", "train.epochs=1", "--set", "train.select=last", "--seeds", "1", "--output", str(out)]) == 0
+    table = capsys.readouterr().out
+    assert "| system | seeds | P | R | F1 | difference to the first | parameters | trains, characters/s |" in table
+    rows = {row["system"]: row for row in csv.DictReader((out / "table.csv").open(encoding="utf-8"))}
+    assert list(rows) == ["feature_crf", "rules", "bilstm"]
+    for row in rows.values():
+        assert row["seeds"] == "1" and float(row["reads, characters/s"]) > 0 and float(row["MiB"]) > 0
+    assert float(rows["rules"]["parameters"]) == 0 < float(rows["feature_crf"]["parameters"])
+    network = json.loads((out / "cells/bilstm_1/fold0/metrics.json").read_text())
+    assert float(rows["bilstm"]["parameters"]) == network["parameters"]
+
+
+def test_a_system_that_is_not_there_is_said_with_those_that_are():
+    telling = "model.name is .flatt., but there are only bilstm, encoder, .*, feature_crf, rules"
+    with pytest.raises(UserError, match=telling):
+        network_class("flatt")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "telling"),
+    [
+        ("--mode compare", "needs --configs FILE"),
+        ("--mode compare --configs nowhere.yaml", "no such"),
+        ("--mode compare --configs configs/demo.yaml configs/demo.yaml", "two files are called demo"),
+        ("--mode train --configs configs/demo.yaml", "does not belong to --mode train"),
+    ],
+)
+def test_bad_command_lines_are_one_line(capsys, monkeypatch, arguments, telling):
+    monkeypatch.chdir(ROOT)
+    assert main(arguments.split()) == 2
+    err = capsys.readouterr().err
+    assert telling in err and err.count("\n") == 1
