@@ -68,9 +68,7 @@ class ChainLabeller:
             for chain in chains:
                 unknown[chain, max(doubt.begin, 0) : doubt.end + 1] = True
                 beliefs[chain].append(doubt.belief)
-        # A chain is one sequence, whose doubts cannot be believed one by one: their mean stands for all.
-        belief = np.array([np.mean(own) if own else 0.0 for own in beliefs], dtype=np.float32)
-        return ChainLabels(tags, unknown, belief), len(left_out)
+        return ChainLabels(tags, unknown, mean_beliefs(beliefs)), len(left_out)
 
     def collate(self, labels: Sequence[ChainLabels], length: int) -> Labels:
         """`tags` (B, K, L); where anything is in doubt also `unknown` (B, K, L), and `belief` (B, K) if not all 0."""
@@ -79,10 +77,16 @@ class ChainLabeller:
         for row, own in enumerate(labels):
             tags[row, :, : own.tags.shape[1]] = own.tags
             unknown[row, :, : own.tags.shape[1]] = own.unknown
-        batch = {"tags": torch.from_numpy(tags)}
-        if unknown.any():
-            batch["unknown"] = torch.from_numpy(unknown)
-        belief = np.stack([own.belief for own in labels])
-        if belief.any():
-            batch["belief"] = torch.from_numpy(belief)
-        return batch
+        return {"tags": torch.from_numpy(tags)} | what_is_in_doubt(unknown, [own.belief for own in labels])
+
+
+def mean_beliefs(beliefs: Sequence[Sequence[float]]) -> np.ndarray:
+    """float32 (K,) of each chain or category: its loss is one, whose doubts cannot be believed one by one."""
+    return np.array([np.mean(own) if own else 0.0 for own in beliefs], dtype=np.float32)
+
+
+def what_is_in_doubt(unknown: np.ndarray, beliefs: Sequence[np.ndarray]) -> Labels:
+    """`unknown`, if anything is, and `belief`, if any is above 0."""
+    belief = np.stack(beliefs)
+    found = {"unknown": (unknown, unknown.any()), "belief": (belief, belief.any())}
+    return {name: torch.from_numpy(array) for name, (array, counts) in found.items() if counts}

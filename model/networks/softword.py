@@ -7,7 +7,7 @@ B batch, L characters, M words of the largest set, E encoder size, H size of the
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from config import Config
 from data.word_sets import collate_word_sets
@@ -24,9 +24,14 @@ class Network(TaggingNetwork):
 
     def __init__(self, config: Config, encoder: CharacterEncoder, inventory: Inventory) -> None:
         super().__init__(encoder)
-        self.features = SoftwordFeatures(config.lexicon.dimension)
+        self.features = self.make_features(config)
         self.context = Context(config.context, encoder.size + self.features.size)
         self.size = self.context.size
+
+    @staticmethod
+    def make_features(config: Config) -> nn.Module:
+        """What a character knows of the words around it, of a width `size`."""
+        return SoftwordFeatures(config.lexicon.dimension)
 
     def states(self, characters: Tensor, character_mask: Tensor, word_sets: Tensor) -> Tensor:
         """(B, L, H) from the encoder's (B, L, E) and word_sets (B, L, 4, M)."""
