@@ -271,6 +271,13 @@ BOUNDS = [
     ("run.seed=-1", "run.seed is -1"),
     ("run.threads=-1", "run.threads is -1"),
     ("lexicon.dimension=0", "lexicon.dimension is 0"),
+    ("lexicon.shortest=0", "lexicon.shortest is 0"),
+    ("context.layers=0", "context.layers is 0"),
+    ("context.dropout=1", "context.dropout is 1"),
+    ("mrc.rows=0", "mrc.rows is 0"),
+    ("mrc.match_weight=-1", "mrc.match_weight is -1"),
+    ("feature_crf.iterations=0", "feature_crf.iterations is 0"),
+    ("mix.min_votes=1", "mix.min_votes is 1"),
 ]
 CONTRADICTIONS = [
     ("run.name=", "run.name is ''"),
@@ -291,6 +298,13 @@ CONTRADICTIONS = [
     ("data.dev_share=0", "there is no dev part"),
     ("data.dev_share=0 train.select=last train.patience=2", "there is no dev part"),
     ("predict.overlap=150", "predict.overlap 150 must be smaller than data.max_len 150"),
+    ("context.hidden=7", "an LSTM halves it"),
+    ("context.kind=transformer context.heads=3", "context.hidden 200 cannot be divided among context.heads 3"),
+    ("span.size=33", "rotary positions need an even number"),
+    ("model.head=span regularisation.label_smoothing=0.1", "model.head is span; set it to 0"),
+    ("model.head=mrc", "it takes crf, softmax, span"),
+    ("mix.weights={\"a\":-1}", "a vote cannot count for less than 0"),
+    ("mix.back_up=[name]", "only mobile, email, QQ, vx have patterns"),
     ("data.max_len=64", "predict.overlap 64 must be smaller than data.max_len 64"),
 ]
 
@@ -305,6 +319,8 @@ def test_impossible_and_contradictory_settings_are_refused(overrides, expected):
     [
         "model.name=encoder flat.heads=7",
         "encoder.heads=3",
+        "encoder.name=scratch encoder.depth=0",
+        "context.hidden=7 context.kind=none",
         "train.freeze_epochs=2 train.epochs=2",
         "data.dev_share=0 train.select=last",
         "data.dev_share=0 data.dev=there",
