@@ -56,12 +56,13 @@ NESTED = [Span("name", 0, 5), Span("name", 1, 2), Span("name", 2, 4), Span("plac
 
 def test_the_loss_is_that_of_all_spans_one_by_one(head, mask):
     doubts = [Doubt("place", 3, 5), Doubt("*", -2, 0)]
-    labels = labels_of(head, [(NESTED, doubts), ([Span("place", 3, 3)], [])], mask)
+    in_doubt = Span("place", 4, 4)
+    labels = labels_of(head, [([*NESTED, in_doubt], doubts), ([Span("place", 3, 3)], [])], mask)
     scores = random_scores(mask)
     inside = {(begin, end) for begin in range(3, 6) for end in range(begin, 6)}
     expected = [
         loss_by_hand(scores[0, 0], 7, {(0, 5), (1, 2), (2, 4)}, {(0, 0)})
-        + loss_by_hand(scores[0, 1], 7, {(1, 2)}, inside | {(0, 0)}),
+        + loss_by_hand(scores[0, 1], 7, {(1, 2), (4, 4)}, inside | {(0, 0)}),
         loss_by_hand(scores[1, 0], 4, set(), set()) + loss_by_hand(scores[1, 1], 4, {(3, 3)}, set()),
     ]
     torch.testing.assert_close(head.losses(scores, mask, **labels), torch.tensor(expected), rtol=1e-4, atol=1e-4)
