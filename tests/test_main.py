@@ -562,7 +562,7 @@ def test_a_damaged_run_is_one_line(refused, home, copy, damage, telling):
         ("--mode eval --input none", "no such file or folder in "),
         ("--mode eval --labels none", "describe --input"),
         ("--mode eval --input none --split test", "give one of them"),
-        ("--mode eval --output out", "--output does not belong to --mode eval"),
+        ("--mode train --output out", "--output does not belong to --mode train"),
         ("--mode guess", "invalid choice: 'guess'"),
         ("--epochs 3", "--mode"),
         (f"--mode predict --set run.name={'x' * 300}", "File name too long"),

@@ -5,8 +5,8 @@ B batch, L characters, I size of the vectors, H size of the states.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from config import ContextConfig
 
@@ -20,7 +20,7 @@ class Context(nn.Module):
         self.size = size if config.kind == "none" else config.hidden
         self.lstm = self.transformer = None
         if config.kind == "lstm":
-            self.lstm = nn.LSTM(size, config.hidden // 2, config.layers, batch_first=True, bidirectional=True)
+            self.lstm = BidirectionalLSTM(size, config.hidden // 2, config.layers)
         elif config.kind == "transformer":
             self.project = nn.Linear(size, config.hidden)
             layer = nn.TransformerEncoderLayer(
@@ -31,15 +31,35 @@ class Context(nn.Module):
     def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:
         vectors = self.dropout(vectors)
         if self.lstm is not None:
-            return run_lstm(self.lstm, vectors, mask)
+            return self.lstm(vectors, mask)
         if self.transformer is not None:
             vectors = self.transformer(self.project(vectors), src_key_padding_mask=~mask)
         return vectors * mask.unsqueeze(2)
 
 
-def run_lstm(lstm: nn.LSTM, vectors: Tensor, mask: Tensor) -> Tensor:
-    """(B, L, H) states of texts whose backward direction begins at their own last character; pads zero."""
-    lengths = mask.sum(dim=1).cpu()
-    packed = pack_padded_sequence(vectors, lengths, batch_first=True, enforce_sorted=False)
-    states, _ = pad_packed_sequence(lstm(packed)[0], batch_first=True, total_length=vectors.shape[1])
-    return states
+class BidirectionalLSTM(nn.Module):
+    """Both directions, (B, L, I) to (B, L, 2 H); backwards each text begins at its own last character.
+
+    The backward direction reads texts that are turned around, in the place of packed ones, whose lengths would have to
+    be copied to the processor in every pass.
+    """
+
+    def __init__(self, size: int, hidden: int, layers: int) -> None:
+        super().__init__()
+        sizes = [size] + [2 * hidden] * (layers - 1)
+        self.forwards = nn.ModuleList(nn.LSTM(own, hidden, batch_first=True) for own in sizes)
+        self.backwards = nn.ModuleList(nn.LSTM(own, hidden, batch_first=True) for own in sizes)
+
+    def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:
+        """Pads, which stand after the text, are zero."""
+        for there, back in zip(self.forwards, self.backwards, strict=True):
+            states = there(vectors)[0], turned(back(turned(vectors, mask))[0], mask)
+            vectors = torch.cat(states, dim=2) * mask.unsqueeze(2)
+        return vectors
+
+
+def turned(vectors: Tensor, mask: Tensor) -> Tensor:
+    """The vectors (B, L, I) of each text in reverse order; what stands on pads means nothing."""
+    last = mask.sum(dim=1, keepdim=True) - 1  # (B, 1)
+    places = (last - torch.arange(mask.shape[1], device=mask.device)).clamp(min=0)  # (B, L)
+    return vectors.gather(1, places.unsqueeze(2).expand_as(vectors))

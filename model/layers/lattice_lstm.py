@@ -47,28 +47,28 @@ class LatticeLSTM(nn.Module):
         Returns:
             (B, L, H), pads zero.
         """
-        length = vectors.shape[1]
         order = places[:, 2].argsort(stable=True)
         words, places = words[order], places[order]
-        ending = torch.bincount(places[:, 2], minlength=length).tolist()
+        ending, earliest = _words_of_steps(places, vectors.shape[1])
         steps = zip(
             self.input(vectors).unbind(1),
             self.link_input(vectors).unbind(1),
             mask.unsqueeze(2).unbind(1),
             self.word(words).split(ending),
             places.split(ending),
+            earliest,
             strict=True,
         )
         state = cell = vectors.new_zeros(len(vectors), self.hidden)  # (B, H)
         states, cells = [], []
-        for gates, link, here, of_words, where in steps:
+        for gates, link, here, of_words, where, first in steps:
             gates = gates + self.state(state)
             enter, leave, forget = gates[:, : 3 * self.hidden].sigmoid().chunk(3, dim=1)
             new = gates[:, 3 * self.hidden :].tanh()
             cell = forget * cell + enter * new
             if len(where):
                 text = where[:, 0]
-                word_cells = self._word_cells(of_words, where, states, cells)  # (words that end here, H)
+                word_cells = self._word_cells(of_words, where, states, cells, first)  # (words that end here, H)
                 weights = (link[text] + self.link_cell(word_cells)).sigmoid().exp()
                 total = enter.exp().index_add(0, text, weights)  # (B, H)
                 joined = (enter.exp() * new).index_add(0, text, weights * word_cells) / total
@@ -80,14 +80,25 @@ class LatticeLSTM(nn.Module):
             cells.append(cell)
         return torch.stack(states, dim=1) * mask.unsqueeze(2)
 
-    def _word_cells(self, words: Tensor, places: Tensor, states: list[Tensor], cells: list[Tensor]) -> Tensor:
-        """(words, H) from the words' share of their gates and the characters at which they begin."""
+    def _word_cells(
+        self, words: Tensor, places: Tensor, states: list[Tensor], cells: list[Tensor], earliest: int
+    ) -> Tensor:
+        """(words, H) from the words' share of their gates and the characters at which they begin, none before
+        `earliest`."""
         text, head = places[:, 0], places[:, 1]
-        earliest = int(head.min())
         state, cell = (torch.stack(history[earliest:])[head - earliest, text] for history in (states, cells))
         gates = words + self.word_state(state)
         enter, forget = gates[:, : 2 * self.hidden].sigmoid().chunk(2, dim=1)
         return forget * cell + enter * gates[:, 2 * self.hidden :].tanh()
+
+
+def _words_of_steps(places: Tensor, length: int) -> tuple[list[int], list[int]]:
+    """How many words end at each character, and where the first of them begins; one copy to the processor."""
+    head, tail = places[:, 1], places[:, 2]
+    ending = torch.bincount(tail, minlength=length)
+    earliest = torch.full_like(ending, length).scatter_reduce(0, tail, head, "amin")
+    counts, firsts = torch.stack([ending, earliest]).tolist()
+    return counts, firsts
 
 
 class BidirectionalLatticeLSTM(nn.Module):

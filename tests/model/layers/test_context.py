@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from config import ContextConfig
-from model.layers.context import Context
+from model.layers.context import BidirectionalLSTM, Context
 
 LENGTHS = [5, 9, 1]
 
@@ -23,6 +23,19 @@ def test_a_batch_equals_its_texts_one_by_one(kind, layers):
     for row, length in enumerate(LENGTHS):
         alone = context(vectors[row : row + 1, :length], mask[row : row + 1, :length])
         torch.testing.assert_close(states[row, :length], alone[0], rtol=1e-5, atol=1e-5)
+
+
+@torch.no_grad()
+def test_it_is_the_librarys_bidirectional_lstm():
+    own, theirs = BidirectionalLSTM(6, 4, 2), torch.nn.LSTM(6, 4, 2, batch_first=True, bidirectional=True)
+    for layer in range(2):
+        for lstm, suffix in ((own.forwards[layer], ""), (own.backwards[layer], "_reverse")):
+            for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
+                getattr(theirs, f"{name}_l{layer}{suffix}").copy_(getattr(lstm, f"{name}_l0"))
+    vectors, mask = torch.randn(3, 9, 6), torch.arange(9) < torch.tensor(LENGTHS)[:, None]
+    states = own(vectors, mask)
+    for row, length in enumerate(LENGTHS):
+        torch.testing.assert_close(states[row, :length], theirs(vectors[row : row + 1, :length])[0][0])
 
 
 @torch.no_grad()
