@@ -117,6 +117,20 @@ def word_embeddings(words: WordTable, trainable: bool) -> nn.Embedding:
     return table
 
 
+def chosen_words(chosen: Tensor, *of_words: Tensor) -> tuple[Tensor, ...]:
+    """Some words of all texts in one row, for what works word by word.
+
+    Args:
+        chosen: (B, W) bool, V of them true.
+        of_words: (B, W, ...) each.
+
+    Returns:
+        (V,) the text of each, and its rows (V, ...) of each of the others.
+    """
+    text, number = chosen.nonzero().unbind(1)
+    return text, *(own[text, number] for own in of_words)
+
+
 def parameter_groups(network: TaggingNetwork) -> dict[str, list[nn.Parameter]]:
     """Every parameter in exactly one group, found by module: `encoder`, `crf`, and `other` for all the rest.
 

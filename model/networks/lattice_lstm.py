@@ -12,7 +12,7 @@ from config import Config
 from data.inputs import collate_words
 from model.layers.encoder import CharacterEncoder
 from model.layers.lattice_lstm import BidirectionalLatticeLSTM
-from model.model import Inventory, TaggingNetwork, word_embeddings
+from model.model import Inventory, TaggingNetwork, chosen_words, word_embeddings
 
 
 class Network(TaggingNetwork):
@@ -37,7 +37,7 @@ class Network(TaggingNetwork):
         word_mask: Tensor,
     ) -> Tensor:
         """(B, L, H) from the encoder's (B, L, E) and the words (B, W)."""
-        text, number = (word_mask & (word_tails > word_heads)).nonzero().unbind(1)  # (V,) each
-        places = torch.stack([text, word_heads[text, number], word_tails[text, number]], dim=1)
-        words = self.dropout(self.words(word_ids)[text, number])  # (V, word size)
-        return self.lstm(self.dropout(characters), character_mask, words, places)
+        several = word_mask & (word_tails > word_heads)
+        text, words, heads, tails = chosen_words(several, self.words(word_ids), word_heads, word_tails)
+        places = torch.stack([text, heads, tails], dim=1)  # (V, 3)
+        return self.lstm(self.dropout(characters), character_mask, self.dropout(words), places)

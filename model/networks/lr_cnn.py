@@ -12,7 +12,7 @@ from config import Config, UserError
 from data.inputs import collate_words
 from model.layers.encoder import CharacterEncoder
 from model.layers.lr_cnn import RethinkingCNN, words_by_length
-from model.model import Inventory, TaggingNetwork, word_embeddings
+from model.model import Inventory, TaggingNetwork, chosen_words, word_embeddings
 
 
 class Network(TaggingNetwork):
@@ -43,10 +43,9 @@ class Network(TaggingNetwork):
     ) -> Tensor:
         """(B, L, H) from the encoder's (B, L, E) and the words (B, W)."""
         characters = self.dropout(characters)
-        lengths = word_tails - word_heads + 1
-        text, number = (word_mask & (lengths <= self.layers)).nonzero().unbind(1)  # (V,) each
-        words = self.dropout(self.words(word_ids)[text, number])  # (V, word size)
-        lengths, heads, tails = (of_words[text, number] for of_words in (lengths, word_heads, word_tails))
+        short = word_mask & (word_tails - word_heads < self.layers)
+        text, words, heads, tails = chosen_words(short, self.words(word_ids), word_heads, word_tails)
+        words, lengths = self.dropout(words), tails - heads + 1  # (V, word size), (V,)
         size = (self.layers, *character_mask.shape)
         there = self.there(characters, character_mask, words_by_length(size, words, text, heads, lengths))
         last = character_mask.shape[1] - 1
