@@ -18,15 +18,15 @@ def build_optimizer(network: TaggingNetwork, settings: TrainConfig) -> torch.opt
     embeddings have it times d^M (Howard and Ruder, ULMFiT, ACL 2018; Clark et al., ELECTRA, ICLR 2020).
     """
     rates = {"encoder": settings.encoder_rate, "other": settings.other_rate, "crf": settings.crf_rate}
-    crf = getattr(network.head, "crf", None)
+    by_name = parameter_groups(network)
     exempt = {
         id(parameter)
         for module in network.modules()
         for name, parameter in module.named_parameters(recurse=False)
-        if name.endswith("bias") or isinstance(module, nn.LayerNorm) or module is crf
-    }
+        if name.endswith("bias") or isinstance(module, nn.LayerNorm)
+    } | {id(parameter) for parameter in by_name["crf"]}
     groups = []
-    for name, parameters in parameter_groups(network).items():
+    for name, parameters in by_name.items():
         factors = _layer_factors(network, settings.layer_decay) if name == "encoder" else {}
         for factor in sorted(set(factors.values()) or {1.0}, reverse=True):
             for decays in (True, False):

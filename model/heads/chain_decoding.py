@@ -78,7 +78,7 @@ class ChainDecoder:
         return [sorted(candidates, key=lambda one: (one.begin, one.end, one.category)) for candidates in texts]
 
     def _best_spans(self, emissions: Tensor, character_mask: Tensor) -> FoundSpans:
-        mask = self._mask(character_mask)  # (B K, L)
+        mask = mask_of_chains(character_mask, self.scheme)  # (B K, L)
         tags = self.crf.best_tags(emissions.flatten(0, 1), mask).unflatten(0, (-1, self.scheme.num_chains))
         return self.scheme.find_spans(tags.cpu().numpy())
 
@@ -87,7 +87,7 @@ class ChainDecoder:
     ) -> FoundSpans:
         """Spans whose ends both have the probability `least`: no other span can have it."""
         scheme, scores = self.scheme, self.crf.scores
-        flat, mask = emissions.flatten(0, 1), self._mask(character_mask)
+        flat, mask = emissions.flatten(0, 1), mask_of_chains(character_mask, self.scheme)
         posterior = forward_scores(flat, scores) + backward_scores(flat, mask, scores)  # (B K, L, T)
         posterior = (posterior - posterior[:, :1].logsumexp(dim=2, keepdim=True)).exp()
         likely = ((posterior >= least) & mask.unsqueeze(2)).unflatten(0, (-1, scheme.num_chains)).cpu().numpy()
@@ -114,7 +114,7 @@ class ChainDecoder:
         rows = np.stack([sequence, spans.begin, spans.end, *code[:, CHAIN + 1 :].T])  # (7, S)
         tagged = TaggedSpans(*torch.from_numpy(rows).to(emissions.device))
         opening = torch.from_numpy(scheme.opening()).to(emissions.device)
-        mask = self._mask(character_mask)  # (B K, L)
+        mask = mask_of_chains(character_mask, self.scheme)  # (B K, L)
         return span_log_probabilities(emissions.flatten(0, 1), mask, self.crf.scores, tagged, opening).exp().tolist()
 
     def _named(self, spans: FoundSpans) -> list[Span]:
@@ -122,9 +122,9 @@ class ChainDecoder:
         columns = (column.tolist() for column in (spans.category, spans.begin, spans.end))
         return [Span(categories[category], begin, end) for category, begin, end in zip(*columns, strict=True)]
 
-    def _mask(self, character_mask: Tensor) -> Tensor:
-        """(B K, L): the mask of every chain."""
-        return character_mask.repeat_interleave(self.scheme.num_chains, dim=0)
+def mask_of_chains(character_mask: Tensor, scheme: TagScheme) -> Tensor:
+    """(B K, L): the mask of every chain."""
+    return character_mask.repeat_interleave(scheme.num_chains, dim=0)
 
 
 def _keys(spans: FoundSpans) -> set[tuple[int, ...]]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from config import Config
 from data.labels import ChainLabeller
-from model.heads.chain_decoding import ChainDecoder
+from model.heads.chain_decoding import ChainDecoder, mask_of_chains
 from model.heads.head import Head
 from model.layers.crf import ChainCRF
 from model.layers.divergence import kl_divergence
@@ -87,4 +87,4 @@ class ChainHead(Head):
 
     def chain_mask(self, character_mask: Tensor) -> Tensor:
         """(B K, L): the mask of every chain."""
-        return character_mask.repeat_interleave(self.scheme.num_chains, dim=0)
+        return mask_of_chains(character_mask, self.scheme)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from utils.postprocess.patterns import find_patterns, is_phone
+from setting_rules import WITH_PATTERNS
+from utils.postprocess.patterns import PATTERNS, find_patterns, is_phone
 
 CATEGORIES = ("mobile", "email", "QQ", "vx")
 
@@ -57,6 +58,10 @@ def test_what_has_the_form_is_found(text, category, expected):
 @pytest.mark.parametrize("text", WRONG)
 def test_what_only_looks_like_it_is_not(text):
     assert find_patterns(text, CATEGORIES) == []
+
+
+def test_settings_know_all_categories_that_have_patterns():
+    assert set(WITH_PATTERNS) == {pattern.category for pattern in PATTERNS}
 
 
 def test_an_account_of_both_is_both():
