@@ -59,31 +59,28 @@ def score_split(runs: Sequence[RunParts], part: str, only: Sequence[int] | None 
     """
     first, config = runs[0], runs[0].config
     trained = list(files_of_folds(first, only))
-    processed = load_processed(config)
-    _refuse_other_division(runs)
-    if processed.digest != first.data:
-        raise UserError(
-            f"{first.folder}: was trained on other data than {config.processed_folder} now holds, and may have seen "
-            f"this {part} part; train again, or give a labelled corpus with --input"
-        )
+    held_out = _held_out(first, part)
+    for run in runs[1:]:
+        if _held_out(run, part) != held_out:
+            raise UserError(
+                f"{run.folder}: has not the same {part} part as {first.folder}, and may have seen that one; give a "
+                "labelled corpus with --input"
+            )
     if part == "test":
-        documents = [processed.documents[number] for number in processed.of_part("test")]
-        if not documents:
+        if not held_out[0]:
             raise UserError("data.test is empty, so there is no test part; give a corpus with --input, or --split dev")
-        return Evaluation(*_score(mixture_of(runs, trained), documents))
+        return Evaluation(*_score(mixture_of(runs, trained), held_out[0]))
     total, by_document = None, []
-    splits = make_splits(processed, config)
     for fold in trained:
-        documents = [processed.documents[number] for number in splits[fold].dev]
-        if not documents:
+        if not held_out[fold]:
             raise UserError("this run has no dev part (data.dev_share is 0); give a labelled corpus with --input")
-        scores, of_each = _score(mixture_of(runs, [fold]), documents)
+        scores, of_each = _score(mixture_of(runs, [fold]), held_out[fold])
         total = scores if total is None else total + scores
         by_document += of_each
     chosen = first.encoder is not None and config.train.select == "best"
     notes = ["the epoch was chosen on this part, so these scores flatter a little"] if chosen else []
-    if len(trained) < len(splits):
-        notes.append(f"from fold {', '.join(map(str, trained))} of {len(splits)}")
+    if len(trained) < len(held_out):
+        notes.append(f"from fold {', '.join(map(str, trained))} of {len(held_out)}")
     return Evaluation(total, by_document, "; ".join(notes))
 
 
@@ -93,18 +90,19 @@ def mixture_of(runs: Sequence[RunParts], folds: Sequence[int] | None = None) -> 
     return Mixture([Tagger(run, folds) for run in runs], first.mix, first.predict.chunk)
 
 
-def _refuse_other_division(runs: Sequence[RunParts]) -> None:
-    """What one run has seen, the dev part of another must not be."""
-    for run in runs[1:]:
-        # Processed data differ with the lexicon, so only what decides on the documents is compared.
-        for name in ("train", "dev", "test", "additional", "dev_share", "split_seed", "duplicate_share"):
-            own, first = (getattr(one.config.data, name) for one in (run, runs[0]))
-            if own != first:
-                raise UserError(f"{run.folder}: was trained with another data.{name} than {runs[0].folder}, so they "
-                                "have no dev part in common; give a labelled corpus with --input")  # fmt: skip
-        if run.config.folds != runs[0].config.folds:
-            raise UserError(f"{run.folder}: was trained with other folds than {runs[0].folder}; give a labelled corpus "
-                            "with --input")  # fmt: skip
+def _held_out(run: RunParts, part: str) -> list[list[Document]]:
+    """What a run has not seen: the test documents, or the dev documents of each fold."""
+    processed = load_processed(run.config)
+    if processed.digest != run.data:
+        raise UserError(
+            f"{run.folder}: was trained on other data than {run.config.processed_folder} now holds, and may have seen "
+            f"this {part} part; train again, or give a labelled corpus with --input"
+        )
+    if part == "test":
+        parts = [processed.of_part("test")]
+    else:
+        parts = [split.dev for split in make_splits(processed, run.config)]
+    return [[processed.documents[number] for number in numbers] for numbers in parts]
 
 
 def _score(reader: Mixture, documents: list[Document]) -> tuple[Scores, list[Score]]:

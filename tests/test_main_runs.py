@@ -1,6 +1,7 @@
 """`--runs`: several trained runs read and are scored as one, from the command line."""
 
 import json
+import shutil
 
 import pytest
 
@@ -89,4 +90,14 @@ def test_runs_without_a_dev_part_in_common_are_refused(home, capsys):
     assert main(["--mode", "train", *settings(home, "rules", *more)]) == 0
     runs = [str(home / "runs" / name) for name in ("rules", "other")]
     assert main(["--mode", "eval", "--runs", *runs, "--output", str(home / "out")]) == 2
-    assert "no dev part in common" in capsys.readouterr().err
+    assert "has not the same dev part" in capsys.readouterr().err
+
+
+def test_a_run_trained_on_what_has_since_changed_is_refused_wherever_it_stands(home, tmp_path, capsys):
+    stale = tmp_path / "stale"
+    shutil.copytree(home / "runs" / "feature_crf", stale)
+    manifest = json.loads((stale / "manifest.json").read_text(encoding="utf-8"))
+    (stale / "manifest.json").write_text(json.dumps(manifest | {"data": "something else"}), encoding="utf-8")
+    for runs in ([home / "runs" / "rules", stale], [stale, home / "runs" / "rules"]):
+        assert main(["--mode", "eval", "--runs", *map(str, runs), "--output", str(home / "out")]) == 2
+        assert "was trained on other data" in capsys.readouterr().err
