@@ -37,6 +37,6 @@ demo() {
 case "${1:-install}" in
   install) install ;;
   demo) install; demo ;;
-  test) install; .venv/bin/ruff check .; .venv/bin/python -m pytest ;;
+  test) install; .venv/bin/ruff check .; .venv/bin/ruff format --check --quiet .; .venv/bin/python -m pytest ;;
   *) fail "unknown word '$1'; say nothing, demo or test" ;;
 esac

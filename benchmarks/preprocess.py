@@ -1,6 +1,6 @@
 """Preprocessing of whole corpora, end to end in one process: reading, matching, segments, near-duplicates, writing.
 
-    python benchmarks/preprocess.py --config configs/ccf_small.yaml --set lexicon.vectors=random --json preprocess.json
+python benchmarks/preprocess.py --config configs/ccf_small.yaml --set lexicon.vectors=random --json preprocess.json
 """
 
 from __future__ import annotations

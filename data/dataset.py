@@ -131,9 +131,7 @@ def padding_share(lengths: np.ndarray, batches: Iterable[Sequence[int]]) -> floa
     return 1 - own / padded
 
 
-def collate_samples(
-    samples: Sequence[Sample], vocabulary: Vocabulary, inputs: Inputs, labeller: Labeller
-) -> Batch:
+def collate_samples(samples: Sequence[Sample], vocabulary: Vocabulary, inputs: Inputs, labeller: Labeller) -> Batch:
     """A training batch.
 
     Returns:
@@ -169,8 +167,6 @@ def window_batches(windows: Sequence[Window], batch_tokens: int) -> Iterator[lis
         yield batch
 
 
-def collate_windows(
-    lattices: Lattices, windows: Sequence[Window], vocabulary: Vocabulary, inputs: Inputs
-) -> Batch:
+def collate_windows(lattices: Lattices, windows: Sequence[Window], vocabulary: Vocabulary, inputs: Inputs) -> Batch:
     """A batch for prediction."""
     return inputs([lattices.slice(*window) for window in windows], vocabulary)

@@ -82,9 +82,7 @@ def _rank(config: Config, texts: Texts, matched: list[list[Span]]) -> Ranking:
     candidates = [
         candidate
         for number, text in enumerate(tqdm(texts.texts, "candidates", unit="doc", delay=1))
-        for candidate in find_candidates(
-            number, text, segmenter, settings.most_tokens, settings.most_characters
-        )
+        for candidate in find_candidates(number, text, segmenter, settings.most_tokens, settings.most_characters)
     ]
     named = {(number, span.begin, span.end) for number, spans in enumerate(matched) for span in spans}
     positive = np.array([(one.document, one.begin, one.end) in named for one in candidates], dtype=bool)

@@ -1,18 +1,18 @@
 """Cleaning labels with votes: what `--mode denoise` and `--mode pipeline` do, stage by stage.
 
-    RUN_denoise/
-        data/train.jsonl, dev.jsonl     the division; labels as they came (with additional corpora: unseen.jsonl, too)
-        first/                          a run on these labels, to compare with
-        round1/
-            repeat1/                    a run of k folds
-            votes/repeat1_fold0.jsonl   what each fold thinks of the documents it has not seen
-            decisions.csv, .html        what is doubtful or missing; the CSV may be corrected by hand
-            labelstudio.json            the same for Label Studio
-            train.jsonl                 the cleaned labels
-        clean/                          a run on the labels of the last round, with the same dev part
-        unlabelled/                     pipeline: votes on the unlabelled texts, pseudo.jsonl
-        final/                          pipeline: a run on clean and pseudo-labels
-        submission/                     pipeline: what it finds in the unlabelled texts
+RUN_denoise/
+    data/train.jsonl, dev.jsonl     the division; labels as they came (with additional corpora: unseen.jsonl, too)
+    first/                          a run on these labels, to compare with
+    round1/
+        repeat1/                    a run of k folds
+        votes/repeat1_fold0.jsonl   what each fold thinks of the documents it has not seen
+        decisions.csv, .html        what is doubtful or missing; the CSV may be corrected by hand
+        labelstudio.json            the same for Label Studio
+        train.jsonl                 the cleaned labels
+    clean/                          a run on the labels of the last round, with the same dev part
+    unlabelled/                     pipeline: votes on the unlabelled texts, pseudo.jsonl
+    final/                          pipeline: a run on clean and pseudo-labels
+    submission/                     pipeline: what it finds in the unlabelled texts
 """
 
 from __future__ import annotations

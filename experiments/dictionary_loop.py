@@ -160,9 +160,7 @@ class DictionaryLoop:
             estimated = {name: least[name] / self.settings.coverage for name in names}
         return {name: min(max(least[name], estimated[name]), LARGEST) for name in names} | given
 
-    def _train_and_predict(
-        self, number: int, labelled: Processed, priors: dict[str, float]
-    ) -> list[list[ScoredSpan]]:
+    def _train_and_predict(self, number: int, labelled: Processed, priors: dict[str, float]) -> list[list[ScoredSpan]]:
         """The spans that fresh classifiers find in every text, trained on what the dictionary labels there."""
         config, folder = self.reading_config(), self._round(number)
         categories = labelled.categories

@@ -20,9 +20,7 @@ from utils.run_folder import RunParts, load_tensors
 MakeHead = Callable[[Config, Sequence[str], int], Head]  # from settings, categories and the size of the states
 
 
-def fresh_network(
-    config: Config, processed: Processed, seed: int, make_head: MakeHead | None = None
-) -> TaggingNetwork:
+def fresh_network(config: Config, processed: Processed, seed: int, make_head: MakeHead | None = None) -> TaggingNetwork:
     """A network that has seen no training text: pretrained encoder, ready word vectors, the rest random.
 
     Args:

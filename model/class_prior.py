@@ -57,9 +57,7 @@ def labelled_shares(
     return {category: len(owners.get(category, ())) / total for category in categories}
 
 
-def _owners(
-    texts: Sequence[str], labelled: Sequence[Sequence[Span]]
-) -> dict[str, dict[tuple[int, int], str]]:
+def _owners(texts: Sequence[str], labelled: Sequence[Sequence[Span]]) -> dict[str, dict[tuple[int, int], str]]:
     """By category: for every labelled character (text, place), the form it is labelled as part of."""
     owners: dict[str, dict[tuple[int, int], str]] = {}
     for number, (text, spans) in enumerate(zip(texts, labelled, strict=True)):
@@ -70,9 +68,7 @@ def _owners(
     return owners
 
 
-def _prior(
-    texts: Sequence[str], owners: dict[tuple[int, int], str], total: int, random: np.random.Generator
-) -> float:
+def _prior(texts: Sequence[str], owners: dict[tuple[int, int], str], total: int, random: np.random.Generator) -> float:
     share = len(owners) / total
     forms = sorted(set(owners.values()))
     held_forms = set(random.permutation(forms)[: max(1, round(HELD_OUT * len(forms)))])

@@ -1,8 +1,8 @@
 """A trained run, ready to read texts.
 
-    from model import load_tagger
-    for span in load_tagger("runs/demo").predict(["..."])[0]:
-        print(span.begin, span.end, span.category, span.text, span.probability)
+from model import load_tagger
+for span in load_tagger("runs/demo").predict(["..."])[0]:
+    print(span.begin, span.end, span.category, span.text, span.probability)
 """
 
 from __future__ import annotations

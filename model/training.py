@@ -173,8 +173,9 @@ def training_loader(
     return DataLoader(
         dataset,
         batch_sampler=sampler,
-        collate_fn=partial(collate_samples, vocabulary=vocabulary, inputs=network.inputs,
-                           labeller=network.head.labeller),
+        collate_fn=partial(
+            collate_samples, vocabulary=vocabulary, inputs=network.inputs, labeller=network.head.labeller
+        ),
         num_workers=config.run.workers,
         persistent_workers=config.run.workers > 0,
         pin_memory=accelerator.device.type == "cuda",

@@ -303,7 +303,7 @@ CONTRADICTIONS = [
     ("span.size=33", "rotary positions need an even number"),
     ("model.head=span regularisation.label_smoothing=0.1", "model.head is span; set it to 0"),
     ("model.head=mrc", "it takes crf, softmax, span"),
-    ("mix.weights={\"a\":-1}", "a vote cannot count for less than 0"),
+    ('mix.weights={"a":-1}', "a vote cannot count for less than 0"),
     ("mix.back_up=[name]", "only mobile, email, QQ, vx have patterns"),
     ("data.max_len=64", "predict.overlap 64 must be smaller than data.max_len 64"),
 ]

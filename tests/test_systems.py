@@ -89,8 +89,8 @@ def test_every_system_fits_every_corpus(corpus, tmp_path):
 def test_systems_are_compared_by_one_command(base, tmp_path, capsys):
     paths = [str(ROOT / "configs" / "systems" / f"{name}.yaml") for name in ("feature_crf", "rules", "bilstm")]
     out = tmp_path / "out"
-    assert main(["--mode", "compare", "--config", str(base), "--config", str(WITHOUT_ENCODER), "--configs", *paths,
-                 "--set", "train.epochs=1", "--set", "train.select=last", "--seeds", "1", "--output", str(out)]) == 0
+    settings = ["--config", str(base), "--config", str(WITHOUT_ENCODER), "--set", "train.epochs=1"]
+    assert main(["--mode", "compare", *settings, "--configs", *paths, "--seeds", "1", "--output", str(out)]) == 0
     table = capsys.readouterr().out
     assert "| system | seeds | P | R | F1 | difference to the first | parameters | trains, characters/s |" in table
     rows = {row["system"]: row for row in csv.DictReader((out / "table.csv").open(encoding="utf-8"))}

@@ -1,15 +1,15 @@
 """The run folder: everything that a trained run needs, so that it can be copied elsewhere and used there.
 
-    config.yaml               every setting
-    manifest.json             version, categories, digest of the lexicon, size of its vectors
-    vocabulary.txt            the encoder's tokens
-    lexicon.txt               the words of the lattice
-    encoder/config.json       the encoder's shape, if the system is a network
-    fold0/best/               weights (safetensors) of the best epoch by dev F1
-    fold0/last/               weights of the last epoch, or the file of a system that is no network; optimizer and
-                              random states while training goes on
-    fold0/train.log, tensorboard/, metrics.json
-    eval/, predictions/       what `--mode eval` and `--mode predict` wrote
+config.yaml               every setting
+manifest.json             version, categories, digest of the lexicon, size of its vectors
+vocabulary.txt            the encoder's tokens
+lexicon.txt               the words of the lattice
+encoder/config.json       the encoder's shape, if the system is a network
+fold0/best/               weights (safetensors) of the best epoch by dev F1
+fold0/last/               weights of the last epoch, or the file of a system that is no network; optimizer and
+                          random states while training goes on
+fold0/train.log, tensorboard/, metrics.json
+eval/, predictions/       what `--mode eval` and `--mode predict` wrote
 """
 
 from __future__ import annotations

@@ -82,9 +82,7 @@ class ChainDecoder:
         tags = self.crf.best_tags(emissions.flatten(0, 1), mask).unflatten(0, (-1, self.scheme.num_chains))
         return self.scheme.find_spans(tags.cpu().numpy())
 
-    def _likely_spans(
-        self, emissions: Tensor, character_mask: Tensor, least: float, longest: int
-    ) -> FoundSpans:
+    def _likely_spans(self, emissions: Tensor, character_mask: Tensor, least: float, longest: int) -> FoundSpans:
         """Spans whose ends both have the probability `least`: no other span can have it."""
         scheme, scores = self.scheme, self.crf.scores
         flat, mask = emissions.flatten(0, 1), mask_of_chains(character_mask, self.scheme)
@@ -121,6 +119,7 @@ class ChainDecoder:
         categories = self.scheme.categories
         columns = (column.tolist() for column in (spans.category, spans.begin, spans.end))
         return [Span(categories[category], begin, end) for category, begin, end in zip(*columns, strict=True)]
+
 
 def mask_of_chains(character_mask: Tensor, scheme: TagScheme) -> Tensor:
     """(B K, L): the mask of every chain."""

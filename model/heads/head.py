@@ -57,9 +57,7 @@ class Head(nn.Module):
         losses = [self.loss(sample, character_mask, labels, weights) for sample in samples]
         return Output(scores, sum(losses) / count)
 
-    def loss(
-        self, scores: Tensor, character_mask: Tensor, labels: Labels, weights: Tensor | None = None
-    ) -> Tensor:
+    def loss(self, scores: Tensor, character_mask: Tensor, labels: Labels, weights: Tensor | None = None) -> Tensor:
         """The loss of a batch per character; a text of weight w adds w times its loss, and all of its characters."""
         # Half precision would lose the small differences of long sums.
         with torch.autocast(scores.device.type, enabled=False):

@@ -66,9 +66,7 @@ class PositiveUnlabelledHead(Head):
         """Logits (B, K, L)."""
         return self.emission(states).float().transpose(1, 2)
 
-    def loss(
-        self, scores: Tensor, character_mask: Tensor, labels: Labels, weights: Tensor | None = None
-    ) -> Tensor:
+    def loss(self, scores: Tensor, character_mask: Tensor, labels: Labels, weights: Tensor | None = None) -> Tensor:
         """The non-negative risk of logits (B, K, L), which is one of the batch and not of each text.
 
         What `unknown` marks is the rest of a labelled span that was cut, so it is positive too. Matches of a dictionary

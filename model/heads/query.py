@@ -77,9 +77,7 @@ class QueryHead(Head):
         looked_at = looked_at & possible_spans(character_mask) & ~unknown
         of_pairs = _cross_entropy(pairs, spans, looked_at).sum(dim=(2, 3))
         settings = self.settings
-        return (
-            settings.begin_weight * of_begins + settings.end_weight * of_ends + settings.match_weight * of_pairs
-        )
+        return settings.begin_weight * of_begins + settings.end_weight * of_ends + settings.match_weight * of_pairs
 
     def divergence(self, scores: Tensor, others: Tensor, character_mask: Tensor) -> Tensor:
         """(B,): every begin, end and pair is a coin of its own."""

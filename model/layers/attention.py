@@ -62,9 +62,7 @@ class RelativeAttention(nn.Module):
         precise = torch.float64 if query.dtype == torch.float64 else torch.float32
         queries = ((query + self.position_bias) * self.scale).to(precise).view(-1, self.heads, self.head_size)
         projected = self.position(rows).to(precise).view(-1, self.heads, self.head_size)
-        return sampled_product(
-            queries.transpose(0, 1).contiguous(), projected.transpose(0, 1).contiguous(), pattern
-        )
+        return sampled_product(queries.transpose(0, 1).contiguous(), projected.transpose(0, 1).contiguous(), pattern)
 
     def _split(self, projected: Tensor) -> Tensor:
         """(B, N, H) to (A B, N, D)."""

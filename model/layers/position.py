@@ -86,9 +86,7 @@ class FourFusion(nn.Module):
 def linear_of_joined(linear: nn.Linear, tables: Tensor, places: Tensor, which: Sequence[int]) -> Tensor:
     """linear([p_k for k in which]) where p_k = tables[k][places[:, k]], without joining them: (K, out)."""
     parts = linear.weight.chunk(len(which), dim=1)
-    return linear.bias + sum(
-        embedding(places[:, k], tables[k] @ part.T) for k, part in zip(which, parts, strict=True)
-    )
+    return linear.bias + sum(embedding(places[:, k], tables[k] @ part.T) for k, part in zip(which, parts, strict=True))
 
 
 class RelativePositions(nn.Module):

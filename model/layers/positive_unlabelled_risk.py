@@ -88,9 +88,7 @@ class PositiveUnlabelledRisk(nn.Module):
         if self.settings.negative_risk == "clip":
             return risk.sum()
         back = negative_risk < -self.settings.step_back_beyond
-        descended = torch.where(
-            back, -self.settings.step_back_discount * negative_risk, positive_risk + negative_risk
-        )
+        descended = torch.where(back, -self.settings.step_back_discount * negative_risk, positive_risk + negative_risk)
         # The value is the risk, the gradient that of what is descended.
         return (risk.detach() + descended - descended.detach()).sum()
 

@@ -16,9 +16,7 @@ from utils.run_folder import RunParts, save_parts, weights_path
 from utils.tools import peak_memory_mib
 
 
-def train_traditional(
-    config: Config, processed: Processed, split: Split, folder: Path
-) -> dict[str, Any]:
+def train_traditional(config: Config, processed: Processed, split: Split, folder: Path) -> dict[str, Any]:
     """Fit, save and score.
 
     Args:

@@ -16,7 +16,7 @@ def prepare(seconds, mib):
 
     def work():
         held = bytearray(mib * MIB)
-        held[:: 4096] = b"x" * len(held[:: 4096])  # touched, or it would not be resident
+        held[::4096] = b"x" * len(held[::4096])  # touched, or it would not be resident
         time.sleep(seconds)
         return len(inputs) + len(held)
 

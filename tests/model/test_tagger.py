@@ -159,9 +159,7 @@ def test_windows_find_every_span_of_a_long_text_once(max_len, overlap):
     draw = random.Random(max_len)
     text = "".join("天" * draw.randint(1, 9) + "中" * draw.randint(1, min(5, overlap)) for _ in range(60))
     vocabulary = Vocabulary([*SPECIALS, "天", "中"])
-    predictor = Predictor(
-        MarkerNetwork(vocabulary.row("中")), vocabulary, max_len, overlap, 100, torch.device("cpu")
-    )
+    predictor = Predictor(MarkerNetwork(vocabulary.row("中")), vocabulary, max_len, overlap, 100, torch.device("cpu"))
     lattices = build_lattices([text, "", "中"], vocabulary, Lexicon([], "none"))
     found = predictor.predict(lattices, [0, 1, 2])
     places = np.flatnonzero(np.array(list(text)) == "中")

@@ -76,9 +76,9 @@ def confident_classes(probabilities: np.ndarray, observed: np.ndarray) -> np.nda
         observed: (N,) the classes as labelled.
     """
     classes = probabilities.shape[1]
-    thresholds = np.array([
-        probabilities[observed == one, one].mean() if (observed == one).any() else np.inf for one in range(classes)
-    ])
+    thresholds = np.array(
+        [probabilities[observed == one, one].mean() if (observed == one).any() else np.inf for one in range(classes)]
+    )
     reached = np.where(probabilities >= thresholds, probabilities, -np.inf)  # (N, classes)
     return np.where(np.isinf(reached).all(axis=1), -1, reached.argmax(axis=1))
 

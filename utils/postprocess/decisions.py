@@ -101,9 +101,7 @@ def _by_threshold(documents: Sequence[Document], ballots: Mapping[str, Ballot], 
     return found
 
 
-def _by_confidence(
-    documents: Sequence[Document], ballots: Mapping[str, Ballot], categories: Sequence[str]
-) -> Found:
+def _by_confidence(documents: Sequence[Document], ballots: Mapping[str, Ballot], categories: Sequence[str]) -> Found:
     found: Found = {}
     labels = {document.id: set(document.spans) for document in documents}
     for issue in confident_issues(documents, ballots, categories):

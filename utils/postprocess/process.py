@@ -82,7 +82,5 @@ class PredictionWriter:
 
 def prediction_json(document: Document, spans: Sequence[ScoredSpan]) -> str:
     """One line: the document's format with a probability for each entity."""
-    entities = [
-        entity_record(document.text, span) | {"probability": round(span.probability, 6)} for span in spans
-    ]
+    entities = [entity_record(document.text, span) | {"probability": round(span.probability, 6)} for span in spans]
     return json.dumps({"id": document.id, "text": document.text, "entities": entities}, ensure_ascii=False)

@@ -86,9 +86,10 @@ def _read(path: Path) -> Iterable[tuple[str, list[tuple[Span, bool, float]]]]:
         with path.open(encoding="utf-8") as lines:
             for line in lines:
                 record = json.loads(line)
-                yield record["id"], [
+                candidates = [
                     (Span(one["category"], one["pos_b"], one["pos_e"]), one["found"], one["probability"])
                     for one in record["candidates"]
                 ]
+                yield record["id"], candidates
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: cannot be read as votes ({error}); remove it, and it is made again") from None

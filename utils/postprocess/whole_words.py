@@ -36,9 +36,7 @@ def whole_words(text: str, spans: Iterable[ScoredSpan], words: Iterable[str]) ->
                 begin = runs.pop()[1]
             runs.append((category, begin, end))
         begin = end
-    return [
-        ScoredSpan(category, begin, end - 1, _mean(votes[begin:end], category)) for category, begin, end in runs
-    ]
+    return [ScoredSpan(category, begin, end - 1, _mean(votes[begin:end], category)) for category, begin, end in runs]
 
 
 def _mean(votes: list[ScoredSpan | None], category: str) -> float:

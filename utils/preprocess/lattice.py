@@ -86,9 +86,7 @@ def build_lattices(texts: Iterable[str], vocabulary: Vocabulary, lexicon: Lexico
         words.append(matches[:, 0] + 1)
         heads.append(matches[:, 1])
         tails.append(matches[:, 2])
-    return Lattices(
-        _joined(tokens), _offsets(tokens), _joined(words), _joined(heads), _joined(tails), _offsets(words)
-    )
+    return Lattices(_joined(tokens), _offsets(tokens), _joined(words), _joined(heads), _joined(tails), _offsets(words))
 
 
 def _joined(parts: list[np.ndarray]) -> np.ndarray:

@@ -1,8 +1,8 @@
 """A copy of any corpus with wrong labels, the truth beside it, and a record of what was changed.
 
-    noisy.jsonl   the documents with some labels wrong
-    truth.jsonl   the same documents in the same order, with the labels they came with
-    noise.json    rates, seed, and how many labels of each category were changed in which way
+noisy.jsonl   the documents with some labels wrong
+truth.jsonl   the same documents in the same order, with the labels they came with
+noise.json    rates, seed, and how many labels of each category were changed in which way
 """
 
 from __future__ import annotations

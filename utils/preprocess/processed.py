@@ -1,11 +1,11 @@
 """The processed folder: documents, lattices, segments and lexicon on disk, with a manifest that says what shaped them.
 
-    manifest.json     version, settings, digests of all inputs, categories, counts
-    documents.jsonl   every document, with the part it belongs to
-    vocabulary.txt    the encoder's tokens
-    lexicon.txt       the words that the corpora have
-    vectors.npy       float32 (words, size), absent where vectors are random
-    *.npy             lattices, segments (document, begin, end), groups of near-duplicates
+manifest.json     version, settings, digests of all inputs, categories, counts
+documents.jsonl   every document, with the part it belongs to
+vocabulary.txt    the encoder's tokens
+lexicon.txt       the words that the corpora have
+vectors.npy       float32 (words, size), absent where vectors are random
+*.npy             lattices, segments (document, begin, end), groups of near-duplicates
 """
 
 from __future__ import annotations
@@ -231,4 +231,3 @@ def _refuse_stale(manifest: dict[str, Any], config: Config, folder: Path, again:
         )
         if not unchanged:
             raise UserError(f"{folder}: older than its inputs ({path} has changed); {again}")
-

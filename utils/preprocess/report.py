@@ -44,7 +44,9 @@ def print_report(report: dict[str, Any], problems: Problems, folder: Path, secon
     """The closing report, for a person; what was dropped comes last."""
     print(f"{'part':<12}{'documents':>10}{'segments':>10}{'characters':>12}{'spans':>8}")
     for part, counts in report["parts"].items():
-        print(f"{part:<12}{counts['documents']:>10}{counts['segments']:>10}{counts['characters']:>12}{counts['spans']:>8}")
+        print(
+            f"{part:<12}{counts['documents']:>10}{counts['segments']:>10}{counts['characters']:>12}{counts['spans']:>8}"
+        )
     for part, categories in report["categories"].items():
         if categories:
             print(f"spans, {part}: " + ", ".join(f"{category} {count}" for category, count in categories.items()))

@@ -164,11 +164,8 @@ def test_span_probability_is_the_summed_weight_of_the_taggings_that_hold_the_spa
             total += math.exp(score)
             tags = torch.zeros(scheme.num_chains, length, dtype=torch.long)
             tags[code.chain] = torch.tensor(path)
-            whole = path[begin] == code.single if begin == end else (
-                path[begin] == code.first
-                and all(path[i] == code.inside for i in range(begin + 1, end))
-                and path[end] == code.last
-            )
+            tags_of_span = [code.first, *[code.inside] * (end - begin - 1), code.last] if begin < end else [code.single]
+            whole = list(path[begin : end + 1]) == tags_of_span
             if whole and (end + 1 == length or opening[path[end + 1]]):
                 weight += math.exp(score)
                 if not softmax or scheme.name == "bmes":

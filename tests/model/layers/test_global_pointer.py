@@ -17,9 +17,7 @@ def turned(vector, position):
     for pair in range(size // 2):
         angle = position * BASE ** (-2 * pair / size)
         here = slice(2 * pair, 2 * pair + 2)
-        matrix[here, here] = torch.tensor(
-            [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]
-        )
+        matrix[here, here] = torch.tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     return matrix @ vector
 
 
