@@ -105,9 +105,15 @@ class ModelConfig:
     name: str = "flat"  # a file of model/networks/ or model/traditional/; `encoder` is the character encoder alone
     # A CRF, a softmax for every character, or a score for every span (a global pointer).
     head: Literal["crf", "softmax", "span"] = "crf"
-    # crf, softmax: a chain of tags for every category, whose spans may overlap those of others, or one for all.
-    scheme: Literal["per_type", "bmes"] = "per_type"
     dropout: float = 0.1  # before the head
+
+
+@dataclass
+class CrfConfig:
+    """The tags that a CRF, or a softmax in its place, chooses from: model.head crf, softmax."""
+
+    # A chain of tags for every category, whose spans may overlap those of others, or one for all.
+    scheme: Literal["per_type", "bmes"] = "per_type"
 
 
 @dataclass
@@ -368,6 +374,7 @@ class Config:
     lexicon: LexiconConfig = field(default_factory=LexiconConfig)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
+    crf: CrfConfig = field(default_factory=CrfConfig)
     flat: FlatConfig = field(default_factory=FlatConfig)
     context: ContextConfig = field(default_factory=ContextConfig)
     span: SpanConfig = field(default_factory=SpanConfig)

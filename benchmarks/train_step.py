@@ -37,7 +37,7 @@ SHAPES = {  # hidden, heads, layers, feed-forward
 SYSTEMS = {
     "ours": [],
     "encoder + CRF": ["model.name=encoder"],
-    "encoder + softmax": ["model.name=encoder", "model.head=softmax", "model.scheme=bmes"],
+    "encoder + softmax": ["model.name=encoder", "model.head=softmax", "crf.scheme=bmes"],
 }
 BATCH, LENGTH, WORDS, VOCABULARY, CATEGORIES = 16, 150, 50, 8000, 14
 

@@ -32,7 +32,7 @@ from utils.preprocess.lexicon import Lexicon, load_words, save_words
 from utils.preprocess.tokenizer import Vocabulary
 from utils.tools import atomic_file, read_json, write_json
 
-VERSION = 2
+VERSION = 3
 # What a run may use and where things are, which changes nothing of what is learned.
 FREE = {"run.name", "run.folder", "run.device", "run.threads", "run.workers", "data.processed"}
 LATER = ("mix", "predict")  # sections that say how a trained run reads

@@ -25,7 +25,7 @@ class ChainHead(Head):
 
     def __init__(self, config: Config, categories: Sequence[str], size: int) -> None:
         super().__init__(config)
-        self.scheme = TagScheme(config.model.scheme, categories)
+        self.scheme = TagScheme(config.crf.scheme, categories)
         self.labeller = ChainLabeller(self.scheme)
         self.label_smoothing = config.regularisation.label_smoothing
         self.emission = nn.Linear(size, self.scheme.num_chains * self.scheme.num_tags)

@@ -15,7 +15,7 @@ from utils.preprocess.processed import load_processed
 SWITCHES = [
     [], ["model.name=encoder"], ["model.head=softmax"], ["model.head=span"],
     ["model.name=encoder", "model.head=softmax"], ["model.name=encoder", "model.head=span", "span.shared=false"],
-    ["model.scheme=bmes"], ["encoder.output=mix"], ["encoder.output=0"], ["flat.layers=2", "flat.fusion=gate"],
+    ["crf.scheme=bmes"], ["encoder.output=mix"], ["encoder.output=0"], ["flat.layers=2", "flat.fusion=gate"],
     ["flat.learned_tables=true", "flat.shared_tables=false"], ["lexicon.trainable=false"],
     ["model.name=bilstm", "encoder.depth=0"], ["model.name=bilstm", "context.kind=transformer"],
     ["model.name=softword"], ["model.name=exsoftword"], ["model.name=softlexicon"],

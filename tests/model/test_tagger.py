@@ -27,7 +27,7 @@ from utils.preprocess.lattice import build_lattices
 from utils.preprocess.lexicon import Lexicon
 from utils.preprocess.processed import load_processed
 from utils.preprocess.tokenizer import SPECIALS, Vocabulary
-from utils.run_folder import load_parts
+from utils.run_folder import VERSION, load_parts
 
 
 @pytest.fixture(scope="module")
@@ -234,7 +234,7 @@ def damage_settings(folder):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (damage_version, "version 99, this is version 2"),
+        (damage_version, f"version 99, this is version {VERSION}"),
         (damage_weights, "damaged or cut short"),
         (damage_lexicon, "not the lexicon"),
         (damage_manifest, "manifest.json: damaged"),

@@ -16,7 +16,7 @@ from utils.preprocess.segment import segment_bounds
 SYSTEMS = {
     "encoder": [],
     # One chain, whose categories do not overlap in these sentences.
-    "encoder, softmax": ["model.head=softmax", "model.scheme=bmes", "data.categories=[company,position,name]"],
+    "encoder, softmax": ["model.head=softmax", "crf.scheme=bmes", "data.categories=[company,position,name]"],
     "encoder, spans": ["model.head=span"],
     "flat": [],
     "flat, spans": ["model.head=span"],
