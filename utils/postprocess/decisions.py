@@ -71,6 +71,13 @@ def decide(
     return sorted(decisions, key=_most_certain_first)
 
 
+def label_support(documents: Iterable[Document], ballots: Mapping[str, Ballot]) -> float:
+    """The mean probability that voters give the labels: how much they can say at all. 0 without labels."""
+    of_labels = [ballots.get(document.id, Ballot()).of(span).probability
+                 for document in documents for span in document.spans]  # fmt: skip
+    return sum(of_labels) / len(of_labels) if of_labels else 0.0
+
+
 def apply_decisions(documents: Iterable[Document], decisions: Iterable[Decision]) -> list[Document]:
     """The cleaned documents; the given ones are not changed."""
     of_document: dict[str, list[Decision]] = {}

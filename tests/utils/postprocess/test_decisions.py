@@ -3,7 +3,7 @@
 import pytest
 
 from config import load_config
-from utils.postprocess.decisions import Decision, apply_decisions, decide
+from utils.postprocess.decisions import Decision, apply_decisions, decide, label_support
 from utils.postprocess.votes import Ballot, Tally
 from utils.preprocess.document import Document, Doubt, Span
 
@@ -49,6 +49,13 @@ def test_votes_and_probabilities_are_different_things():
     one = Ballot(2, {LABEL: Tally(2, 2, 0.4)})
     assert found([LABEL], one, "finder=votes") == []
     assert found([LABEL], one, "finder=probability") == [("doubtful", LABEL)]
+
+
+def test_what_voters_think_of_labels_at_large():
+    documents = [Document("0", TEXT, (LABEL, OTHER)), Document("1", TEXT, (LABEL,)), Document("2", TEXT, ())]
+    ballots = {"0": ballot(name_0_1=3, name_7_8=4), "2": ballot(name_0_1=4)}
+    assert label_support(documents, ballots) == pytest.approx((0.75 + 0 + 0) / 3), "spans without a label do not count"
+    assert label_support(documents[2:], ballots) == 0
 
 
 def test_not_finding_a_label_is_no_evidence_by_itself():
