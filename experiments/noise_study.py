@@ -11,7 +11,8 @@ All seeds of everything share the dev part, whose labels are true; nothing is ch
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +21,9 @@ from data.split import make_splits
 from experiments.denoise import Denoise, read_documents, write_documents
 from experiments.denoise_runs import DenoiseRuns
 from experiments.stages import Plan
+from utils.postprocess.decisions import Decision, decide
 from utils.postprocess.report import read_decisions
+from utils.postprocess.votes import count_votes
 from utils.preprocess.document import Document, Problems
 from utils.preprocess.noise import NoiseRates, add_noise
 from utils.preprocess.processed import load_processed
@@ -100,6 +103,15 @@ class NoiseStudy:
         results["noisy"] = results[next(iter(self.remedies))]["noisy"]
         return results
 
+    def detection_at(self, name: str, seed: int, missing_from: float) -> Detection:
+        """What another threshold finds in the votes of a finished cell."""
+        folder = self.folder / f"{name}_{seed}"
+        votes = self._config(folder, seed).denoise_folder / f"round{self.given.denoise.rounds}" / "votes"
+        noisy = read_documents(folder / "train.jsonl")
+        settings = replace(self.given.denoise, missing_from=missing_from)
+        decisions = decide(noisy, count_votes(sorted(votes.iterdir())), load_processed(self.given).categories, settings)
+        return detect(read_documents(folder / "truth.jsonl"), noisy, decisions)
+
     def _remedy(self, folder: Path, seed: int, changes: tuple[str, ...]) -> dict[str, Any]:
         config = self._config(folder, seed, changes)
         DenoiseRuns(config, config.data.categories, None).call(config, "preprocess.py")
@@ -108,7 +120,9 @@ class NoiseStudy:
         first, clean = (
             read_json(work.folder / name / "eval" / "dev.json", AGAIN)["micro"] for name in ("first", "clean")
         )
-        found = detect(folder, work.round_folder(config.denoise.rounds))
+        noisy = read_documents(folder / "train.jsonl")
+        decisions = read_decisions(work.round_folder(config.denoise.rounds) / "decisions.csv", noisy, Problems())
+        found = detect(read_documents(folder / "truth.jsonl"), noisy, decisions)
         return {**clean, "noisy": first, "detection": found._asdict()}
 
     def _truth(self) -> tuple[list[Document], list[Document]]:
@@ -132,11 +146,9 @@ class NoiseStudy:
         return config
 
 
-def detect(cell: Path, round_folder: Path) -> Detection:
-    """The decisions of a round against the truth."""
-    truth = {document.id: set(document.spans) for document in read_documents(cell / "truth.jsonl")}
-    noisy = read_documents(cell / "train.jsonl")
-    decisions = read_decisions(round_folder / "decisions.csv", noisy, Problems())
-    wrong = {(document.id, span) for document in noisy for span in truth[document.id] ^ set(document.spans)}
+def detect(truth: Iterable[Document], noisy: Sequence[Document], decisions: Iterable[Decision]) -> Detection:
+    """Decisions on documents with wrong labels, against the true ones."""
+    true = {document.id: set(document.spans) for document in truth}
+    wrong = {(document.id, span) for document in noisy for span in true[document.id] ^ set(document.spans)}
     decided = {(decision.document, decision.span) for decision in decisions}
     return Detection(len(decided & wrong), len(decided), len(wrong))

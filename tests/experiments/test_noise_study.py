@@ -9,24 +9,20 @@ import experiments.denoise_runs as denoise_runs
 import preprocess
 from benchmarks.noise import main, rates_of, table, won_back
 from config import UserError
-from experiments.denoise import write_documents
 from experiments.noise_study import Detection, NoiseStudy, detect
 from tests.experiments.test_denoise import in_process
 from utils.postprocess.decisions import Decision
-from utils.postprocess.report import write_report
 from utils.postprocess.votes import Tally
 from utils.preprocess.document import Document, Span
 from utils.preprocess.noise import NoiseRates
 from utils.preprocess.sample import write_sample
 
 
-def test_detection_counts_labels_that_are_not_true_and_true_spans_without_a_label(tmp_path):
+def test_detection_counts_labels_that_are_not_true_and_true_spans_without_a_label():
     text = "天地玄黄宇宙洪荒日月"
     right, wrong, lost = Span("a", 0, 1), Span("a", 3, 4), Span("b", 6, 7)
     truth = [Document("0", text, (right, lost)), Document("1", text, (right,))]
     noisy = [Document("0", text, (right, wrong)), Document("1", text)]
-    write_documents(tmp_path / "truth.jsonl", truth)
-    write_documents(tmp_path / "train.jsonl", noisy)
     tally = Tally(0, 1, 0.0)
     decisions = [
         Decision("0", "doubtful", wrong, tally, 0.0, "mask"),
@@ -34,8 +30,7 @@ def test_detection_counts_labels_that_are_not_true_and_true_spans_without_a_labe
         Decision("0", "missing", lost, tally, 0.9, "mask"),
         Decision("1", "missing", wrong, tally, 0.9, "mask"),
     ]
-    write_report(decisions, noisy, tmp_path, "title")
-    found = detect(tmp_path, tmp_path)
+    found = detect(truth, noisy, decisions)
     assert found == Detection(right=2, decided=4, wrong=3)
     assert (found.precision, found.recall) == (0.5, 2 / 3)
     assert Detection(0, 0, 0).precision == Detection(0, 0, 0).recall == 0
@@ -84,6 +79,7 @@ def settings(tmp_path):
         "folds": {"count": 2},
         "train": {"epochs": 1, "encoder_rate": 1e-2, "other_rate": 1e-2, "select": "last"},
         "predict": {"overlap": 20},
+        "denoise": {"least": 1e-3, "missing_from": 0.02},  # the voters have learned next to nothing
     }  # fmt: skip
     path = tmp_path / "tiny.yaml"
     path.write_text(yaml.safe_dump(values), encoding="utf-8")
@@ -107,9 +103,16 @@ def test_a_study_from_end_to_end_is_made_once(settings, tmp_path, monkeypatch, c
     clean = (tmp_path / "study" / "clean_1" / "train.jsonl").read_text(encoding="utf-8").splitlines()
     assert clean == lines["truth"]
     assert not list(cell.rglob("*.safetensors"))
+    noisy = json.loads((cell / "mask.json").read_text(encoding="utf-8"))["detection"]
     monkeypatch.setattr(denoise_runs, "run_script", lambda *_: pytest.fail("something was done again"))
-    assert main(command) == 0
-    assert capsys.readouterr().out.splitlines()[-6:] == printed.splitlines()[-6:]
+    assert main([*command, "--thresholds", "0", "0.02", "1"]) == 0
+    again = capsys.readouterr().out
+    assert printed[printed.index("| noise |") :] in again, "the table comes from what was kept"
+    study = NoiseStudy([str(settings)], [], {}, 10, tmp_path / "study")
+    assert study.detection_at("missing=0.3", 1, 0.02)._asdict() == noisy, "the default is what the remedies went by"
+    everything, nothing = study.detection_at("missing=0.3", 1, 0.0), study.detection_at("missing=0.3", 1, 1.0)
+    assert everything.decided > nothing.decided and everything.wrong == nothing.wrong == noisy["wrong"]
+    assert f"| missing=0.3 | 0 | {everything.precision:.2f} | {everything.recall:.2f} |" in again
 
 
 def test_a_study_needs_folds(settings, tmp_path):
