@@ -65,7 +65,7 @@ def train(config: Config, options: argparse.Namespace) -> None:
 
 def evaluate(config: Config, options: argparse.Namespace) -> None:
     """`--mode eval`."""
-    from model.evaluation import score_corpus, score_split
+    from experiments.evaluation import score_corpus, score_split
     from utils.tools import check_writable, write_json
 
     problems = Problems()
@@ -95,7 +95,7 @@ def predict(config: Config, options: argparse.Namespace) -> None:
     """`--mode predict`."""
     from tqdm import tqdm
 
-    from model.evaluation import mixture_of
+    from model.mixture import mixture_of
     from utils.postprocess.process import PredictionWriter
     from utils.preprocess.formats import read_texts
     from utils.tools import atomic_file, check_writable, peak_memory_mib

@@ -10,6 +10,7 @@ from model.tagger import Tagger
 from utils.postprocess.patterns import with_patterns
 from utils.postprocess.process import Voter, vote
 from utils.preprocess.document import Document, ScoredSpan
+from utils.run_folder import RunParts
 
 
 class Mixture:
@@ -45,3 +46,9 @@ class Mixture:
             for document, *spans in zip(chunk, *of_runs, strict=True):
                 merged = vote(spans, settings.min_votes, self._voters, settings.min_votes_of)
                 yield document, with_patterns(document.text, merged, settings.back_up, settings.override)
+
+
+def mixture_of(runs: Sequence[RunParts], folds: Sequence[int] | None = None) -> Mixture:
+    """One run or several, ready to read; how they vote is a setting of the first."""
+    first = runs[0].config
+    return Mixture([Tagger(run, folds) for run in runs], first.mix, first.predict.chunk)

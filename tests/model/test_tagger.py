@@ -15,8 +15,8 @@ import torch
 from config import UserError, load_config
 from data.inputs import collate_characters
 from data.split import make_splits
+from experiments.evaluation import score_split
 from model import load_tagger
-from model.evaluation import score_split
 from model.heads.chains import ChainHead
 from model.heads.head import Output
 from model.predictor import Predictor

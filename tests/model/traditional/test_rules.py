@@ -3,8 +3,8 @@
 import pytest
 
 from config import UserError, load_config
+from experiments.evaluation import score_split
 from model import load_tagger
-from model.evaluation import score_split
 from model.training import train
 from preprocess import preprocess
 from utils.run_folder import load_parts

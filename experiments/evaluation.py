@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from config import CorpusConfig, UserError
 from data.split import make_splits
-from model.mixture import Mixture
-from model.tagger import Tagger, files_of_folds
+from model.mixture import Mixture, mixture_of
+from model.tagger import files_of_folds
 from utils.metrics import Score, Scores, score_spans
 from utils.preprocess.document import Document, Problems, category_counts
 from utils.preprocess.formats import check_categories, read_corpus
@@ -82,12 +82,6 @@ def score_split(runs: Sequence[RunParts], part: str, only: Sequence[int] | None 
     if len(trained) < len(held_out):
         notes.append(f"from fold {', '.join(map(str, trained))} of {len(held_out)}")
     return Evaluation(total, by_document, "; ".join(notes))
-
-
-def mixture_of(runs: Sequence[RunParts], folds: Sequence[int] | None = None) -> Mixture:
-    """One run or several, ready to read; how they vote is a setting of the first."""
-    first = runs[0].config
-    return Mixture([Tagger(run, folds) for run in runs], first.mix, first.predict.chunk)
 
 
 def _held_out(run: RunParts, part: str) -> list[list[Document]]:
