@@ -50,13 +50,14 @@ def decide(
     overlaps it) or hold it for impossible (`unsupported_below`).
 
     A label that no voter judged (it is longer than a window, or nobody read the document) is left alone. A missing span
-    that overlaps a label of its category which is not doubtful is none, and of missing spans of one category that
-    overlap only the one with the largest share counts: a chain can hold no two of them.
+    that overlaps a label which is not doubtful is none, and of missing spans that overlap only the one with the largest
+    share counts. With `denoise.overlapping` that holds within a category alone, for a chain can hold no two of them.
     """
     if settings.finder == "confidence":
         found = _by_confidence(documents, ballots, categories)
     else:
         found = _by_threshold(documents, ballots, settings)
+    excludes = clash if settings.overlapping else overlap
     decisions = []
     for document in documents:
         doubtful, missing = found.get(document.id, (set(), set()))
@@ -65,7 +66,7 @@ def decide(
             decisions.append(_decision(document, "doubtful", span, ballots, settings))
         of_document = [_decision(document, "missing", span, ballots, settings) for span in missing]
         for decision in sorted(of_document, key=_most_certain_first):
-            if not any(clash(decision.span, other) for other in taken):
+            if not any(excludes(decision.span, other) for other in taken):
                 taken.append(decision.span)
                 decisions.append(decision)
     return sorted(decisions, key=_most_certain_first)

@@ -96,9 +96,17 @@ def test_a_missing_span_never_takes_the_place_of_a_label_that_stands():
 
 def test_of_missing_spans_that_overlap_the_one_with_most_votes_counts():
     own = ballot(name_0_1=2, name_1_3=3, place_0_1=2, name_3_4=2, name_4_5=2)
-    assert found([], own) == [
-        ("missing", Span("name", 1, 3)), ("missing", Span("place", 0, 1)), ("missing", Span("name", 4, 5)),
-    ]  # fmt: skip
+    first, other, last = (("missing", Span(*one)) for one in (("name", 1, 3), ("place", 0, 1), ("name", 4, 5)))
+    assert found([], own) == [first, last]
+    assert found([], own, "overlapping=true") == [first, other, last]
+
+
+def test_what_overlaps_a_label_of_another_category_is_missing_only_if_told():
+    over, same = Span("place", 1, 3), Span("place", 0, 1)
+    own = ballot(name_0_1=2, place_1_3=4, place_0_1=4)
+    assert found([LABEL], own) == []
+    assert found([LABEL], own, "overlapping=true") == [("missing", same)]
+    assert found([LABEL], ballot(name_0_1=1, place_1_3=4)) == [("missing", over), ("doubtful", LABEL)]
 
 
 def test_what_nobody_judged_is_left_alone():
