@@ -16,6 +16,7 @@ import yaml
 import main
 from preprocess import main as preprocess_main
 from utils.preprocess.sample import write_sample
+from utils.run_folder import VERSION
 
 ROOT = Path(__file__).parents[1]
 CHANGED = {  # what of the settings differs from the defaults; learns something in seconds
@@ -516,7 +517,7 @@ def replace(name, change):
         (replace("manifest.json", lambda raw: raw[:20]), "damaged"),
         (replace("manifest.json", lambda raw: b"[]"), "damaged"),
         (replace("manifest.json", lambda raw: b'{"version": 1}'), "damaged"),
-        (replace("manifest.json", lambda raw: raw.replace(b'"version": 2', b'"version": 99')), "version 99"),
+        (replace("manifest.json", lambda raw: raw.replace(b'"version": %d' % VERSION, b'"version": 99')), "version 99"),
         (replace("config.yaml", lambda raw: b""), "config.yaml"),
         (replace("config.yaml", lambda raw: raw[:200]), "config.yaml"),
         (replace("config.yaml", lambda raw: raw.replace(b"epochs:", b"epoches:", 1)), "unknown setting"),
