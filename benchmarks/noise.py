@@ -79,8 +79,8 @@ def threshold_table(study: NoiseStudy, noises: list[str], seeds: Sequence[int], 
     """Markdown: how many of the decisions are right and how many wrong labels are found, by denoise.missing_from."""
     lines = ["| noise | missing from | detection P | detection R |", "|---|---|---|---|"]
     for noise in noises:
-        for threshold in thresholds:
-            found = [study.detection_at(noise, seed, threshold) for seed in seeds]
+        of_seeds = [study.detection_at(noise, seed, thresholds) for seed in seeds]
+        for threshold, *found in zip(thresholds, *of_seeds, strict=True):
             lines.append(f"| {noise} | {threshold:g} | {_detection(found)} |")
     return "\n".join(lines) + "\n"
 

@@ -18,7 +18,7 @@ RUN_denoise/
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from config import Config, CorpusConfig, UserError
@@ -28,7 +28,7 @@ from experiments.stages import Stage
 from utils.postprocess.decisions import Decision, apply_decisions, decide, label_support
 from utils.postprocess.report import read_decisions, write_report
 from utils.postprocess.selfsupervise import pseudo_label
-from utils.postprocess.votes import Ballot, count_votes
+from utils.postprocess.votes import count_votes
 from utils.preprocess.document import Document, Problems, Span, category_counts, to_jsonl
 from utils.preprocess.format_labelstudio import to_labelstudio
 from utils.preprocess.formats import read_corpus
@@ -200,7 +200,7 @@ class Denoise:
                 suggested.setdefault(decision.document, []).append((decision.span, decision.share))
         write_text(folder / "labelstudio.json", to_labelstudio(documents, suggested))
         write_report(decisions, documents, folder, title)
-        print(summary(decisions, documents, ballots), flush=True)
+        print(summary(decisions, labels, label_support(documents, ballots)), flush=True)
 
     def _clean(self, folder: Path) -> None:
         documents = read_documents(self.train_file)
@@ -270,15 +270,13 @@ class Denoise:
         return read_corpus(self.config.data.unlabelled, Problems())
 
 
-def summary(decisions: Sequence[Decision], documents: Sequence[Document], ballots: Mapping[str, Ballot]) -> str:
+def summary(decisions: Sequence[Decision], labels: int, support: float) -> str:
     """How many labels of which category are doubtful or missing, and what the voters think of labels at large."""
-    labels = sum(category_counts(documents).values())
     lines = []
     for kind in ("doubtful", "missing"):
         of_kind = [decision.span.category for decision in decisions if decision.kind == kind]
         each = ", ".join(f"{category} {of_kind.count(category)}" for category in sorted(set(of_kind)))
         lines.append(f"{kind}: {len(of_kind)} beside {labels} labels" + (f" ({each})" if each else ""))
-    support = label_support(documents, ballots)
     lines.append(f"voters give a label that they have not seen a probability of {support:.2f} on average")
     if support < LITTLE_SUPPORT:
         lines.append("the folds have hardly learned anything, and find few wrong labels; train them longer, or with "

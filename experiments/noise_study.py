@@ -103,14 +103,14 @@ class NoiseStudy:
         results["noisy"] = results[next(iter(self.remedies))]["noisy"]
         return results
 
-    def detection_at(self, name: str, seed: int, missing_from: float) -> Detection:
-        """What another threshold finds in the votes of a finished cell."""
+    def detection_at(self, name: str, seed: int, thresholds: Sequence[float]) -> list[Detection]:
+        """What each value of denoise.missing_from finds in the votes of a finished cell."""
         folder = self.folder / f"{name}_{seed}"
-        votes = self._config(folder, seed).denoise_folder / f"round{self.given.denoise.rounds}" / "votes"
-        noisy = read_documents(folder / "train.jsonl")
-        settings = replace(self.given.denoise, missing_from=missing_from)
-        decisions = decide(noisy, count_votes(sorted(votes.iterdir())), load_processed(self.given).categories, settings)
-        return detect(read_documents(folder / "truth.jsonl"), noisy, decisions)
+        work = Denoise(self._config(folder, seed))
+        ballots = count_votes(sorted((work.round_folder(self.given.denoise.rounds) / "votes").iterdir()))
+        noisy, truth = (read_documents(folder / file) for file in ("train.jsonl", "truth.jsonl"))
+        choices = [replace(self.given.denoise, missing_from=threshold) for threshold in thresholds]
+        return [detect(truth, noisy, decide(noisy, ballots, work.categories, settings)) for settings in choices]
 
     def _remedy(self, folder: Path, seed: int, changes: tuple[str, ...]) -> dict[str, Any]:
         config = self._config(folder, seed, changes)

@@ -16,8 +16,7 @@ from config import load_config
 from experiments.denoise import read_documents, summary
 from main import main
 from model.trainer import Trainer
-from utils.postprocess.votes import Ballot, Tally
-from utils.preprocess.document import Document, Problems, Span, to_json
+from utils.preprocess.document import Problems, to_json
 from utils.preprocess.formats import read_corpus
 from utils.preprocess.noise import NoiseRates
 from utils.preprocess.processed import load_processed
@@ -316,7 +315,6 @@ def test_bad_command_lines_are_one_line(finished, capsys, arguments, telling):
 
 @pytest.mark.parametrize(("probability", "warned"), [(0.19, True), (0.21, False)])
 def test_a_person_is_told_how_much_the_voters_know(probability, warned):
-    span = Span("name", 0, 1)
-    told = summary([], [Document("0", "张伟", (span,))], {"0": Ballot(1, {span: Tally(0, 1, probability)})})
+    told = summary([], 1, probability)
     assert f"a probability of {probability:.2f} on average" in told
     assert ("train them longer" in told) == warned

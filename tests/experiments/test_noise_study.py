@@ -109,8 +109,8 @@ def test_a_study_from_end_to_end_is_made_once(settings, tmp_path, monkeypatch, c
     again = capsys.readouterr().out
     assert printed[printed.index("| noise |") :] in again, "the table comes from what was kept"
     study = NoiseStudy([str(settings)], [], {}, 10, tmp_path / "study")
-    assert study.detection_at("missing=0.3", 1, 0.02)._asdict() == noisy, "the default is what the remedies went by"
-    everything, nothing = study.detection_at("missing=0.3", 1, 0.0), study.detection_at("missing=0.3", 1, 1.0)
+    everything, default, nothing = study.detection_at("missing=0.3", 1, [0.0, 0.02, 1.0])
+    assert default._asdict() == noisy, "the default is what the remedies went by"
     assert everything.decided > nothing.decided and everything.wrong == nothing.wrong == noisy["wrong"]
     assert f"| missing=0.3 | 0 | {everything.precision:.2f} | {everything.recall:.2f} |" in again
 
