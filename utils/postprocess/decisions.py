@@ -23,6 +23,7 @@ from utils.postprocess.votes import Ballot, Tally
 from utils.preprocess.document import ANY_CATEGORY, Document, Doubt, Span, clash, overlap, sorted_spans
 
 ACTIONS: dict[str, tuple[str, ...]] = {"doubtful": get_args(DoubtfulAction), "missing": get_args(MissingAction)}
+ADDING = ("add", "weight")  # the actions after which a span is a label
 
 
 class Decision(NamedTuple):
@@ -139,11 +140,11 @@ def _most_certain_first(decision: Decision) -> tuple:
     return -decision.certainty, decision.document, decision.span.begin, decision.span.end, decision.span.category
 
 
-def _cleaned(document: Document, decisions: Iterable[Decision]) -> Document:
+def _cleaned(document: Document, decisions: Sequence[Decision]) -> Document:
     spans, doubts = set(document.spans), list(document.doubtful)
-    for decision in decisions:
+    for decision in _that_fit(decisions):
         span = decision.span
-        if decision.action in ("add", "weight"):
+        if decision.action in ADDING:
             spans.add(span)
         elif decision.action == "remove":
             spans.discard(span)
@@ -154,3 +155,20 @@ def _cleaned(document: Document, decisions: Iterable[Decision]) -> Document:
         elif decision.action == "weight":
             doubts.append(Doubt(*span, decision.share))
     return replace(document, spans=sorted_spans(spans), doubtful=sorted_spans(doubts))
+
+
+def _that_fit(decisions: Sequence[Decision]) -> list[Decision]:
+    """Decisions of one document whose spans fit in a chain, which holds no two of a category that share a character.
+
+    A span that is added takes the place of the doubtful labels it clashes with. Beside one that is kept nothing is
+    missing.
+    """
+    kept = [one.span for one in decisions if one.action == "keep"]
+    fitting = [one for one in decisions if one.kind == "doubtful" or not _clashes(one.span, kept)]
+    added = [one.span for one in fitting if one.kind == "missing" and one.action in ADDING]
+    return [one._replace(action="remove") if one.kind == "doubtful" and _clashes(one.span, added) else one
+            for one in fitting]  # fmt: skip
+
+
+def _clashes(span: Span, others: Iterable[Span]) -> bool:
+    return any(clash(span, other) for other in others)

@@ -163,6 +163,41 @@ def decision(kind, span, action, document="0"):
     return Decision(document, kind, span, Tally(1, 4, 0.25), 0.25, action)
 
 
+LONG, SHORT = Span("name", 0, 2), Span("name", 0, 1)  # of a wrong bound: what was labelled, and what the votes see
+
+
+@pytest.mark.parametrize(("doubted", "seen"), [(LONG, SHORT), (SHORT, LONG)])
+@pytest.mark.parametrize(
+    ("doubtful", "missing", "labels", "doubts"),
+    [
+        ("weight", "weight", "seen", "seen"),
+        ("mask", "add", "seen", ""),
+        ("remove", "weight", "seen", "seen"),
+        ("keep", "weight", "doubted", ""),
+        ("keep", "add", "doubted", ""),
+        ("keep", "mask", "doubted", ""),
+        ("weight", "mask", "doubted", "both"),
+        ("mask", "ignore", "doubted", "doubted"),
+    ],
+)
+def test_of_a_doubtful_label_and_what_is_seen_in_its_place_one_is_left(
+    doubted, seen, doubtful, missing, labels, doubts
+):
+    of = {"": set(), "seen": {seen}, "doubted": {doubted}, "both": {seen, doubted}}
+    decisions = [decision("doubtful", doubted, doubtful), decision("missing", seen, missing)]
+    for order in (decisions, decisions[::-1]):
+        (cleaned,) = apply_decisions([Document("0", TEXT, (doubted,))], order)
+        assert set(cleaned.spans) == of[labels]
+        assert {Span(*doubt[:3]) for doubt in cleaned.doubtful} == of[doubts]
+
+
+def test_a_label_of_another_category_does_not_give_way():
+    other = Span("place", 0, 1)
+    decisions = [decision("doubtful", other, "weight"), decision("missing", LABEL, "weight")]
+    (cleaned,) = apply_decisions([Document("0", TEXT, (other,))], decisions)
+    assert set(cleaned.spans) == {other, LABEL} and len(cleaned.doubtful) == 2
+
+
 def test_other_documents_and_earlier_doubts_stay():
     doubt = Doubt("place", 8, 9)
     documents = [Document("0", TEXT, (LABEL,), (doubt,), 0.5), Document("1", TEXT, (LABEL,))]
