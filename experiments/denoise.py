@@ -194,11 +194,10 @@ class Denoise:
         decisions = decide(documents, ballots, self.categories, self.config.denoise)
         labels = sum(category_counts(documents).values())
         title = f"{self.config.run.name}, {folder.name}: {labels} labels in {len(documents)} documents"
-        suggested: dict[str, list[tuple[Span, float]]] = {}
+        shares: dict[str, dict[str, dict[Span, float]]] = {"missing": {}, "doubtful": {}}
         for decision in decisions:
-            if decision.kind == "missing":
-                suggested.setdefault(decision.document, []).append((decision.span, decision.share))
-        write_text(folder / "labelstudio.json", to_labelstudio(documents, suggested))
+            shares[decision.kind].setdefault(decision.document, {})[decision.span] = decision.share
+        write_text(folder / "labelstudio.json", to_labelstudio(documents, **shares))
         write_report(decisions, documents, folder, title)
         print(summary(decisions, labels, label_support(documents, ballots)), flush=True)
 

@@ -141,6 +141,11 @@ def test_the_labels_of_votes_are_those_that_came_and_the_cleaned_ones_follow_the
         assert {tuple(span) for span in cleaned[identity].spans} == {tuple(span) for span in document.spans} | own
     exported = json.loads((home.denoised / "round1/labelstudio.json").read_text(encoding="utf-8"))
     assert {task["data"]["id"] for task in exported} == set(documents)
+    annotated = [one for task in exported for annotation in task["annotations"] for one in annotation["result"]]
+    suggested = [one for task in exported for one in task.get("predictions", [{"result": []}])[0]["result"]]
+    kinds = [row["kind"] for row in rows]
+    assert kinds.count("doubtful") == sum("meta" in one for one in annotated)
+    assert kinds.count("missing") == len(suggested)
 
 
 def test_the_pipeline_ends_with_predictions_for_the_unlabelled_texts(finished):

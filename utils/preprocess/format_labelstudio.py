@@ -12,7 +12,7 @@ that reading is taken where the label's own text fits it and not the other.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,21 +54,29 @@ def parse_tasks(text: str) -> list[dict[str, Any]] | None:
     return tasks if fits and tasks else None
 
 
-def to_labelstudio(documents: Iterable[Document], suggested: dict[str, list[tuple[Span, float]]]) -> str:
-    """Tasks with the labels as an annotation, and what else was found, with scores, as a prediction.
+def to_labelstudio(
+    documents: Iterable[Document],
+    missing: Mapping[str, Mapping[Span, float]],
+    doubtful: Mapping[str, Mapping[Span, float]],
+) -> str:
+    """Tasks with the labels as an annotation, and what is missing among them, with scores, as a prediction.
 
     Args:
         documents: with their labels.
-        suggested: spans and probabilities by document.
+        missing: spans without a label and their shares, by document.
+        doubtful: labels that carry a note with their share, by document.
     """
     tasks = []
     for document in documents:
+        labels = {span: _result(document.text, span) for span in document.spans}
+        for span, share in doubtful.get(document.id, {}).items():
+            labels[span]["meta"] = {"text": [f"doubtful: {share:.4f}"]}
         task: dict[str, Any] = {
             "data": {"id": document.id, "text": document.text},
-            "annotations": [{"result": [_result(document.text, span) for span in document.spans]}],
+            "annotations": [{"result": list(labels.values())}],
         }
-        if own := suggested.get(document.id):
-            results = [_result(document.text, span) | {"score": round(score, 4)} for span, score in own]
+        if own := missing.get(document.id):
+            results = [_result(document.text, span) | {"score": round(share, 4)} for span, share in own.items()]
             task["predictions"] = [{"model_version": "votes", "result": results}]
         tasks.append(task)
     return json.dumps(tasks, ensure_ascii=False, indent=1) + "\n"

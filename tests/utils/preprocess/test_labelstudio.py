@@ -28,16 +28,24 @@ def task(*values, text="张三😀在北京", **more):
 
 
 def test_what_goes_out_comes_back(tmp_path):
-    documents, problems = read(tmp_path, to_labelstudio(DOCUMENTS, {"0": [(Span("name", 9, 10), 0.75)]}))
+    missing, doubtful = {"0": {Span("name", 9, 10): 0.75}}, {"0": {Span("name", 0, 1): 0.01}}
+    documents, problems = read(tmp_path, to_labelstudio(DOCUMENTS, missing, doubtful))
     assert documents == DOCUMENTS and not problems.counts
 
 
-def test_what_was_found_beside_the_labels_is_a_prediction():
-    first, second = json.loads(to_labelstudio(DOCUMENTS, {"0": [(Span("name", 9, 10), 0.75)]}))
+def test_what_is_missing_is_a_prediction():
+    first, second = json.loads(to_labelstudio(DOCUMENTS, {"0": {Span("name", 9, 10): 0.75}}, {}))
     (result,) = first["predictions"][0]["result"]
     assert result["value"] == {"start": 9, "end": 11, "text": "李四", "labels": ["name"]}
     assert result["score"] == 0.75
     assert "predictions" not in second and second["annotations"] == [{"result": []}]
+
+
+def test_a_doubtful_label_carries_a_note():
+    first, _ = json.loads(to_labelstudio(DOCUMENTS, {}, {"0": {Span("address", 4, 5): 0.0123}}))
+    sure, doubted = first["annotations"][0]["result"]
+    assert "meta" not in sure and doubted["value"]["labels"] == ["address"]
+    assert doubted["meta"] == {"text": ["doubtful: 0.0123"]}
 
 
 def test_the_last_annotation_that_stands_counts(tmp_path):
