@@ -1,10 +1,12 @@
 """What wrong labels cost, and how much of it each remedy wins back.
 
-    python benchmarks/noise.py --config configs/resume_small.yaml --noise missing=0.3 --noise type=0.15 --seeds 3
+    python benchmarks/noise.py --config configs/resume_small.yaml --set folds.count=4 --noise missing=0.3 \
+        --noise type=0.15 --seeds 3 --output runs/noise_resume
 
 Needs the processed data of the configuration. Trains on the true labels, on labels made wrong, and on these with each
-remedy; scores are F1 on the untouched dev part, mean and spread over seeds. What is finished is kept. With --thresholds
-a second table says what other values of denoise.missing_from would find in the same votes.
+remedy; scores are F1 on the untouched dev part, mean and spread over seeds. What is finished is kept, so each corpus
+needs an --output of its own. With --thresholds a second table says what other values of denoise.missing_from would find
+in the same votes.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 """What noise costs and what cleaning wins back: a corpus whose labels are made wrong on purpose, seed by seed.
 
+    FOLDER/settings.json            of the study; other ones are refused
     FOLDER/clean_SEED/              a run on the true labels
     FOLDER/NOISE_SEED/              train.jsonl (wrong labels), truth.jsonl, dev.jsonl (true labels)
     FOLDER/NOISE_SEED/run_denoise/  folds, votes, and the run on cleaned labels of the last remedy
@@ -10,16 +11,17 @@ All seeds of everything share the dev part, whose labels are true; nothing is ch
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from config import Config, CorpusConfig, UserError, load_config
 from data.split import make_splits
 from experiments.denoise import Denoise, read_documents, write_documents
-from experiments.denoise_runs import DenoiseRuns
+from experiments.denoise_runs import DenoiseRuns, lasting
 from experiments.stages import Plan
 from utils.postprocess.decisions import Decision, decide
 from utils.postprocess.report import read_decisions
@@ -57,6 +59,9 @@ class NoiseStudy:
         remedies: name of each and the settings it changes, all of the section denoise.
         documents: so many training documents at most, drawn at random; 0 for all.
         folder: where everything goes.
+
+    Raises:
+        UserError: there are no folds to vote; when something is trained: the folder holds a study with other settings.
     """
 
     def __init__(
@@ -72,6 +77,7 @@ class NoiseStudy:
 
     def clean(self, seed: int) -> dict[str, Any]:
         """Scores of a run on the true labels."""
+        self._refuse_other_settings()
         folder = self.folder / f"clean_{seed}"
         truth, dev = self._truth()
         write_documents(folder / "train.jsonl", truth)
@@ -87,6 +93,7 @@ class NoiseStudy:
 
     def noisy(self, name: str, rates: NoiseRates, seed: int) -> dict[str, dict[str, Any]]:
         """Scores of a run on wrong labels, under `noisy`, and of each remedy, with what it detected."""
+        self._refuse_other_settings()
         folder = self.folder / f"{name}_{seed}"
         truth, dev = self._truth()
         write_documents(folder / "truth.jsonl", truth)
@@ -111,6 +118,17 @@ class NoiseStudy:
         noisy, truth = (read_documents(folder / file) for file in ("train.jsonl", "truth.jsonl"))
         choices = [replace(self.given.denoise, missing_from=threshold) for threshold in thresholds]
         return [detect(truth, noisy, decide(noisy, ballots, work.categories, settings)) for settings in choices]
+
+    def _refuse_other_settings(self) -> None:
+        """A finished cell is kept, so it must be one of this study. A remedy may be added to those that are there."""
+        settings = {**lasting(self.given), "denoise": asdict(self.given.denoise), "documents": self.documents}
+        settings = json.loads(json.dumps(settings))
+        path = self.folder / "settings.json"
+        if not path.exists():
+            write_json(path, settings)
+        elif read_json(path, AGAIN) != settings:
+            raise UserError(f"{self.folder} holds a study of another corpus or with other settings (settings.json); "
+                            "name another folder with --output")  # fmt: skip
 
     def _remedy(self, folder: Path, seed: int, changes: tuple[str, ...]) -> dict[str, Any]:
         config = self._config(folder, seed, changes)

@@ -113,6 +113,9 @@ def test_a_study_from_end_to_end_is_made_once(settings, tmp_path, monkeypatch, c
     assert default._asdict() == noisy, "the default is what the remedies went by"
     assert everything.decided > nothing.decided and everything.wrong == nothing.wrong == noisy["wrong"]
     assert f"| missing=0.3 | 0 | {everything.precision:.2f} | {everything.recall:.2f} |" in again
+    for other in (["--set", "denoise.missing_from=0.3"], ["--set", "train.epochs=2"], ["--documents", "9"]):
+        assert main([*command, *other]) == 2
+        assert "holds a study of another corpus or with other settings" in capsys.readouterr().err
 
 
 def test_a_study_needs_folds(settings, tmp_path):
