@@ -5,9 +5,9 @@
     python main.py --mode predict  --config configs/demo.yaml --input texts --output out
     python main.py --mode pretrain --config configs/ccf_small.yaml
     python main.py --mode ablate   --config configs/demo.yaml --grid configs/grids/demo.yaml --seeds 3
-    python main.py --mode compare  --config configs/demo.yaml --configs configs/systems/*.yaml --seeds 3
+    python main.py --mode compare  --config configs/demo.yaml --configs configs/systems/{encoder_crf,flat}.yaml
     python main.py --mode denoise  --config configs/demo.yaml --set folds.count=5
-    python main.py --mode pipeline --config configs/demo.yaml --set folds.count=5 --dry-run
+    python main.py --mode pipeline --config configs/ccf_small.yaml --set folds.count=5 --dry-run
     python main.py --mode dictionary --config configs/dictionary_demo.yaml
 
 Exit status 0, or 2 with one line on standard error, or 130 after Ctrl-C.

@@ -1,4 +1,4 @@
-"""The network, top to bottom as in the figure of DESIGN: encoder, what the network makes of its states, head.
+"""The network, top to bottom as in README, "The network": encoder, what the network makes of its states, head.
 
 B batch, L characters, E encoder size, H size of the states.
 """
