@@ -180,8 +180,7 @@ class Trainer:
             if kind == "optimizer":
                 key, _, name = rest.partition(".")
                 parameter = parameters[name]
-                # The step count stays on the processor, as AdamW keeps it.
-                self.optimizer.state[parameter][key] = value if key == "step" else value.to(parameter.device)
+                self.optimizer.state[parameter][key] = value.to(parameter.device)
         for callback in self.callbacks:
             prefix = f"callback.{type(callback).__name__}."
             own = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

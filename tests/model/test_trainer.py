@@ -13,10 +13,12 @@ import transformers
 import yaml
 
 from config import UserError, load_config
+from model.trainer import Trainer
 from model.training import train
 from preprocess import preprocess
 from tests.model.watched import Witness, equal, weights
 from utils.preprocess.processed import load_processed
+from utils.random_states import random_states
 from utils.run_folder import fold_folder, weights_path
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -40,6 +42,18 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(run, interrupted):
     scores = [[epoch["f1"] for epoch in one[0]["history"]] for one in (metrics, resumed_metrics)]
     assert scores[0] == scores[1] and len(scores[0]) == 3
     assert not (fold_folder(resumed.run_folder, 0) / "resume").exists()
+
+
+def test_what_the_optimizer_kept_goes_where_its_parameters_are():
+    """The step count too, which a fused optimizer counts on the device. `meta` stands for an accelerator here."""
+    trainer = object.__new__(Trainer)
+    trainer.network, trainer.callbacks = torch.nn.Linear(2, 1, bias=False, device="meta"), []
+    trainer.optimizer = torch.optim.AdamW(trainer.network.parameters())
+    kept = {"step": torch.tensor(3.0), "exp_avg": torch.ones(1, 2), "exp_avg_sq": torch.ones(1, 2)}
+    trainer.load_training_tensors(random_states() | {f"optimizer.{key}.weight": value for key, value in kept.items()})
+    loaded = trainer.optimizer.state[trainer.network.weight]
+    assert loaded.keys() == kept.keys()
+    assert {tensor.device.type for tensor in loaded.values()} == {"meta"}
 
 
 def test_a_finished_fold_is_not_trained_again(run):
