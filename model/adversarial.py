@@ -87,8 +87,8 @@ class Adversary:
         return clean.detach()
 
     def _freelb(self, batch: Batch, passes: Passes) -> Tensor:
+        moves: Moves | Start = partial(self._random_start, self._own_generator())
         again = self._repeat_dropout()
-        moves: Moves | Start = self._random_start
         losses = []
         for _ in range(self.settings.steps):
             again()
@@ -100,27 +100,29 @@ class Adversary:
         return torch.stack(losses).mean()
 
     def _vat(self, batch: Batch, passes: Passes) -> Tensor:
+        start = partial(self._random_direction, self._own_generator())
         again = self._repeat_dropout()
         output = passes.clean(batch)
         passes.backward(output.loss)
         texts = {name: tensor for name, tensor in batch.items() if name not in LABELS}
-        self._smooth(texts, output.scores.detach(), passes, again)
+        self._smooth(texts, output.scores.detach(), start, passes, again)
         if self.unlabelled is not None:
             texts = next(self.unlabelled)
             again = self._repeat_dropout()
             with torch.no_grad():
                 scores = passes.aside(texts).scores
-            self._smooth(texts, scores, passes, again)
+            self._smooth(texts, scores, start, passes, again)
         return output.loss.detach()
 
-    def _smooth(self, texts: Batch, scores: Tensor, passes: Passes, again: Callable[[], None]) -> None:
+    def _smooth(
+        self, texts: Batch, scores: Tensor, moves: Moves | Start, passes: Passes, again: Callable[[], None]
+    ) -> None:
         """Backward pass of the divergence from what the network says of texts: scores (B, ...)."""
         mask = texts["character_mask"]
 
         def divergence(others: Tensor) -> Tensor:
             return self.network.head.divergence(scores, others, mask).sum() / mask.sum()
 
-        moves: Moves | Start = self._random_direction
         for _ in range(self.settings.steps):
             again()
             _, gradients = self._gradients(moves, lambda: divergence(passes.aside(texts).scores))
@@ -154,13 +156,21 @@ class Adversary:
         norm = self.embeddings.norm(gradient)
         return torch.where(norm > 0, gradient / norm.clamp(min=torch.finfo(norm.dtype).tiny), 0.0)
 
-    def _random_start(self, like: Tensor) -> Tensor:
+    def _random_start(self, generator: torch.Generator, like: Tensor) -> Tensor:
         """Uniform in a cube within the ball, as FreeLB begins."""
         size = like[0].numel() if self.settings.scope == "sample" else like.numel()
-        return torch.empty_like(like).uniform_(-1, 1) * (self.settings.epsilon / math.sqrt(size))
+        return torch.empty_like(like).uniform_(-1, 1, generator=generator) * (self.settings.epsilon / math.sqrt(size))
 
-    def _random_direction(self, like: Tensor) -> Tensor:
-        return self.settings.epsilon * self._unit(torch.randn_like(like))
+    def _random_direction(self, generator: torch.Generator, like: Tensor) -> Tensor:
+        return self.settings.epsilon * self._unit(torch.empty_like(like).normal_(generator=generator))
+
+    def _own_generator(self) -> torch.Generator:
+        """For random moves alone, so that the pass that starts with one draws the dropout of those after it.
+
+        To be made before `_repeat_dropout`, which would otherwise bring the same seed back for every step.
+        """
+        seed = int(torch.randint(2**62, ()))
+        return torch.Generator(next(self.network.parameters()).device).manual_seed(seed)
 
     def _gradients(self, moves: Moves | Start, loss: Callable[[], Tensor]) -> tuple[Moves, Moves]:
         """The moves, and the gradients of a loss by them and by nothing else."""

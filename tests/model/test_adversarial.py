@@ -182,20 +182,22 @@ def setting(small_config):
 
 
 class RecordingPasses(PlainPasses):
-    """Also records the embeddings of every pass."""
+    """Also records the embeddings and the scores of every pass."""
 
     def __init__(self, network):
         super().__init__(network)
-        self.embedded = []
+        self.embedded, self.scores = [], []
 
     def clean(self, batch):
         layer = self.network.encoder.transformer.get_input_embeddings()
         # Called after the hook that moves, which the adversary has registered before.
         handle = layer.register_forward_hook(lambda module, inputs, output: self.embedded.append(output.detach()))
         try:
-            return self.network(**batch)
+            output = self.network(**batch)
         finally:
             handle.remove()
+        self.scores.append(output.scores.detach())
+        return output
 
     again = aside = clean
 
@@ -297,15 +299,37 @@ def test_vat_looks_where_the_divergence_grows_most(setting):
     assert 0 < 3 * passes.losses[1] < found["once"] <= found["often"] * 1.05
 
 
-@pytest.mark.parametrize(("method", "same"), [("fgm", True), ("fgm", False), ("vat", False)])
+@pytest.mark.parametrize(
+    ("method", "same"), [("fgm", True), ("fgm", False), ("freelb", True), ("freelb", False), ("vat", False)]
+)
 def test_dropout_is_repeated_where_it_is_to_be(setting, method, same):
+    """In every pass, that of a random start included."""
     network, batch = setting(dropout=True)
-    passes = PlainPasses(network)
-    settings = AdversarialConfig(method=method, epsilon=1e-9, same_dropout=same)
+    passes = RecordingPasses(network)
+    settings = AdversarialConfig(method=method, steps=2, epsilon=1e-9, same_dropout=same)
     Adversary(network, settings).train_on(batch, passes)
-    clean, moved = passes.losses
-    equal = moved == pytest.approx(0, abs=1e-12) if method == "vat" else clean == pytest.approx(moved, rel=1e-6)
-    assert equal == (same or method == "vat")
+    first, *others = passes.scores
+    equal = [torch.allclose(first, one, rtol=1e-6, atol=1e-7) for one in others]
+    assert equal == [same or method == "vat"] * {"fgm": 1, "freelb": 1, "vat": 3}[method]
+
+
+@pytest.mark.parametrize("method", ["freelb", "vat"])
+def test_random_starts_follow_from_the_seed_and_differ_from_step_to_step(setting, method):
+    """Without dropout, so that nothing else draws from the generator between two steps."""
+    network, batch = setting()
+    adversary = Adversary(network, AdversarialConfig(method=method, same_dropout=True))
+
+    def starts():
+        torch.manual_seed(1)
+        passes = RecordingPasses(network)
+        adversary.train_on(batch, passes)
+        adversary.train_on(batch, passes)
+        first = 0 if method == "freelb" else 1  # a clean pass comes before the first moved one of vat
+        return passes.embedded[first], passes.embedded[len(passes.embedded) // 2 + first]
+
+    one, other = starts()
+    assert not torch.equal(one, other)
+    assert all(torch.equal(*pair) for pair in zip((one, other), starts(), strict=True))
 
 
 def test_it_waits_for_its_epoch_and_step():
