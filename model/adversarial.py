@@ -24,7 +24,6 @@ B batch, E embedding size, V rows of an embedding matrix.
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
@@ -40,7 +39,7 @@ from model.passes import Passes
 from utils.random_states import random_states, restore_random_states
 
 Moves = dict[str, Tensor]  # by target: (B, places, E), or (V, E)
-Start = Callable[[Tensor], Tensor]  # makes a move of the form of a tensor
+Start = Callable[[Tensor], Tensor]  # makes a move of the form of a tensor, which is 1 where it counts and 0 on pads
 
 
 class Adversary:
@@ -156,13 +155,13 @@ class Adversary:
         norm = self.embeddings.norm(gradient)
         return torch.where(norm > 0, gradient / norm.clamp(min=torch.finfo(norm.dtype).tiny), 0.0)
 
-    def _random_start(self, generator: torch.Generator, like: Tensor) -> Tensor:
+    def _random_start(self, generator: torch.Generator, here: Tensor) -> Tensor:
         """Uniform in a cube within the ball, as FreeLB begins."""
-        size = like[0].numel() if self.settings.scope == "sample" else like.numel()
-        return torch.empty_like(like).uniform_(-1, 1, generator=generator) * (self.settings.epsilon / math.sqrt(size))
+        half_side = self.settings.epsilon / self.embeddings.norm(here).clamp(min=1)  # a text may have no words at all
+        return torch.empty_like(here).uniform_(-1, 1, generator=generator) * here * half_side
 
-    def _random_direction(self, generator: torch.Generator, like: Tensor) -> Tensor:
-        return self.settings.epsilon * self._unit(torch.empty_like(like).normal_(generator=generator))
+    def _random_direction(self, generator: torch.Generator, here: Tensor) -> Tensor:
+        return self.settings.epsilon * self._unit(torch.empty_like(here).normal_(generator=generator) * here)
 
     def _own_generator(self) -> torch.Generator:
         """For random moves alone, so that the pass that starts with one draws the dropout of those after it.
@@ -229,8 +228,7 @@ class MovableEmbeddings:
 
         def move(name: str, layer: nn.Embedding, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
             if name not in used:
-                like = output if self.scope == "sample" else layer.weight
-                made = moves(like.detach()) if callable(moves) else moves[name]
+                made = moves(self._here(layer, inputs[0], output)) if callable(moves) else moves[name]
                 used[name] = made.detach().requires_grad_(watched)
             if self.scope == "sample":
                 return output + used[name]
@@ -242,6 +240,14 @@ class MovableEmbeddings:
         finally:
             for handle in handles:
                 handle.remove()
+
+    def _here(self, layer: nn.Embedding, ids: Tensor, output: Tensor) -> Tensor:
+        """Ones in the form of a move, with zeros for the pads among ids (B, ...) that have the output (B, ..., E)."""
+        if self.scope == "matrix":
+            return torch.ones_like(layer.weight)
+        if layer.padding_idx is None:
+            return torch.ones_like(output)
+        return (ids != layer.padding_idx).unsqueeze(-1).to(output.dtype).expand_as(output)
 
     def norm(self, move: Tensor) -> Tensor:
         """Of each text, (B, 1, ...) with as many dimensions as the move has, or of the whole matrix, ()."""

@@ -18,6 +18,7 @@ from tests.model.watched import equal, weights
 from utils.preprocess.processed import load_processed
 
 METHODS = ["fgsm", "fgm", "pgd", "freelb", "vat"]
+WITH_RANDOM_START = [("freelb", 0), ("vat", 1)]  # and which of their passes has it
 EPSILON = 0.5
 
 
@@ -216,6 +217,23 @@ def test_moves_of_every_text_stay_within_epsilon(setting, method):
     assert norms(moves[-1]).min() > 0.9 * EPSILON
 
 
+@pytest.mark.parametrize(("method", "first"), WITH_RANDOM_START)
+def test_random_starts_leave_pads_alone_and_are_as_large_as_without_them(setting, method, first):
+    network, batch = setting()
+    passes = RecordingPasses(network)
+    settings = AdversarialConfig(method=method, epsilon=EPSILON, step_size=0.4)
+    Adversary(network, settings).train_on(batch, passes)
+    table = network.encoder.transformer.get_input_embeddings()
+    moves = passes.embedded[first] - table(batch["token_ids"]).detach()
+    real = batch["token_ids"] != table.padding_idx
+    assert not real.all() and not moves[~real].any()
+    if method == "vat":
+        torch.testing.assert_close(norms(moves), torch.full((4,), EPSILON, dtype=moves.dtype))
+    else:
+        half_side = EPSILON / (real.sum(dim=1) * moves.shape[2]).sqrt()
+        torch.testing.assert_close(moves.abs().amax(dim=(1, 2)), half_side.to(moves.dtype), rtol=0.05, atol=0)
+
+
 @pytest.mark.parametrize("method", ["fgsm", "fgm", "pgd"])
 @pytest.mark.parametrize("targets", [["characters"], ["words"], ["characters", "words"]], ids="+".join)
 def test_the_gradient_is_that_of_the_clean_loss_plus_that_of_the_moved_loss(setting, method, targets):
@@ -313,8 +331,8 @@ def test_dropout_is_repeated_where_it_is_to_be(setting, method, same):
     assert equal == [same or method == "vat"] * {"fgm": 1, "freelb": 1, "vat": 3}[method]
 
 
-@pytest.mark.parametrize("method", ["freelb", "vat"])
-def test_random_starts_follow_from_the_seed_and_differ_from_step_to_step(setting, method):
+@pytest.mark.parametrize(("method", "first"), WITH_RANDOM_START)
+def test_random_starts_follow_from_the_seed_and_differ_from_step_to_step(setting, method, first):
     """Without dropout, so that nothing else draws from the generator between two steps."""
     network, batch = setting()
     adversary = Adversary(network, AdversarialConfig(method=method, same_dropout=True))
@@ -324,7 +342,6 @@ def test_random_starts_follow_from_the_seed_and_differ_from_step_to_step(setting
         passes = RecordingPasses(network)
         adversary.train_on(batch, passes)
         adversary.train_on(batch, passes)
-        first = 0 if method == "freelb" else 1  # a clean pass comes before the first moved one of vat
         return passes.embedded[first], passes.embedded[len(passes.embedded) // 2 + first]
 
     one, other = starts()
