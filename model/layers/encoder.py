@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 
+import safetensors
 import torch
 import transformers
 from torch import Tensor, nn
@@ -112,8 +113,8 @@ def build_encoder(settings: EncoderConfig, vocabulary_size: int, longest: int, p
         pad: row of the pad.
 
     Raises:
-        UserError: a hub or folder that does not yield a model, more layers asked for than there are, texts longer than
-            the encoder's positions, or a vocabulary of another size.
+        UserError: a hub or folder that does not yield a model, weights that are damaged or of another model, more
+            layers asked for than there are, texts longer than the encoder's positions, or a vocabulary of another size.
     """
     if settings.name == "scratch":
         return encoder_from_config(scratch_config(settings, vocabulary_size, longest, pad), settings.output)
@@ -127,11 +128,13 @@ def build_encoder(settings: EncoderConfig, vocabulary_size: int, longest: int, p
             )
         if settings.layers:
             description.num_hidden_layers = settings.layers
-        # Safetensors only: other weight files are pickles.
-        transformer = transformers.AutoModel.from_pretrained(
-            settings.name, config=description, dtype=torch.float32, use_safetensors=True
-        )
-    except (OSError, ValueError, AttributeError) as error:
+        # Safetensors only: other weight files are pickles. What these do not fill is random, which is only reported.
+        transformer, found = transformers.AutoModel.from_pretrained(
+            settings.name, config=description, dtype=torch.float32, use_safetensors=True,
+            ignore_mismatched_sizes=True, output_loading_info=True,
+        )  # fmt: skip
+        _refuse_random_weights(found["missing_keys"] | {name for name, *_ in found["mismatched_keys"]})
+    except (OSError, ValueError, AttributeError, safetensors.SafetensorError) as error:
         raise UserError(encoder_unavailable(settings.name, error)) from None
     room = description.max_position_embeddings
     if longest > room:
@@ -142,6 +145,14 @@ def build_encoder(settings: EncoderConfig, vocabulary_size: int, longest: int, p
             f"{vocabulary_size}; run preprocess.py again with this encoder"
         )
     return CharacterEncoder(transformer, settings.output)
+
+
+def _refuse_random_weights(names: set[str]) -> None:
+    """Raise ValueError if a checkpoint did not fill weights of these names, but for the pooler's, which is not used."""
+    if lacking := sorted(name for name in names if not name.startswith("pooler.")):
+        raise ValueError(
+            f"its weights lack {len(lacking)} of its tensors, or have them in another shape, among them {lacking[0]}"
+        )
 
 
 def encoder_from_config(description: transformers.PretrainedConfig, output: str | int) -> CharacterEncoder:

@@ -1,7 +1,10 @@
 """The network as a whole: groups of parameters, invariances, and what each switch does."""
 
+import shutil
+
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
 from config import UserError, load_config
@@ -225,3 +228,49 @@ class TestEncoder:
         torch.save(encoder.transformer.state_dict(), tmp_path / "pytorch_model.bin")
         with pytest.raises(UserError, match="safetensors"):
             self.build(tmp_path)
+
+    def refusal(self, folder):
+        """The one line with which an encoder is refused."""
+        with pytest.raises(UserError) as caught:
+            self.build(folder)
+        assert str(folder) in str(caught.value) and "\n" not in str(caught.value)
+        return str(caught.value)
+
+    @pytest.mark.parametrize("remains", [2000, -10, 0], ids=["header cut", "data cut", "empty"])
+    def test_weights_that_were_cut_are_refused(self, pretrained_folder, tmp_path, remains):
+        shutil.copytree(pretrained_folder, tmp_path, dirs_exist_ok=True)
+        whole = (pretrained_folder / "model.safetensors").read_bytes()
+        (tmp_path / "model.safetensors").write_bytes(whole[:remains])
+        assert "encoder.name=PATH" in self.refusal(tmp_path)
+
+    def test_weights_that_are_none_are_refused(self, pretrained_folder, tmp_path):
+        shutil.copytree(pretrained_folder, tmp_path, dirs_exist_ok=True)
+        (tmp_path / "model.safetensors").write_text("no weights\n" * 100)
+        assert "encoder.name=PATH" in self.refusal(tmp_path)
+
+    def changed(self, whole, folder, change):
+        """A copy of an encoder with other weights: change gives those of a name, or none."""
+        shutil.copytree(whole, folder, dirs_exist_ok=True)
+        weights = safetensors.torch.load_file(whole / "model.safetensors")
+        weights = {name: change(name, tensor) for name, tensor in weights.items()}
+        kept = {name: tensor for name, tensor in weights.items() if tensor is not None}
+        safetensors.torch.save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+        return folder
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda name, tensor: None if ".layer.1." in name else tensor, "lack 16 of its tensors"),
+            (lambda name, tensor: tensor[:-1].clone() if "word" in name else tensor, "lack 1 of its tensors"),
+            (lambda name, tensor: None if "pooler" not in name else tensor, "lack 53 of its tensors"),
+        ],
+        ids=["a layer less", "another shape", "another model"],
+    )
+    def test_weights_of_another_model_are_refused(self, pretrained_folder, tmp_path, change, message):
+        refused = self.refusal(self.changed(pretrained_folder, tmp_path, change))
+        assert message in refused and "encoder.name=PATH" in refused
+
+    def test_a_pooler_is_not_missed(self, pretrained_folder, tmp_path):
+        bare = self.changed(pretrained_folder, tmp_path, lambda name, tensor: None if "pooler" in name else tensor)
+        whole, bare = self.build(pretrained_folder).state_dict(), self.build(bare).state_dict()
+        assert whole.keys() == bare.keys() and all(torch.equal(whole[name], bare[name]) for name in whole)
