@@ -37,11 +37,16 @@ class GlobalPointer(nn.Module):
     def forward(self, states: Tensor, character_mask: Tensor) -> Tensor:
         """float32 (B, C, L, L) scores of spans from the first to the second L, `NO_SPAN` where none can be."""
         ends = self.ends(states).float()  # (B, L, 2 D) or (B, L, C 2 D)
+        # Else autocast would take the products below to half precision again.
+        with torch.autocast(states.device.type, enabled=False):
+            return self._scores(ends, character_mask)
+
+    def _scores(self, ends: Tensor, character_mask: Tensor) -> Tensor:
         queries, keys = ends.unflatten(2, (-1, 2, self.key_size)).transpose(1, 2).unbind(3)  # (B, 1 or C, L, D)
-        angles = rotary_angles(states.shape[1], self.key_size, states.device)  # (L, D / 2)
+        angles = rotary_angles(ends.shape[1], self.key_size, ends.device)  # (L, D / 2)
         scores = rotated(queries, angles) @ rotated(keys, angles).transpose(2, 3) / self.key_size**0.5
         if self.shared:
-            first, last = self.kinds(ends).float().transpose(1, 2).chunk(2, dim=1)  # (B, C, L) each
+            first, last = self.kinds(ends).transpose(1, 2).chunk(2, dim=1)  # (B, C, L) each
             scores = scores + first.unsqueeze(3) + last.unsqueeze(2)
         return scores.masked_fill(~possible_spans(character_mask), NO_SPAN)
 

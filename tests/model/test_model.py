@@ -154,8 +154,14 @@ def test_nothing_known_costs_nothing(setting):
     assert network.eval()(**batch).loss.item() == pytest.approx(0.0, abs=1e-5)
 
 
-def test_half_precision_keeps_the_loss_close_and_in_float32(setting):
-    network, samples, _, processed = setting()
+@pytest.mark.parametrize(
+    "switches",
+    [[], ["model.head=softmax"], ["model.head=span"], ["model.head=span", "span.shared=false"],
+     ["model.name=bilstm"], ["model.name=softlexicon"], ["model.name=lr_cnn", "context.layers=4"], ["model.name=mrc"]],
+    ids=lambda own: ",".join(own) or "all on",
+)  # fmt: skip
+def test_half_precision_keeps_the_loss_close_and_in_float32(setting, switches):
+    network, samples, _, processed = setting(*switches)
     network.eval()
     batch = batch_of(network, samples, processed)
     full = network(**batch)

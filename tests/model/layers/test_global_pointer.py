@@ -49,6 +49,20 @@ def test_scores_are_the_formula(shared):
                     assert found == pytest.approx(expected.item(), rel=1e-4, abs=1e-5)
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("shared", [True, False])
+def test_half_precision_ends_with_queries_and_keys(shared):
+    """What is computed from them is float32, bit for bit."""
+    torch.manual_seed(1)
+    pointer = GlobalPointer(5, 3, 4, shared)
+    states, mask = torch.randn(2, 6, 5), torch.arange(6) < torch.tensor(LENGTHS)[:, None]
+    with torch.autocast("cpu", torch.bfloat16):
+        scores, ends = pointer(states, mask), pointer.ends(states)
+    assert ends.dtype == torch.bfloat16 and scores.dtype == torch.float32
+    pointer.ends = torch.nn.Identity()
+    assert torch.equal(scores, pointer(ends.float(), mask))
+
+
 def test_turned_products_depend_on_the_distance_alone():
     query, key = torch.randn(8), torch.randn(8)
     angles = rotary_angles(20, 8, torch.device("cpu"))
