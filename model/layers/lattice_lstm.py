@@ -50,11 +50,12 @@ class LatticeLSTM(nn.Module):
         order = places[:, 2].argsort(stable=True)
         words, places = words[order], places[order]
         ending, earliest = _words_of_steps(places, vectors.shape[1])
+        # In float32 also where half precision makes the products: cells add up over a whole text.
         steps = zip(
-            self.input(vectors).unbind(1),
-            self.link_input(vectors).unbind(1),
+            self.input(vectors).float().unbind(1),
+            self.link_input(vectors).float().unbind(1),
             mask.unsqueeze(2).unbind(1),
-            self.word(words).split(ending),
+            self.word(words).float().split(ending),
             places.split(ending),
             earliest,
             strict=True,

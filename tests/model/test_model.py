@@ -157,7 +157,8 @@ def test_nothing_known_costs_nothing(setting):
 @pytest.mark.parametrize(
     "switches",
     [[], ["model.head=softmax"], ["model.head=span"], ["model.head=span", "span.shared=false"],
-     ["model.name=bilstm"], ["model.name=softlexicon"], ["model.name=lr_cnn", "context.layers=4"], ["model.name=mrc"]],
+     ["model.name=bilstm"], ["model.name=softlexicon"], ["model.name=lattice_lstm"],
+     ["model.name=lr_cnn", "context.layers=4"], ["model.name=mrc"]],
     ids=lambda own: ",".join(own) or "all on",
 )  # fmt: skip
 def test_half_precision_keeps_the_loss_close_and_in_float32(setting, switches):
