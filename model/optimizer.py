@@ -23,7 +23,7 @@ def build_optimizer(network: TaggingNetwork, settings: TrainConfig) -> torch.opt
         id(parameter)
         for module in network.modules()
         for name, parameter in module.named_parameters(recurse=False)
-        if name.endswith("bias") or isinstance(module, nn.LayerNorm)
+        if "bias" in name or isinstance(module, nn.LayerNorm)
     } | {id(parameter) for parameter in by_name["crf"]}
     groups = []
     for name, parameters in by_name.items():

@@ -46,9 +46,10 @@ def test_every_parameter_is_in_exactly_one_group_and_gets_a_gradient(setting, sw
     names = {id(parameter): name for name, parameter in network.named_parameters()}
     grouped = [id(parameter) for group in parameter_groups(network).values() for parameter in group]
     assert sorted(grouped) == sorted(names)
-    optimized = [id(parameter) for group in build_optimizer(network, config.train).param_groups
-                 for parameter in group["params"]]  # fmt: skip
-    assert sorted(optimized) == sorted(names)
+    optimized = build_optimizer(network, config.train).param_groups
+    assert sorted(id(parameter) for group in optimized for parameter in group["params"]) == sorted(names)
+    decaying = [names[id(parameter)] for group in optimized if group["weight_decay"] for parameter in group["params"]]
+    assert decaying and not [name for name in decaying if "bias" in name]  # an LSTM's are named bias_ih_l0 and so on
     network(**batch_of(network, samples, processed)).loss.backward()
     still = {name for name, parameter in network.named_parameters() if parameter.grad is None}
     expected = {"words.weight"} if "lexicon.trainable=false" in switches else set()
