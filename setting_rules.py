@@ -86,6 +86,8 @@ def validate(config: Config) -> None:
          "lexicon.source is vectors, but lexicon.vectors is not file: there is no vocabulary to take"),
         (config.lexicon.vectors == "encoder" and config.encoder.name == "scratch",
          "lexicon.vectors is encoder, but encoder.name is scratch: an untrained encoder knows no words; use random"),
+        (config.model.name == "softword" and config.lexicon.match != "segment",
+         f"model.name softword reads one segmentation, but lexicon.match is {config.lexicon.match}; set it to segment"),
         (config.folds.count == 1, "folds.count is 1; take 0 for one split, or 2 and more for cross-validation"),
         (config.folds.count == 0 and not config.data.dev.path and config.data.dev_share == 0
          and (config.train.select == "best" or config.train.patience > 0),

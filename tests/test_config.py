@@ -300,6 +300,8 @@ CONTRADICTIONS = [
     ("predict.overlap=150", "predict.overlap 150 must be smaller than data.max_len 150"),
     ("context.hidden=7", "an LSTM halves it"),
     ("context.kind=transformer context.heads=3", "context.hidden 200 cannot be divided among context.heads 3"),
+    ("model.name=softword", "model.name softword reads one segmentation, but lexicon.match is all"),
+    ("model.name=softword lexicon.match=none", "set it to segment"),
     ("span.size=33", "rotary positions need an even number"),
     ("model.head=span regularisation.label_smoothing=0.1", "model.head is span; set it to 0"),
     ("model.head=mrc", "it takes crf, softmax, span"),
@@ -330,6 +332,8 @@ def test_impossible_and_contradictory_settings_are_refused(overrides, expected):
         "lexicon.vectors=file lexicon.path=words.vec lexicon.source=vectors",
         "encoder.name=scratch",
         "data.dev_share=0.99",
+        "model.name=softword lexicon.match=segment",
+        "model.name=exsoftword",
     ],
 )
 def test_what_is_just_possible_is_accepted(overrides):

@@ -12,8 +12,8 @@ from model.build import fresh_network
 from model.layers.encoder import build_encoder
 from model.model import parameter_groups
 from model.optimizer import build_optimizer
+from preprocess import preprocess
 from tests.model.batches import batch_of, samples_of
-from utils.preprocess.processed import load_processed
 
 SWITCHES = [
     [], ["model.name=encoder"], ["model.head=softmax"], ["model.head=span"],
@@ -21,19 +21,21 @@ SWITCHES = [
     ["crf.scheme=bmes"], ["encoder.output=mix"], ["encoder.output=0"], ["flat.layers=2", "flat.fusion=gate"],
     ["flat.learned_tables=true", "flat.shared_tables=false"], ["lexicon.trainable=false"],
     ["model.name=bilstm", "encoder.depth=0"], ["model.name=bilstm", "context.kind=transformer"],
-    ["model.name=softword"], ["model.name=exsoftword"], ["model.name=softlexicon"],
+    ["model.name=softword", "lexicon.match=segment"], ["model.name=exsoftword"], ["model.name=softlexicon"],
     ["model.name=softlexicon", "context.kind=none"], ["model.name=lattice_lstm"],
     ["model.name=lr_cnn", "context.layers=4"],
 ]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def setting(small_config):
+def setting(small_config, tmp_path_factory):
     """A function: changes -> (network, training batch of 5 segments, config)."""
+    segmented = tmp_path_factory.mktemp("segmented")
 
     def make(*changes):
-        config = small_config("model", *changes)
-        processed = load_processed(config)
+        folder = [f"data.processed={segmented}"] if "lexicon.match=segment" in changes else []
+        config = small_config("model", *changes, *folder)
+        processed = preprocess(config)
         network = fresh_network(config, processed, seed=1)
         return network, samples_of(network, processed, 5), config, processed
 
