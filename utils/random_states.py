@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import torch
 from torch import Tensor
 
@@ -9,13 +11,20 @@ from torch import Tensor
 def random_states() -> dict[str, Tensor]:
     """A state for each kind of device in use."""
     states = {"random.cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        states["random.cuda"] = torch.cuda.get_rng_state()
-    return states
+    return states | {f"random.{kind}": device.get_rng_state() for kind, device in _accelerators()}
 
 
 def restore_random_states(states: dict[str, Tensor]) -> None:
-    """Undo `random_states`."""
+    """Undo `random_states`; a state of a device that is not here is left out."""
     torch.set_rng_state(states["random.cpu"])
-    if "random.cuda" in states and torch.cuda.is_available():
-        torch.cuda.set_rng_state(states["random.cuda"])
+    for kind, device in _accelerators():
+        if f"random.{kind}" in states:
+            device.set_rng_state(states[f"random.{kind}"])
+
+
+def _accelerators() -> list[tuple[str, ModuleType]]:
+    """The kind of accelerator that is here, such as cuda or mps, with the module of PyTorch for it; or none."""
+    if not torch.accelerator.is_available():
+        return []
+    kind = torch.accelerator.current_accelerator().type
+    return [(kind, torch.get_device_module(kind))]
