@@ -27,8 +27,15 @@ from utils.run_folder import RunParts, load_parts, trained_folds
 class PredictedSpan(NamedTuple):
     """A span with its text.
 
-    `begin` and `end` (inclusive) count Python characters. `probability` is the CRF marginal of the span: the posterior
-    that a span of exactly this category, begin and end stands in the text. With several folds it is their mean.
+    `begin` and `end` (inclusive) count Python characters. `probability` depends on what found the span:
+
+        | `model.head` crf, softmax | the posterior of a span of exactly this category, begin and end (its marginal) |
+        | `model.head` span         | the sigmoid of its score, which nothing calibrates                             |
+        | `model.name` mrc          | the least of three such sigmoids: of begin, end and match                      |
+        | `model.name` feature_crf  | the least marginal of its tags, an upper bound of the posterior                |
+        | `model.name` rules        | 1                                                                              |
+
+    With several folds it is their mean, a fold that did not find the span counting as 0.
     """
 
     begin: int
