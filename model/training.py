@@ -77,14 +77,15 @@ def _characters(processed: Processed, documents: list[int]) -> int:
 
 def make_accelerator(config: Config) -> Accelerator:
     """Where and how a training computes."""
-    # Among several processes a frozen encoder gets no gradients to exchange, and that must not be taken for an error.
-    frozen = DistributedDataParallelKwargs(find_unused_parameters=config.train.freeze_epochs > 0)
+    # Among several processes what a pass leaves out has no gradients to exchange, and that must not be taken for an
+    # error: a frozen encoder, layers above encoder.output, words where a batch has none, transitions in a divergence.
+    unused = DistributedDataParallelKwargs(find_unused_parameters=True)
     return Accelerator(
         cpu=choose_device(config) == "cpu",
         gradient_accumulation_steps=config.train.accumulation,
         # The sampler deals every process equally many batches.
         dataloader_config=DataLoaderConfiguration(even_batches=False, non_blocking=True),
-        kwargs_handlers=[frozen],
+        kwargs_handlers=[unused],
     )
 
 

@@ -167,10 +167,32 @@ def test_half_precision_trains(run):
     assert metrics[0]["history"][0]["loss"] > 0
 
 
-def test_two_processes_train_one_network_also_with_a_frozen_encoder(small_config, sample_folder, tmp_path):
+TWO_PROCESSES = """
+import json, sys
+from config import load_config
+from model.training import train
+from utils.preprocess.processed import load_processed
+
+for name, changes in json.loads(sys.argv[2]).items():
+    config = load_config([sys.argv[1]], [f"run.name={name}", *changes])
+    # Past the check that a scratch encoder is not worth freezing: what is frozen does not matter here.
+    config.train.freeze_epochs = int(name == "frozen")
+    train(config, load_processed(config))
+"""
+
+
+def test_two_processes_train_one_network_also_where_parts_of_it_get_no_gradients(small_config, sample_folder, tmp_path):
     config = small_config("alone", "folds.count=0")
+    wordless = f"data.processed={tmp_path}/wordless"
+    preprocess(small_config("wordless", "lexicon.shortest=12", wordless))
+    cases = {
+        "frozen": [],
+        "lower_layer": ["encoder.output=1"],
+        "no_words": ["model.name=lattice_lstm", "lexicon.shortest=12", wordless],
+        "no_tags_in_the_second_pass": ["adversarial.method=vat"],
+    }
     settings = {
-        "run": {"name": "two", "folder": str(tmp_path), "threads": 1},
+        "run": {"folder": str(tmp_path), "threads": 1},
         "encoder": {"name": "scratch", "hidden": 16, "heads": 2, "depth": 2, "feed_forward": 32},
         "flat": {"hidden": 16, "heads": 2, "feed_forward": 32},
         "lexicon": {"dimension": 8},
@@ -182,22 +204,18 @@ def test_two_processes_train_one_network_also_with_a_frozen_encoder(small_config
         "train": {"epochs": 2, "batch_size": 8},
     }  # fmt: skip
     (tmp_path / "two.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
-    code = (
-        "import sys; from config import load_config; from model.training import train; "
-        "from utils.preprocess.processed import load_processed; config = load_config([sys.argv[1]]); "
-        "config.train.freeze_epochs = 1; train(config, load_processed(config))"
-    )  # past the check that a scratch encoder is not worth freezing: what is frozen does not matter here
-    (tmp_path / "two.py").write_text(code, encoding="utf-8")
+    (tmp_path / "two.py").write_text(TWO_PROCESSES, encoding="utf-8")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
     done = subprocess.run(
-        [*command, str(tmp_path / "two.py"), str(tmp_path / "two.yaml")],
+        [*command, str(tmp_path / "two.py"), str(tmp_path / "two.yaml"), json.dumps(cases)],
         env=environment, cwd=ROOT, capture_output=True, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()[-2000:]
-    both = json.loads((tmp_path / "two" / "fold0" / "metrics.json").read_text())
-    log = (tmp_path / "two" / "fold0" / "train.log").read_text().splitlines()
-    assert len(both["history"]) == 2 and len(log) == 4  # one process wrote
+    for name in cases:
+        both = json.loads((tmp_path / name / "fold0" / "metrics.json").read_text())
+        log = (tmp_path / name / "fold0" / "train.log").read_text().splitlines()
+        assert len(both["history"]) == 2 and len(log) == 4  # one process wrote
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
