@@ -37,7 +37,8 @@ Kind = TypeVar("Kind", Span, Doubt)
 
 
 class ScoredSpan(NamedTuple):
-    """A predicted span. `probability` is the posterior of exactly these bounds and this category (its CRF marginal)."""
+    """A predicted span. `probability` is how sure its model is of exactly these bounds and this category: of a CRF the
+    marginal, of other heads a score of theirs (model/tagger.py)."""
 
     category: str
     begin: int
