@@ -20,13 +20,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from config import Config, CorpusConfig, UserError
 from data.split import make_splits
 from experiments.denoise_runs import DenoiseRuns, lasting
 from experiments.stages import Stage
 from utils.postprocess.decisions import Decision, apply_decisions, decide, label_support
-from utils.postprocess.report import read_decisions, write_report
+from utils.postprocess.report import keep_corrections, read_decisions, write_report
 from utils.postprocess.selfsupervise import pseudo_label
 from utils.postprocess.votes import count_votes
 from utils.preprocess.document import Document, Problems, Span, category_counts, to_jsonl
@@ -161,7 +162,7 @@ class Denoise:
             lambda: self._decide(folder, votes),
             [self.train_file, *votes],
             [folder / "decisions.csv", folder / "decisions.html", folder / "labelstudio.json"],
-            dataclasses.asdict(self.config.denoise),
+            self._deciding_settings(),
         )
         yield Stage(
             f"round {number}, clean",
@@ -188,6 +189,11 @@ class Denoise:
         about = f"fold {fold} votes on the documents it has not seen"
         return Stage(f"round {number}, votes {repeat}.{fold}", about, work, inputs, [output], settings)
 
+    def _deciding_settings(self) -> dict[str, Any]:
+        """What `decide` reads: that another number of rounds is wanted, say, is no reason to decide anew."""
+        settings = dataclasses.asdict(self.config.denoise)
+        return {name: value for name, value in settings.items() if name not in ("rounds", "least", "compare")}
+
     def _decide(self, folder: Path, votes: Sequence[Path]) -> None:
         documents = read_documents(self.train_file)
         ballots = count_votes(votes)
@@ -198,6 +204,9 @@ class Denoise:
         for decision in decisions:
             shares[decision.kind].setdefault(decision.document, {})[decision.span] = decision.share
         write_text(folder / "labelstudio.json", to_labelstudio(documents, **shares))
+        if kept := keep_corrections(folder):
+            print(f"{folder / 'decisions.csv'} was corrected and is decided anew; the corrections are in {kept}",
+                  flush=True)  # fmt: skip
         write_report(decisions, documents, folder, title)
         print(summary(decisions, labels, label_support(documents, ballots)), flush=True)
 

@@ -207,6 +207,26 @@ def test_a_corrected_table_is_what_is_trained_on(copy, capsys):
     assert [document.spans for document in before] == [document.spans for document in after]
 
 
+def test_another_round_does_not_undo_corrections(copy, capsys):
+    path = copy.denoised / "round1/decisions.csv"
+    path.write_text(path.read_text(encoding="utf-8-sig").replace(",add,", ",ignore,"), encoding="utf-8-sig")
+    more = ("denoise.rounds=2", "denoise.compare=false")
+    assert copy.run("denoise", "--dry-run", *(word for change in more for word in ("--set", change))) == 0
+    assert "done  round 1, decide" in capsys.readouterr().out
+
+
+def test_corrections_are_kept_where_all_is_decided_anew(copy, capsys):
+    path = copy.denoised / "round1/decisions.csv"
+    path.write_text(path.read_text(encoding="utf-8-sig").replace(",add,", ",ignore,"), encoding="utf-8-sig")
+    corrected = path.read_bytes()
+    assert copy.run("denoise", "--set", "denoise.missing=mask") == 0
+    kept = path.with_name("decisions_corrected_1.csv")
+    assert f"the corrections are in {kept}" in capsys.readouterr().out
+    assert kept.read_bytes() == corrected != path.read_bytes()
+    assert copy.run("denoise", "--set", "denoise.missing=ignore") == 0
+    assert "the corrections are in" not in capsys.readouterr().out, "nobody corrected what was written since"
+
+
 def test_a_table_with_an_unknown_category_is_one_line(copy, capsys):
     path = copy.denoised / "round1/decisions.csv"
     header, row, *rest = path.read_text(encoding="utf-8-sig").split("\n")

@@ -6,7 +6,7 @@ import pytest
 
 from config import UserError
 from utils.postprocess.decisions import Decision
-from utils.postprocess.report import read_decisions, write_report
+from utils.postprocess.report import keep_corrections, read_decisions, write_report
 from utils.postprocess.votes import Tally
 from utils.preprocess.document import Document, Problems, Span
 
@@ -56,6 +56,19 @@ def test_corrections_are_read(table):
     assert first == DECISIONS[0]._replace(action="remove")
     assert second == DECISIONS[1]._replace(span=Span("title", 2, 3))
     assert (third.span, third.action, third.tally) == (Span("mobile", 14, 24), "add", Tally(0, 0, 0))
+
+
+def test_a_table_that_was_corrected_is_kept_under_another_name(table):
+    assert keep_corrections(table.parent) is None and table.exists(), "it is as it was written"
+    for number in (1, 2):
+        table.write_text(f"corrected {number}")
+        kept = keep_corrections(table.parent)
+        assert kept.read_text() == f"corrected {number}" and not table.exists()
+        write_report(DECISIONS, DOCUMENTS, table.parent, "again")
+    assert keep_corrections(table.parent) is None
+    table.with_suffix(".html").unlink()
+    assert keep_corrections(table.parent), "nobody knows what was written"
+    assert keep_corrections(table.parent) is None, "there is no table"
 
 
 def test_rows_that_fit_no_text_are_dropped_and_reported(table):
