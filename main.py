@@ -66,6 +66,7 @@ def train(config: Config, options: argparse.Namespace) -> None:
 def evaluate(config: Config, options: argparse.Namespace) -> None:
     """`--mode eval`."""
     from experiments.evaluation import score_corpus, score_split
+    from utils.run_folder import reading_settings
     from utils.tools import check_writable, write_json
 
     problems = Problems()
@@ -82,7 +83,8 @@ def evaluate(config: Config, options: argparse.Namespace) -> None:
     print(result.scores.table())
     if result.note:
         print(result.note)
-    of = {"corpus": options.input or name, "documents": len(result.by_document), "note": result.note}
+    of = {"corpus": options.input or name, "documents": len(result.by_document), "note": result.note,
+          "settings": reading_settings(runs[0].config)}  # fmt: skip
     # Right, predicted and labelled spans of each document, for comparisons of systems.
     counts = [[one.right, one.predicted, one.labelled] for one in result.by_document]
     write_json(folder / f"{name}.json", of | result.scores.to_dict() | {"by_document": counts})

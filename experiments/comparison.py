@@ -9,6 +9,7 @@ A cell is trained and scored by processes of its own, so that its memory is its 
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -22,7 +23,8 @@ from experiments.commands import run_script
 from experiments.grid import Cell, SystemSettings, make_cells
 from experiments.statistics import bootstrap_difference
 from experiments.table import Row, markdown, write_tables
-from utils.run_folder import fold_folders, load_parts, read_metrics, refuse_other_run
+from utils.preprocess.processed import load_processed
+from utils.run_folder import fold_folders, read_metrics, reading_settings, refuse_other_run
 from utils.tools import check_writable, read_json
 
 REMEDY = "remove the cell's folder and give the command again"
@@ -87,9 +89,9 @@ class Comparison:
         unprepared = self._preprocess(waiting)
         for cell, config in waiting:
             self._note(cell, unprepared[config.processed_folder])
-        waiting = [cell for cell, _ in waiting if cell not in self.failures]
+        waiting = [(cell, config) for cell, config in waiting if cell not in self.failures]
         with ThreadPoolExecutor(jobs) as pool:
-            running = {pool.submit(self._train_and_score, cell): cell for cell in waiting}
+            running = {pool.submit(self._train_and_score, cell, config): cell for cell, config in waiting}
             for done in as_completed(running):
                 cell = running[done]
                 failure = done.result()
@@ -139,9 +141,13 @@ class Comparison:
         wanted = {config.processed_folder: cell for cell, config in reversed(cells)}
         return {folder: self._call(cell, "preprocess.py") for folder, cell in wanted.items()}
 
-    def _train_and_score(self, cell: Cell) -> str:
+    def _train_and_score(self, cell: Cell, config: Config) -> str:
         training = self._call(cell, "main.py", "--mode", "train", "--resume")
-        return training or self._call(cell, "main.py", "--mode", "eval")
+        # A run that was trained before reads as it did then, unless it is told otherwise.
+        sections = reading_settings(config).items()
+        reading = [f"--set={section}.{name}={json.dumps(value)}" for section, own in sections
+                   for name, value in own.items()]  # fmt: skip
+        return training or self._call(cell, "main.py", "--mode", "eval", *reading)
 
     def _call(self, cell: Cell, script: str, *arguments: str) -> str:
         """Run a command with the settings of a cell; returns the last line of what went wrong, or nothing."""
@@ -155,15 +161,16 @@ class Comparison:
 
 
 def is_finished(config: Config) -> bool:
-    """Whether a run with these settings is trained and scored."""
+    """Whether a run with these settings is trained on the data as it is now, and scored with them."""
     run = config.run_folder
-    if not (run / "eval" / "dev.json").exists():
+    scores = run / "eval" / "dev.json"
+    if not scores.exists() or not (run / "manifest.json").exists():
         return False
     try:
-        refuse_other_run(run, config, load_parts(run).data)
+        refuse_other_run(run, config, load_processed(config).digest)
+        return read_json(scores, REMEDY).get("settings") == reading_settings(config)
     except UserError:
         return False
-    return True
 
 
 def dev_counts(config: Config) -> np.ndarray:

@@ -15,6 +15,7 @@ from experiments.grid import SystemSettings, make_cells, read_grid, systems_of_g
 from experiments.statistics import bootstrap_difference, micro_f1
 from experiments.table import Row, comma_separated, markdown, write_tables
 from main import main
+from preprocess import main as preprocess_main
 
 # -------------------------------------------------------------------------------------------------------- statistics
 
@@ -254,6 +255,44 @@ def test_a_cell_of_other_settings_is_not_taken_for_finished(compared):
                for cell, config in ablation([str(settings)], [], grid, 2, out).cells)  # fmt: skip
     changed = ablation([str(settings)], ["train.epochs=3"], grid, 2, out)
     assert not any(is_finished(config) for _, config in changed.cells)
+
+
+def test_a_cell_that_reads_with_other_settings_is_scored_again_and_not_trained_again(compared):
+    settings, grid, out = compared
+    run = out / "cells/plain_1"
+    trained = (run / "fold0/metrics.json").stat().st_mtime_ns
+    for least in (0.9999, 0.0):
+        changes = [f"predict.min_probability={least}"] if least else []
+        again = ablation([str(settings)], changes, grid, 1, out)
+        again.systems, again.cells = {"plain": again.systems["plain"]}, again.cells[:1]
+        ((_, config),) = again.cells
+        assert not is_finished(config)
+        again.run()
+        assert is_finished(config)
+        scored = json.loads((run / "eval/dev.json").read_text())
+        assert scored["settings"]["predict"]["min_probability"] == least
+        # As if trained so: what a run was trained with must not come back where the settings say nothing of it.
+        own = (run / "config.yaml").read_text()
+        (run / "config.yaml").write_text(own.replace("min_probability: 0.0", "min_probability: 0.9999"))
+    (run / "config.yaml").write_text(own.replace("min_probability: 0.9999", "min_probability: 0.0"))
+    assert (run / "fold0/metrics.json").stat().st_mtime_ns == trained
+
+
+def test_a_cell_of_other_data_is_not_taken_for_finished(compared):
+    settings, grid, out = compared
+    _, config = ablation([str(settings)], [], grid, 1, out).cells[0]
+    assert is_finished(config)
+    text = next(settings.parent.glob("sample/train_data/*.txt"))
+    before = text.read_bytes()
+    try:
+        text.write_bytes(before + "又一句。".encode())
+        assert not is_finished(config), "the processed data is older than the corpus"
+        assert preprocess_main(["--config", str(settings)]) == 0
+        assert not is_finished(config), "the processed data is other than the run's"
+    finally:
+        text.write_bytes(before)
+        assert preprocess_main(["--config", str(settings)]) == 0
+    assert is_finished(config)
 
 
 def test_a_stopped_cell_goes_on(compared, monkeypatch, tmp_path):
