@@ -202,7 +202,7 @@ def denoise(config: Config, options: argparse.Namespace) -> None:
         return
     check_writable(work.folder)
     plan.run()
-    print(work.scores())
+    print(work.scores(plan.stages))
     decisions = work.folder / f"round{config.denoise.rounds}" / "decisions.csv"
     print(f"decisions: {decisions} and .html; correct the CSV and give the same command again to train on what you say")
 

@@ -168,12 +168,16 @@ def test_nothing_is_done_twice_and_a_plan_does_nothing(finished, capsys, monkeyp
     monkeypatch.setattr(denoise_runs, "run_script", lambda *_: pytest.fail("something was done again"))
     assert home.run("pipeline", "--dry-run") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 18 and all("] done" in line for line in lines)
+    assert len(lines) == 21 and all("] done" in line for line in lines)
     assert home.run("pipeline") == 0
-    assert capsys.readouterr().out.count("done before") == 18
+    assert capsys.readouterr().out.count("done before") == 21
     assert home.run("pipeline", "--dry-run", "--set", "pseudo.certain_from=0.9") == 0
     states = ["done" in line.split(":")[0] for line in capsys.readouterr().out.splitlines()]
-    assert states == [True] * 15 + [False] * 3, "pseudo-labels, the final run and its predictions"
+    assert states == [True] * 17 + [False] * 4, "pseudo-labels, the final run, its scores and its predictions"
+    assert home.run("pipeline", "--dry-run", "--set", "predict.min_probability=0.8") == 0
+    out = capsys.readouterr().out
+    states = {line.split("to do ")[1].split(":")[0] for line in out.splitlines() if "to do " in line}
+    assert states == {"first, score", "clean, score", "final, score", "submit"}, "nothing is trained for it"
 
 
 def test_scores_of_all_runs_are_printed(finished, capsys):
@@ -181,6 +185,9 @@ def test_scores_of_all_runs_are_printed(finished, capsys):
     assert home.run("pipeline") == 0
     out = capsys.readouterr().out
     assert all(f"\n{name} " in out for name in ("first", "clean", "final"))
+    assert home.run("denoise", "--set", "denoise.compare=false") == 0
+    out = capsys.readouterr().out
+    assert "\nclean " in out and "\nfirst " not in out and "\nfinal " not in out, "those were not asked for"
 
 
 @pytest.fixture
@@ -202,7 +209,7 @@ def test_a_corrected_table_is_what_is_trained_on(copy, capsys):
     path.write_text(table, encoding="utf-8-sig")
     assert copy.run("denoise") == 0
     out = capsys.readouterr().out
-    assert out.count("done before") == 9 and "[10/11] round 1, clean: apply" in out
+    assert out.count("done before") == 10 and "[11/13] round 1, clean: apply" in out
     before, after = (read_documents(copy.denoised / name) for name in ("data/train.jsonl", "round1/train.jsonl"))
     assert [document.spans for document in before] == [document.spans for document in after]
 
