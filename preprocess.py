@@ -216,6 +216,11 @@ def _vectors(
         encoder = build_encoder(config.encoder, len(vocabulary), config.data.max_len + 2, vocabulary.pad)
         return word_states(encoder, lexicon.words, vocabulary, torch.device(choose_device(config))), 1.0
     read = read_vectors(Path(config.lexicon.path), lexicon.words, problems)
+    if not read.words:
+        raise UserError(
+            f"{config.lexicon.path}: has a vector for none of the {len(lexicon.words)} words that the corpora have; "
+            "name another file with lexicon.path, or set lexicon.vectors to random"
+        )
     spread = float(read.matrix.std()) or 1.0
     vectors = np.random.default_rng(FILL_SEED).normal(0, spread, (len(lexicon.words), read.matrix.shape[1]))
     rows = {word: row for row, word in enumerate(lexicon.words)}
