@@ -140,9 +140,7 @@ def pretrain(config: Config, options: argparse.Namespace) -> None:
     """`--mode pretrain`."""
     from model.pretraining import pretrain as pretrain_encoder
     from utils.preprocess.processed import load_processed
-    from utils.tools import check_writable
 
-    check_writable(config.pretrained_folder.parent)
     done = pretrain_encoder(config, load_processed(config))
     print(f"{config.pretrain.epochs} epochs over {done.characters} characters in {done.seconds:.0f} s; loss per hidden "
           f"character of unseen segments {done.before:.3f} before, {done.after:.3f} after")  # fmt: skip

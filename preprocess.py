@@ -30,10 +30,10 @@ from utils.preprocess.label_errors import KINDS
 from utils.preprocess.lattice import Lattices, build_lattices
 from utils.preprocess.lexicon import Lexicon, jieba_words, usable_words
 from utils.preprocess.processed import (
+    FILES,
     VERSION,
     Part,
     Processed,
-    check_replaceable,
     fingerprints,
     input_files,
     load_processed,
@@ -45,6 +45,7 @@ from utils.preprocess.report import describe, print_report
 from utils.preprocess.segment import cut_spans, segment_bounds
 from utils.preprocess.tokenizer import Vocabulary, encoder_vocabulary
 from utils.preprocess.vectors import read_vectors, read_vocabulary
+from utils.tools import check_replaceable
 
 FILL_SEED = 0  # of the words that a vector file lacks; no setting, so that runs of all seeds share the processed data
 
@@ -87,7 +88,7 @@ def preprocess(config: Config, force: bool = False) -> Processed:
         else:
             print(f"{config.processed_folder} is up to date")
             return processed
-    check_replaceable(config.processed_folder)
+    check_replaceable(config.processed_folder, FILES, "data.processed")
     started = time.perf_counter()
     problems = Problems()
     documents, parts, categories = read_documents(config, problems)
