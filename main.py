@@ -228,8 +228,23 @@ def _open_runs(config: Config, options: argparse.Namespace) -> list[RunParts]:
         if without_effect:
             print(f"{path} keeps the settings it was trained with, whatever the files now say of "
                   + ", ".join(without_effect))  # fmt: skip
+        _say_what_is_not_trained(run, options.fold)
         opened.append(run)
     return opened
+
+
+def _say_what_is_not_trained(run: RunParts, fold: int | None) -> None:
+    """The best weights so far are there after the first epoch, and the first folds before the last."""
+    from model.tagger import files_of_folds
+    from utils.callbacks.checkpoint import epochs_done
+    from utils.run_folder import fold_folder
+
+    trained, wanted = files_of_folds(run, None if fold is None else [fold]), max(run.config.folds.count, 1)
+    for folder in (fold_folder(run.folder, one) for one in trained):
+        if not (folder / "metrics.json").exists():
+            print(f"{folder}: training was not finished: epoch {epochs_done(folder)} of {run.config.train.epochs}")
+    if fold is None and len(trained) < wanted:
+        print(f"{run.folder}: of {wanted} folds there is only fold {', '.join(map(str, trained))}")
 
 
 def _show(problems: Problems) -> None:
