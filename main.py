@@ -83,8 +83,8 @@ def evaluate(config: Config, options: argparse.Namespace) -> None:
     print(result.scores.table())
     if result.note:
         print(result.note)
-    of = {"corpus": options.input or name, "documents": len(result.by_document), "note": result.note,
-          "settings": reading_settings(runs[0].config)}  # fmt: skip
+    of = {"corpus": options.input or name, "documents": len(result.documents), "digest": result.digest,
+          "note": result.note, "settings": reading_settings(runs[0].config)}  # fmt: skip
     # Right, predicted and labelled spans of each document, for comparisons of systems.
     counts = [[one.right, one.predicted, one.labelled] for one in result.by_document]
     write_json(folder / f"{name}.json", of | result.scores.to_dict() | {"by_document": counts})

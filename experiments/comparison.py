@@ -29,6 +29,7 @@ from utils.tools import check_writable, read_json
 
 REMEDY = "remove the cell's folder and give the command again"
 
+Result = dict[str, Any]  # what dev.json holds
 Costs = Callable[[Sequence[dict[str, Any]]], dict[str, float]]  # from the metrics of the folds of all seeds
 
 
@@ -106,32 +107,34 @@ class Comparison:
 
     def rows(self) -> list[Row]:
         """What is known so far, a row for each system."""
-        counts: dict[str, dict[int, np.ndarray]] = defaultdict(dict)
+        results: dict[str, dict[int, Result]] = defaultdict(dict)
         for cell, config in self.cells:
             if cell in self.finished:
-                counts[cell.system][cell.seed] = dev_counts(config)
+                results[cell.system][cell.seed] = read_json(config.run_folder / "eval" / "dev.json", REMEDY)
         first = next(iter(self.systems))
-        return [self._row(system, counts[system], counts[first]) for system in self.systems]
+        return [self._row(system, results[system], results[first]) for system in self.systems]
 
-    def _row(self, system: str, own: dict[int, np.ndarray], baseline: dict[int, np.ndarray]) -> Row:
+    def _row(self, system: str, own: dict[int, Result], baseline: dict[int, Result]) -> Row:
         configs = [config for cell, config in self.cells if cell.system == system and cell.seed in own]
-        note = "; ".join(
-            f"failed with seed {cell.seed}: {why}" for cell, why in self.failures.items() if cell.system == system
-        )
+        notes = [f"failed with seed {cell.seed}: {why}" for cell, why in self.failures.items() if cell.system == system]
         if not own:
-            return Row(system, note=note)
-        micro = [read_json(config.run_folder / "eval" / "dev.json", REMEDY)["micro"] for config in configs]
+            return Row(system, note="; ".join(notes))
+        micro = [result["micro"] for result in own.values()]
         common = sorted(set(own) & set(baseline))
         difference = None
         if common and own is not baseline:
-            difference = bootstrap_difference(*(np.stack([of[seed] for seed in common]) for of in (own, baseline)))
+            pairs = [[of[seed] for seed in common] for of in (own, baseline)]
+            if len({result["digest"] for of in pairs for result in of}) == 1:
+                difference = bootstrap_difference(*(np.stack([dev_counts(result) for result in of]) for of in pairs))
+            else:
+                notes.append("scored on other documents, so there is no difference to tell")
         folds = [read_metrics(fold) for config in configs for fold in fold_folders(config.run_folder).values()]
         return Row(
             system,
             *(tuple(100 * one[score] for one in micro) for score in ("precision", "recall", "f1")),
             difference=difference,
             costs=self.costs(folds),
-            note=note,
+            note="; ".join(notes),
         )
 
     # -------------------------------------------------------------------------------------------------- processes
@@ -173,6 +176,6 @@ def is_finished(config: Config) -> bool:
         return False
 
 
-def dev_counts(config: Config) -> np.ndarray:
+def dev_counts(result: Result) -> np.ndarray:
     """(D, 3) right, predicted and labelled spans of every dev document."""
-    return np.array(read_json(config.run_folder / "eval" / "dev.json", REMEDY)["by_document"], dtype=np.int64)
+    return np.array(result["by_document"], dtype=np.int64)

@@ -228,9 +228,25 @@ def test_counts_of_documents_add_up_to_the_score(compared):
     cells = ablation([str(settings)], [], grid, 2, out).cells
     config = next(config for cell, config in cells if cell.run_name == "plain_1")
     scored = json.loads((config.run_folder / "eval" / "dev.json").read_text())
-    counts = dev_counts(config)
+    counts = dev_counts(scored)
     assert counts.shape == (scored["documents"], 3)
     assert counts.sum(axis=0).tolist() == [scored["micro"][key] for key in ("right", "predicted", "labelled")]
+
+
+def test_systems_scored_on_other_documents_have_no_difference(compared):
+    settings, grid, out = compared
+    comparison = ablation([str(settings)], [], grid, 2, out)
+    comparison.finished = {cell for cell, _ in comparison.cells if cell.system != "broken"}
+    assert comparison.rows()[1].difference and not comparison.rows()[1].note
+    path = out / "cells/fgm_2/eval/dev.json"
+    kept = path.read_text()
+    other = json.loads(kept) | {"digest": "of others"}
+    path.write_text(json.dumps(other | {"by_document": other["by_document"][:-1]}))
+    try:
+        row = comparison.rows()[1]
+    finally:
+        path.write_text(kept)
+    assert row.difference is None and row.note.startswith("scored on other documents") and len(row.f1) == 2
 
 
 def test_a_cell_that_fails_is_shown_as_failed_with_its_reason(compared):
