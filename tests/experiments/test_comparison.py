@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import experiments.commands as commands_of
-from config import UserError
+from config import UserError, load_config
 from experiments.comparison import Comparison, dev_counts, is_finished
 from experiments.grid import SystemSettings, make_cells, read_grid, systems_of_grid
 from experiments.statistics import bootstrap_difference, micro_f1
@@ -86,6 +86,13 @@ def test_cells_are_rounds_of_seeds_with_runs_of_their_own(tmp_path):
         ("a_1", 1, 7), ("b_1", 1, 3), ("a_2", 2, 7), ("b_2", 2, 3),
     ]  # fmt: skip
     assert {config.run_folder for _, config in cells} == {tmp_path / name for name in ("a_1", "a_2", "b_1", "b_2")}
+
+
+def test_folders_and_systems_may_be_called_what_yaml_takes_for_something_else(tmp_path):
+    folder = tmp_path / "'quoted' #1"
+    ((cell, config),) = make_cells({"2024": SystemSettings()}, 1, folder)
+    assert (config.run.name, config.run.folder) == ("2024_1", str(folder))
+    assert load_config([], list(cell.overrides)) == config
 
 
 def test_a_grid_may_name_the_run(tmp_path):
