@@ -64,11 +64,16 @@ def read_decisions(path: Path, documents: Sequence[Document], problems: Problems
     except UnicodeDecodeError:
         raise UserError(f"{path}: not UTF-8; save it from the spreadsheet as CSV UTF-8") from None
     reader = csv.DictReader(io.StringIO(text, newline=""))
-    if missing := [name for name in NEEDED if name not in (reader.fieldnames or ())]:
+    try:
+        columns, rows = reader.fieldnames or (), list(reader)
+    except csv.Error as error:  # a quote that nothing closes makes one field of all that follows
+        line = f"{path}, line {reader.line_num}"
+        raise UserError(f"{line}: not CSV ({error}); look for a stray quote before it") from None
+    if missing := [name for name in NEEDED if name not in columns]:
         raise UserError(f"{path}: no column {', '.join(missing)}; a table of decisions has {', '.join(NEEDED)}")
     texts = {document.id: document.text for document in documents}
     decisions = []
-    for number, row in enumerate(reader, start=2):
+    for number, row in enumerate(rows, start=2):
         where = f"{path}, row {number}"  # as a spreadsheet counts; a row may run over several lines
         allowed = ACTIONS.get(row["kind"])
         if allowed is None:

@@ -104,6 +104,14 @@ def test_a_file_that_is_no_table_of_decisions_is_refused(tmp_path):
         read_decisions(tmp_path / "nowhere.csv", DOCUMENTS, Problems())
 
 
+def test_a_stray_quote_in_a_long_table_is_one_line(table):
+    header, row = "id,kind,category,pos_b,pos_e,action\n", "0,doubtful,name,6,7,mask\n"
+    table.write_text(header + '"' + 6000 * row, encoding="utf-8-sig")
+    assert table.stat().st_size > csv.field_size_limit()
+    with pytest.raises(UserError, match=r"decisions\.csv, line \d+: not CSV .* look for a stray quote"):
+        read_decisions(table, DOCUMENTS, Problems())
+
+
 def test_the_page_shows_texts_as_they_are_and_counts_by_category(table):
     page = table.with_suffix(".html").read_text(encoding="utf-8")
     assert "&lt;b&gt;<mark>张伟</mark>&lt;/b&gt;" in page and "<b>" not in page
