@@ -9,6 +9,7 @@ from typing import Any
 from config import Config, CorpusConfig, UserError, save_config, to_dict
 from experiments.commands import run_script
 from utils.preprocess.processed import input_files, load_processed
+from utils.preprocess.tokenizer import encoder_files
 from utils.run_folder import FREE, fold_folders, refuse_other_run, weights_path
 
 
@@ -68,10 +69,11 @@ class DenoiseRuns:
         return config
 
     def other_inputs(self) -> list[Path]:
-        """What trainings read beside the labels: unlabelled and additional texts, a test part, word vectors."""
+        """What trainings read beside the labels: unlabelled and additional texts, a test part, vectors, encoder."""
         config = copy.deepcopy(self.config)
         config.data.train = config.data.dev = CorpusConfig()
-        return input_files(config) + ([self.unseen] if self.unseen else [])
+        encoder = encoder_files(config.encoder.name, weights=True)
+        return input_files(config) + encoder + ([self.unseen] if self.unseen else [])
 
     # ---------------------------------------------------------------------------------------------------- processes
 

@@ -14,6 +14,7 @@ import model.voting
 import preprocess
 from config import load_config
 from experiments.denoise import read_documents, summary
+from experiments.denoise_runs import DenoiseRuns
 from main import main
 from model.trainer import Trainer
 from utils.preprocess.document import Problems, Span, clash, to_json
@@ -318,6 +319,15 @@ def test_folds_choose_nothing_by_the_labels_they_vote_on(finished):
     assert (settings["train"]["select"], settings["train"]["patience"]) == ("last", 0)
     settings = yaml.safe_load((home.denoised / "clean/config.yaml").read_text(encoding="utf-8"))
     assert settings["train"]["select"] == "best", "as the user has it"
+
+
+def test_trainings_depend_on_the_weights_of_a_local_encoder(finished, tmp_path):
+    home, _ = finished
+    names = {"vocab.txt", "config.json", "model.safetensors"}
+    for name in (*names, "README.md"):
+        (tmp_path / name).touch()
+    inputs = DenoiseRuns(home.config(f"encoder.name={tmp_path}"), [], None).other_inputs()
+    assert {path.name for path in inputs if path.parent == tmp_path} == names
 
 
 def test_a_pipeline_needs_unlabelled_texts(finished, tmp_path, capsys):

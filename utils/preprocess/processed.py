@@ -25,7 +25,7 @@ from utils.preprocess.files import is_hidden, require
 from utils.preprocess.format_ccf import find_labels
 from utils.preprocess.lattice import Lattices
 from utils.preprocess.lexicon import Lexicon, load_words, save_words
-from utils.preprocess.tokenizer import Vocabulary
+from utils.preprocess.tokenizer import Vocabulary, encoder_files
 from utils.tools import atomic_folder, digest_file, read_json, write_json
 
 VERSION = 1
@@ -86,12 +86,13 @@ def shaping_settings(config: Config) -> dict[str, Any]:
 
 
 def input_files(config: Config) -> list[Path]:
-    """Every file that the processed data is made of, but for the encoder, which its name stands for."""
+    """Every file that the processed data is made of."""
     paths = []
     for _, corpus in named_corpora(config):
         labels = Path(corpus.labels) if corpus.labels else find_labels(Path(corpus.path))
         for path in filter(None, (Path(corpus.path), labels)):
             paths += _files_below(path) if path.is_dir() else [path]
+    paths += encoder_files(config.encoder.name, weights=config.lexicon.vectors == "encoder")
     return paths + ([Path(config.lexicon.path)] if config.lexicon.path else [])
 
 
