@@ -66,6 +66,7 @@ def train(config: Config, options: argparse.Namespace) -> None:
 def evaluate(config: Config, options: argparse.Namespace) -> None:
     """`--mode eval`."""
     from experiments.evaluation import score_corpus, score_split
+    from utils.run_folder import reading_settings
     from utils.tools import check_writable, write_json
 
     problems = Problems()
@@ -82,7 +83,8 @@ def evaluate(config: Config, options: argparse.Namespace) -> None:
     print(result.scores.table())
     if result.note:
         print(result.note)
-    of = {"corpus": options.input or name, "documents": len(result.by_document), "note": result.note}
+    of = {"corpus": options.input or name, "documents": len(result.documents), "digest": result.digest,
+          "note": result.note, "settings": reading_settings(runs[0].config)}  # fmt: skip
     # Right, predicted and labelled spans of each document, for comparisons of systems.
     counts = [[one.right, one.predicted, one.labelled] for one in result.by_document]
     write_json(folder / f"{name}.json", of | result.scores.to_dict() | {"by_document": counts})
@@ -138,9 +140,7 @@ def pretrain(config: Config, options: argparse.Namespace) -> None:
     """`--mode pretrain`."""
     from model.pretraining import pretrain as pretrain_encoder
     from utils.preprocess.processed import load_processed
-    from utils.tools import check_writable
 
-    check_writable(config.pretrained_folder.parent)
     done = pretrain_encoder(config, load_processed(config))
     print(f"{config.pretrain.epochs} epochs over {done.characters} characters in {done.seconds:.0f} s; loss per hidden "
           f"character of unseen segments {done.before:.3f} before, {done.after:.3f} after")  # fmt: skip
@@ -200,7 +200,7 @@ def denoise(config: Config, options: argparse.Namespace) -> None:
         return
     check_writable(work.folder)
     plan.run()
-    print(work.scores())
+    print(work.scores(plan.stages))
     decisions = work.folder / f"round{config.denoise.rounds}" / "decisions.csv"
     print(f"decisions: {decisions} and .html; correct the CSV and give the same command again to train on what you say")
 
@@ -228,8 +228,23 @@ def _open_runs(config: Config, options: argparse.Namespace) -> list[RunParts]:
         if without_effect:
             print(f"{path} keeps the settings it was trained with, whatever the files now say of "
                   + ", ".join(without_effect))  # fmt: skip
+        _say_what_is_not_trained(run, options.fold)
         opened.append(run)
     return opened
+
+
+def _say_what_is_not_trained(run: RunParts, fold: int | None) -> None:
+    """The best weights so far are there after the first epoch, and the first folds before the last."""
+    from model.tagger import files_of_folds
+    from utils.callbacks.checkpoint import epochs_done
+    from utils.run_folder import fold_folder
+
+    trained, wanted = files_of_folds(run, None if fold is None else [fold]), max(run.config.folds.count, 1)
+    for folder in (fold_folder(run.folder, one) for one in trained):
+        if not (folder / "metrics.json").exists():
+            print(f"{folder}: training was not finished: epoch {epochs_done(folder)} of {run.config.train.epochs}")
+    if fold is None and len(trained) < wanted:
+        print(f"{run.folder}: of {wanted} folds there is only fold {', '.join(map(str, trained))}")
 
 
 def _show(problems: Problems) -> None:

@@ -30,10 +30,10 @@ from utils.preprocess.label_errors import KINDS
 from utils.preprocess.lattice import Lattices, build_lattices
 from utils.preprocess.lexicon import Lexicon, jieba_words, usable_words
 from utils.preprocess.processed import (
+    FILES,
     VERSION,
     Part,
     Processed,
-    check_replaceable,
     fingerprints,
     input_files,
     load_processed,
@@ -45,6 +45,7 @@ from utils.preprocess.report import describe, print_report
 from utils.preprocess.segment import cut_spans, segment_bounds
 from utils.preprocess.tokenizer import Vocabulary, encoder_vocabulary
 from utils.preprocess.vectors import read_vectors, read_vocabulary
+from utils.tools import check_replaceable
 
 FILL_SEED = 0  # of the words that a vector file lacks; no setting, so that runs of all seeds share the processed data
 
@@ -87,7 +88,7 @@ def preprocess(config: Config, force: bool = False) -> Processed:
         else:
             print(f"{config.processed_folder} is up to date")
             return processed
-    check_replaceable(config.processed_folder)
+    check_replaceable(config.processed_folder, FILES, "data.processed")
     started = time.perf_counter()
     problems = Problems()
     documents, parts, categories = read_documents(config, problems)
@@ -216,6 +217,11 @@ def _vectors(
         encoder = build_encoder(config.encoder, len(vocabulary), config.data.max_len + 2, vocabulary.pad)
         return word_states(encoder, lexicon.words, vocabulary, torch.device(choose_device(config))), 1.0
     read = read_vectors(Path(config.lexicon.path), lexicon.words, problems)
+    if not read.words:
+        raise UserError(
+            f"{config.lexicon.path}: has a vector for none of the {len(lexicon.words)} words that the corpora have; "
+            "name another file with lexicon.path, or set lexicon.vectors to random"
+        )
     spread = float(read.matrix.std()) or 1.0
     vectors = np.random.default_rng(FILL_SEED).normal(0, spread, (len(lexicon.words), read.matrix.shape[1]))
     rows = {word: row for row, word in enumerate(lexicon.words)}

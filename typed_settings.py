@@ -11,6 +11,7 @@ import math
 import types
 import typing
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +23,20 @@ class UserError(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__(" ".join(line.strip() for line in message.splitlines()))  # others' messages may have several
+
+
+@dataclass(frozen=True)
+class _Given:
+    """One value of the command line: as it was typed, and as YAML reads it. Its setting's type says which is meant."""
+
+    typed: str
+    value: Any
+
+    @property
+    def text(self) -> Any:
+        """For a text: 007, 1:30 and `a #b` are what was typed, and quotes, null and true what they are in YAML."""
+        quoted = self.typed.lstrip()[:1] in ("'", '"')
+        return self.value if quoted or self.value is None or isinstance(self.value, bool) else self.typed.strip()
 
 
 def looked_in(path: Path) -> str:
@@ -49,6 +64,8 @@ def _read_override(override: str) -> dict[str, Any]:
         value = yaml.safe_load(text) if text else ""
     except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: what looks like a date and is none
         value = text
+    if not isinstance(value, (dict, list)):
+        value = _Given(text, value)
     for name in reversed(key.strip().split(".")):
         value = {name: value}
     return value
@@ -86,6 +103,8 @@ def merge(target: Any, values: Any, where: str) -> None:
 
 
 def _merge(target: Any, values: Any, where: str, prefix: str, root: type) -> None:
+    if isinstance(values, _Given):
+        values = values.text if isinstance(values.value, str) else values.value
     if isinstance(values, str) and hasattr(target, "from_text"):
         values = dataclasses.asdict(target.from_text(values))
     if not isinstance(values, dict):
@@ -120,6 +139,8 @@ def _nearest(key: str, known: Iterable[str], prefix: str, root: type) -> str:
 
 def _convert(value: Any, hint: Any, name: str, where: str) -> Any:
     """`value` as the type `hint`, or a UserError that names the setting. YAML reads 1e-5 as text; we do not."""
+    if isinstance(value, _Given):
+        value = value.text if hint is str else value.value
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         for option in arguments:

@@ -2,50 +2,66 @@
 
     python benchmarks/summarise.py runs/ccf_small_flat_{1,2,3} runs/ccf_small_crf_{1,2,3}
 
-Runs whose names differ only in a last _NUMBER are seeds of one system. Scores are those of the weights the run selects.
+Runs whose names differ only in a last _NUMBER are seeds of one system. Scores are those of the weights the run selects;
+of a run of folds they are the mean.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import re
 import statistics
 import sys
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from utils.run_folder import selected_epoch
+from config import UserError
+from utils.command_line import Parser, run_command
+from utils.run_folder import fold_folder, fold_folders, read_metrics, selected_epoch
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the table."""
-    parser = argparse.ArgumentParser(description="Mean and spread over seeds, as a Markdown table.")
+    return run_command("summarise.py", lambda: _run(arguments), "nothing is left to do")
+
+
+def _run(arguments: list[str] | None) -> None:
+    parser = Parser(description="Mean and spread over seeds, as a Markdown table.")
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders")
-    systems: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    systems: dict[str, list[dict[str, float]]] = defaultdict(list)
     for run in parser.parse_args(arguments).runs:
-        path = run / "fold0" / "metrics.json"
-        if not path.exists():
-            print(f"summarise.py: {path}: no such file; the run is not finished", file=sys.stderr)
-            return 2
-        systems[re.sub(r"_\d+$", "", run.name)].append(json.loads(path.read_text(encoding="utf-8")))
+        systems[re.sub(r"_\d+$", "", run.name)].append(figures(run))
     print("| run | seeds | P | R | F1 | seconds | MiB | parameters |")
     print("|---|---|---|---|---|---|---|---|")
     for name, seeds in systems.items():
         print(f"| {name} | {len(seeds)} | " + " | ".join(row(seeds)) + " |")
-    return 0
 
 
-def row(seeds: list[dict[str, Any]]) -> list[str]:
+def figures(run: Path) -> dict[str, float]:
+    """Scores of a run, the mean of its folds; what all its folds took.
+
+    Raises:
+        UserError: the run is not finished, or has no dev part.
+    """
+    folds = [read_metrics(fold) for fold in fold_folders(run).values() or [fold_folder(run, 0)]]
+    epochs = [selected_epoch(fold) for fold in folds]
+    if not all("f1" in epoch for epoch in epochs):
+        raise UserError(f"{run}: has no dev part and so no scores; leave it out")
+    return {
+        **{score: statistics.mean(100 * epoch[score] for epoch in epochs) for score in ("precision", "recall", "f1")},
+        "seconds": sum(fold["train_seconds"] for fold in folds),
+        "peak_mib": max(fold["peak_mib"] or 0 for fold in folds),
+        "parameters": folds[0]["parameters"],
+    }
+
+
+def row(seeds: list[dict[str, float]]) -> list[str]:
     """Cells of one system."""
-    epochs = [selected_epoch(seed) for seed in seeds]
-    cells = [spread([100 * epoch[key] for epoch in epochs]) for key in ("precision", "recall", "f1")]
-    cells.append(f"{statistics.mean(seed['train_seconds'] for seed in seeds):.0f}")
-    peaks = [seed["peak_mib"] for seed in seeds if seed["peak_mib"]]
-    return [*cells, f"{max(peaks):.0f}" if peaks else "", f"{seeds[0]['parameters'] / 1e6:.1f} M"]
+    cells = [spread([seed[score] for seed in seeds]) for score in ("precision", "recall", "f1")]
+    cells.append(f"{statistics.mean(seed['seconds'] for seed in seeds):.0f}")
+    peak = max(seed["peak_mib"] for seed in seeds)
+    return [*cells, f"{peak:.0f}" if peak else "", f"{seeds[0]['parameters'] / 1e6:.1f} M"]
 
 
 def spread(values: list[float]) -> str:

@@ -9,6 +9,7 @@ A cell is trained and scored by processes of its own, so that its memory is its 
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -22,11 +23,13 @@ from experiments.commands import run_script
 from experiments.grid import Cell, SystemSettings, make_cells
 from experiments.statistics import bootstrap_difference
 from experiments.table import Row, markdown, write_tables
-from utils.run_folder import fold_folders, load_parts, read_metrics, refuse_other_run
+from utils.preprocess.processed import load_processed
+from utils.run_folder import fold_folders, read_metrics, reading_settings, refuse_other_run
 from utils.tools import check_writable, read_json
 
 REMEDY = "remove the cell's folder and give the command again"
 
+Result = dict[str, Any]  # what dev.json holds
 Costs = Callable[[Sequence[dict[str, Any]]], dict[str, float]]  # from the metrics of the folds of all seeds
 
 
@@ -87,9 +90,9 @@ class Comparison:
         unprepared = self._preprocess(waiting)
         for cell, config in waiting:
             self._note(cell, unprepared[config.processed_folder])
-        waiting = [cell for cell, _ in waiting if cell not in self.failures]
+        waiting = [(cell, config) for cell, config in waiting if cell not in self.failures]
         with ThreadPoolExecutor(jobs) as pool:
-            running = {pool.submit(self._train_and_score, cell): cell for cell in waiting}
+            running = {pool.submit(self._train_and_score, cell, config): cell for cell, config in waiting}
             for done in as_completed(running):
                 cell = running[done]
                 failure = done.result()
@@ -104,32 +107,34 @@ class Comparison:
 
     def rows(self) -> list[Row]:
         """What is known so far, a row for each system."""
-        counts: dict[str, dict[int, np.ndarray]] = defaultdict(dict)
+        results: dict[str, dict[int, Result]] = defaultdict(dict)
         for cell, config in self.cells:
             if cell in self.finished:
-                counts[cell.system][cell.seed] = dev_counts(config)
+                results[cell.system][cell.seed] = read_json(config.run_folder / "eval" / "dev.json", REMEDY)
         first = next(iter(self.systems))
-        return [self._row(system, counts[system], counts[first]) for system in self.systems]
+        return [self._row(system, results[system], results[first]) for system in self.systems]
 
-    def _row(self, system: str, own: dict[int, np.ndarray], baseline: dict[int, np.ndarray]) -> Row:
+    def _row(self, system: str, own: dict[int, Result], baseline: dict[int, Result]) -> Row:
         configs = [config for cell, config in self.cells if cell.system == system and cell.seed in own]
-        note = "; ".join(
-            f"failed with seed {cell.seed}: {why}" for cell, why in self.failures.items() if cell.system == system
-        )
+        notes = [f"failed with seed {cell.seed}: {why}" for cell, why in self.failures.items() if cell.system == system]
         if not own:
-            return Row(system, note=note)
-        micro = [read_json(config.run_folder / "eval" / "dev.json", REMEDY)["micro"] for config in configs]
+            return Row(system, note="; ".join(notes))
+        micro = [result["micro"] for result in own.values()]
         common = sorted(set(own) & set(baseline))
         difference = None
         if common and own is not baseline:
-            difference = bootstrap_difference(*(np.stack([of[seed] for seed in common]) for of in (own, baseline)))
+            pairs = [[of[seed] for seed in common] for of in (own, baseline)]
+            if len({result["digest"] for of in pairs for result in of}) == 1:
+                difference = bootstrap_difference(*(np.stack([dev_counts(result) for result in of]) for of in pairs))
+            else:
+                notes.append("scored on other documents, so there is no difference to tell")
         folds = [read_metrics(fold) for config in configs for fold in fold_folders(config.run_folder).values()]
         return Row(
             system,
             *(tuple(100 * one[score] for one in micro) for score in ("precision", "recall", "f1")),
             difference=difference,
             costs=self.costs(folds),
-            note=note,
+            note="; ".join(notes),
         )
 
     # -------------------------------------------------------------------------------------------------- processes
@@ -139,9 +144,13 @@ class Comparison:
         wanted = {config.processed_folder: cell for cell, config in reversed(cells)}
         return {folder: self._call(cell, "preprocess.py") for folder, cell in wanted.items()}
 
-    def _train_and_score(self, cell: Cell) -> str:
+    def _train_and_score(self, cell: Cell, config: Config) -> str:
         training = self._call(cell, "main.py", "--mode", "train", "--resume")
-        return training or self._call(cell, "main.py", "--mode", "eval")
+        # A run that was trained before reads as it did then, unless it is told otherwise.
+        sections = reading_settings(config).items()
+        reading = [f"--set={section}.{name}={json.dumps(value)}" for section, own in sections
+                   for name, value in own.items()]  # fmt: skip
+        return training or self._call(cell, "main.py", "--mode", "eval", *reading)
 
     def _call(self, cell: Cell, script: str, *arguments: str) -> str:
         """Run a command with the settings of a cell; returns the last line of what went wrong, or nothing."""
@@ -155,17 +164,18 @@ class Comparison:
 
 
 def is_finished(config: Config) -> bool:
-    """Whether a run with these settings is trained and scored."""
+    """Whether a run with these settings is trained on the data as it is now, and scored with them."""
     run = config.run_folder
-    if not (run / "eval" / "dev.json").exists():
+    scores = run / "eval" / "dev.json"
+    if not scores.exists() or not (run / "manifest.json").exists():
         return False
     try:
-        refuse_other_run(run, config, load_parts(run).data)
+        refuse_other_run(run, config, load_processed(config).digest)
+        return read_json(scores, REMEDY).get("settings") == reading_settings(config)
     except UserError:
         return False
-    return True
 
 
-def dev_counts(config: Config) -> np.ndarray:
+def dev_counts(result: Result) -> np.ndarray:
     """(D, 3) right, predicted and labelled spans of every dev document."""
-    return np.array(read_json(config.run_folder / "eval" / "dev.json", REMEDY)["by_document"], dtype=np.int64)
+    return np.array(result["by_document"], dtype=np.int64)

@@ -20,20 +20,21 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from config import Config, CorpusConfig, UserError
 from data.split import make_splits
 from experiments.denoise_runs import DenoiseRuns, lasting
 from experiments.stages import Stage
 from utils.postprocess.decisions import Decision, apply_decisions, decide, label_support
-from utils.postprocess.report import read_decisions, write_report
+from utils.postprocess.report import keep_corrections, read_decisions, write_report
 from utils.postprocess.selfsupervise import pseudo_label
 from utils.postprocess.votes import count_votes
 from utils.preprocess.document import Document, Problems, Span, category_counts, to_jsonl
 from utils.preprocess.format_labelstudio import to_labelstudio
 from utils.preprocess.formats import read_corpus
 from utils.preprocess.processed import load_processed
-from utils.run_folder import fold_folder
+from utils.run_folder import fold_folder, reading_settings
 from utils.tools import read_json, write_text
 
 # Where labels had a mean probability of 0.23, cleaning won most of the loss back; where it was 0.12, next to nothing.
@@ -63,11 +64,11 @@ class Denoise:
         stages = [self._divide()]
         labels = self.train_file
         if self.config.denoise.compare:
-            stages.append(self._train("first", "train on the labels as they are", labels))
+            stages += self._train("first", "train on the labels as they are", labels)
         for number in range(1, self.config.denoise.rounds + 1):
             stages += self._round(number, labels)
             labels = self.round_folder(number) / "train.jsonl"
-        return [*stages, self._train("clean", "train on the cleaned labels", labels)]
+        return [*stages, *self._train("clean", "train on the cleaned labels", labels)]
 
     def pipeline(self) -> list[Stage]:
         """`denoise`, then votes on the unlabelled texts, pseudo-labels, a run on both, and its predictions.
@@ -84,7 +85,7 @@ class Denoise:
             *self.denoise(),
             *votes,
             self._pseudo_label([stage.outputs[0] for stage in votes], pseudo),
-            self._train("final", "train on the cleaned and the pseudo-labels", labels, pseudo),
+            *self._train("final", "train on the cleaned and the pseudo-labels", labels, pseudo),
             self._submit(),
         ]
 
@@ -92,14 +93,13 @@ class Denoise:
         """Where a round, counted from 1, keeps its work."""
         return self.folder / f"round{number}"
 
-    def scores(self) -> str:
-        """What each run scores on the untouched dev part, as a table; what is not there yet is left out."""
+    def scores(self, stages: Sequence[Stage]) -> str:
+        """What each run of these stages, which are done, scores on the untouched dev part, as a table."""
         lines = [f"{'dev':<8}{'precision':>10}{'recall':>10}{'F1':>10}"]
-        for name in ("first", "clean", "final"):
-            path = self.folder / name / "eval" / "dev.json"
-            if path.exists():
-                micro = read_json(path, "remove it, and it is made again")["micro"]
-                lines.append(f"{name:<8}{micro['precision']:>10.4f}{micro['recall']:>10.4f}{micro['f1']:>10.4f}")
+        for path in (path for stage in stages for path in stage.outputs if path.name == "dev.json"):
+            micro = read_json(path, "remove it, and it is made again")["micro"]
+            name = path.parents[1].name
+            lines.append(f"{name:<8}{micro['precision']:>10.4f}{micro['recall']:>10.4f}{micro['f1']:>10.4f}")
         return "\n".join(lines) if len(lines) > 1 else "no dev part, so there are no scores"
 
     # ----------------------------------------------------------------------------------------------------- training
@@ -125,18 +125,21 @@ class Denoise:
         outputs = list(filter(None, (self.train_file, self.dev_file, self.runs.unseen)))
         return Stage("divide", about, work, inputs, outputs, lasting(config))
 
-    def _train(self, name: str, about: str, labels: Path, pseudo: Path | None = None) -> Stage:
+    def _train(self, name: str, about: str, labels: Path, pseudo: Path | None = None) -> Iterator[Stage]:
+        """A run on these labels; its scores, which depend on more settings, are a stage of their own."""
         config = self.runs.single(name, labels, pseudo)
-
-        def work() -> None:
-            self.runs.fit(config)
-            if self.dev_file:
-                self.runs.call(config, "main.py", "--mode", "eval")
-
-        inputs = [*filter(None, (labels, self.dev_file, pseudo)), *self.runs.other_inputs()]
         trained = fold_folder(config.run_folder, 0) / "metrics.json"
-        outputs = [trained, config.run_folder / "eval" / "dev.json"] if self.dev_file else [trained]
-        return Stage(name, about, work, inputs, outputs, lasting(config))
+        inputs = [*filter(None, (labels, self.dev_file, pseudo)), *self.runs.other_inputs()]
+        yield Stage(name, about, lambda: self.runs.fit(config), inputs, [trained], lasting(config))
+        if self.dev_file:
+            yield Stage(
+                f"{name}, score",
+                "score this run on the dev part",
+                lambda: self.runs.call(config, "main.py", "--mode", "eval"),
+                [trained, self.dev_file],
+                [config.run_folder / "eval" / "dev.json"],
+                reading_settings(config),
+            )
 
     # --------------------------------------------------------------------------------------------------- one round
 
@@ -161,7 +164,7 @@ class Denoise:
             lambda: self._decide(folder, votes),
             [self.train_file, *votes],
             [folder / "decisions.csv", folder / "decisions.html", folder / "labelstudio.json"],
-            dataclasses.asdict(self.config.denoise),
+            self._deciding_settings(),
         )
         yield Stage(
             f"round {number}, clean",
@@ -188,6 +191,11 @@ class Denoise:
         about = f"fold {fold} votes on the documents it has not seen"
         return Stage(f"round {number}, votes {repeat}.{fold}", about, work, inputs, [output], settings)
 
+    def _deciding_settings(self) -> dict[str, Any]:
+        """What `decide` reads: that another number of rounds is wanted, say, is no reason to decide anew."""
+        settings = dataclasses.asdict(self.config.denoise)
+        return {name: value for name, value in settings.items() if name not in ("rounds", "least", "compare")}
+
     def _decide(self, folder: Path, votes: Sequence[Path]) -> None:
         documents = read_documents(self.train_file)
         ballots = count_votes(votes)
@@ -198,6 +206,9 @@ class Denoise:
         for decision in decisions:
             shares[decision.kind].setdefault(decision.document, {})[decision.span] = decision.share
         write_text(folder / "labelstudio.json", to_labelstudio(documents, **shares))
+        if kept := keep_corrections(folder):
+            print(f"{folder / 'decisions.csv'} was corrected and is decided anew; the corrections are in {kept}",
+                  flush=True)  # fmt: skip
         write_report(decisions, documents, folder, title)
         print(summary(decisions, labels, label_support(documents, ballots)), flush=True)
 
@@ -263,7 +274,8 @@ class Denoise:
 
         inputs = [fold_folder(final.run_folder, 0) / "metrics.json", *self.runs.other_inputs()]
         about = "read the unlabelled texts with the final run"
-        return Stage("submit", about, work, inputs, [folder / "predict.csv"])
+        settings = [dataclasses.asdict(self.config.data.unlabelled), reading_settings(final)]
+        return Stage("submit", about, work, inputs, [folder / "predict.csv"], settings)
 
     def _unlabelled(self) -> list[Document]:
         return read_corpus(self.config.data.unlabelled, Problems())

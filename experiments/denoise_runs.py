@@ -9,7 +9,8 @@ from typing import Any
 from config import Config, CorpusConfig, UserError, save_config, to_dict
 from experiments.commands import run_script
 from utils.preprocess.processed import input_files, load_processed
-from utils.run_folder import FREE, refuse_other_run, trained_folds
+from utils.preprocess.tokenizer import encoder_files
+from utils.run_folder import FREE, fold_folders, refuse_other_run, weights_path
 
 
 class DenoiseRuns:
@@ -68,10 +69,11 @@ class DenoiseRuns:
         return config
 
     def other_inputs(self) -> list[Path]:
-        """What trainings read beside the labels: unlabelled and additional texts, a test part, word vectors."""
+        """What trainings read beside the labels: unlabelled and additional texts, a test part, vectors, encoder."""
         config = copy.deepcopy(self.config)
         config.data.train = config.data.dev = CorpusConfig()
-        return input_files(config) + ([self.unseen] if self.unseen else [])
+        encoder = encoder_files(config.encoder.name, weights=True)
+        return input_files(config) + encoder + ([self.unseen] if self.unseen else [])
 
     # ---------------------------------------------------------------------------------------------------- processes
 
@@ -106,10 +108,13 @@ def lasting(config: Config) -> dict[str, Any]:
 
 
 def _goes_on(config: Config) -> bool:
-    """Whether the run's folder holds a training with these settings on this data."""
+    """Whether the run's folder holds nothing but a training with these settings on this data, or its beginning.
+
+    A finished fold needs its weights, which a noise study removes in the end.
+    """
     try:
         refuse_other_run(config.run_folder, config, load_processed(config).digest)
-        trained_folds(config.run_folder, config.train.select)
     except UserError:
         return False
-    return True
+    finished = [fold for fold in fold_folders(config.run_folder).values() if (fold / "metrics.json").exists()]
+    return all(weights_path(fold, config.train.select).exists() for fold in finished)

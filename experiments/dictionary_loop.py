@@ -234,7 +234,7 @@ class DictionaryLoop:
 
     def _what_rounds_share(self, dictionary: Dictionary) -> Record:
         """What all rounds must have in common, by section. More rounds than there are may be asked for later."""
-        sections = ("lexicon", "encoder", "model", "flat", "train", "regularisation")
+        sections = ("lexicon", "encoder", "model", "flat", "context", "train", "regularisation")
         settings = {section: asdict(getattr(self.config, section)) for section in sections}
         contents = {
             "texts": [document.text for document in self.texts.documents],

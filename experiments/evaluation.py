@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ from data.split import make_splits
 from model.mixture import Mixture, mixture_of
 from model.tagger import files_of_folds
 from utils.metrics import Score, Scores, score_spans
-from utils.preprocess.document import Document, Problems, category_counts
+from utils.preprocess.document import Document, Problems, category_counts, to_jsonl
 from utils.preprocess.formats import check_categories, read_corpus
 from utils.preprocess.processed import load_processed
 from utils.run_folder import RunParts
@@ -21,7 +22,13 @@ class Evaluation(NamedTuple):
 
     scores: Scores
     by_document: list[Score]
+    documents: list[Document]
     note: str = ""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the documents and their labels: only scores on the same ones can be compared."""
+        return hashlib.sha256(to_jsonl(self.documents).encode()).hexdigest()
 
 
 def score_corpus(
@@ -43,7 +50,7 @@ def score_corpus(
             f"{', '.join(together.categories)}; score a run that was trained with the categories of this corpus"
         )
     documents = check_categories(documents, together.categories, problems, corpus.path)
-    return Evaluation(*_score(together, documents))
+    return Evaluation(*_score(together, documents), documents)
 
 
 def score_split(runs: Sequence[RunParts], part: str, only: Sequence[int] | None = None) -> Evaluation:
@@ -69,7 +76,7 @@ def score_split(runs: Sequence[RunParts], part: str, only: Sequence[int] | None 
     if part == "test":
         if not held_out[0]:
             raise UserError("data.test is empty, so there is no test part; give a corpus with --input, or --split dev")
-        return Evaluation(*_score(mixture_of(runs, trained), held_out[0]))
+        return Evaluation(*_score(mixture_of(runs, trained), held_out[0]), held_out[0])
     total, by_document = None, []
     for fold in trained:
         if not held_out[fold]:
@@ -81,7 +88,8 @@ def score_split(runs: Sequence[RunParts], part: str, only: Sequence[int] | None 
     notes = ["the epoch was chosen on this part, so these scores flatter a little"] if chosen else []
     if len(trained) < len(held_out):
         notes.append(f"from fold {', '.join(map(str, trained))} of {len(held_out)}")
-    return Evaluation(total, by_document, "; ".join(notes))
+    documents = [document for fold in trained for document in held_out[fold]]
+    return Evaluation(total, by_document, documents, "; ".join(notes))
 
 
 def _held_out(run: RunParts, part: str) -> list[list[Document]]:

@@ -29,6 +29,7 @@ from utils.postprocess.votes import count_votes
 from utils.preprocess.document import Document, Problems
 from utils.preprocess.noise import NoiseRates, add_noise
 from utils.preprocess.processed import load_processed
+from utils.run_folder import reading_settings
 from utils.tools import read_json, write_json
 
 Remedies = dict[str, tuple[str, ...]]  # the settings that each changes
@@ -61,7 +62,7 @@ class NoiseStudy:
         folder: where everything goes.
 
     Raises:
-        UserError: there are no folds to vote; when something is trained: the folder holds a study with other settings.
+        UserError: there are no folds to vote; later: the folder holds a study with other settings, or other things.
     """
 
     def __init__(
@@ -112,6 +113,7 @@ class NoiseStudy:
 
     def detection_at(self, name: str, seed: int, thresholds: Sequence[float]) -> list[Detection]:
         """What each value of denoise.missing_from finds in the votes of a finished cell."""
+        self._refuse_other_settings()
         folder = self.folder / f"{name}_{seed}"
         work = Denoise(self._config(folder, seed))
         ballots = count_votes(sorted((work.round_folder(self.given.denoise.rounds) / "votes").iterdir()))
@@ -121,14 +123,30 @@ class NoiseStudy:
 
     def _refuse_other_settings(self) -> None:
         """A finished cell is kept, so it must be one of this study. A remedy may be added to those that are there."""
-        settings = {**lasting(self.given), "denoise": asdict(self.given.denoise), "documents": self.documents}
+        settings = {
+            **lasting(self.given),
+            **reading_settings(self.given),
+            "denoise": asdict(self.given.denoise),
+            "documents": self.documents,
+            "processed": load_processed(self.given).digest,
+        }
         settings = json.loads(json.dumps(settings))
+        remedies = {name: list(changes) for name, changes in self.remedies.items()}
         path = self.folder / "settings.json"
-        if not path.exists():
-            write_json(path, settings)
-        elif read_json(path, AGAIN) != settings:
+        known = {}
+        if path.exists():
+            kept = read_json(path, AGAIN)
+            known = kept.pop("remedies", {})
+            same = kept == settings
+        else:
+            same = not self.folder.exists() or not any(self.folder.iterdir())
+        if not same:
             raise UserError(f"{self.folder} holds a study of another corpus or with other settings (settings.json); "
                             "name another folder with --output")  # fmt: skip
+        if changed := [name for name in remedies if known.get(name, remedies[name]) != remedies[name]]:
+            raise UserError(f"{self.folder} holds results of a remedy {changed[0]} that changed other settings; give "
+                            "this one another name")  # fmt: skip
+        write_json(path, settings | {"remedies": known | remedies})
 
     def _remedy(self, folder: Path, seed: int, changes: tuple[str, ...]) -> dict[str, Any]:
         config = self._config(folder, seed, changes)

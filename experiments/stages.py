@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from utils.preprocess.files import require
 from utils.tools import digest_file, read_json, write_json
 
 
@@ -76,9 +77,13 @@ class Plan:
                 continue
             print(f"{place}: {stage.about}", flush=True)
             started = time.perf_counter()
+            # Forgotten before the work and noted after it, so that an interruption leaves the stage to be done. What
+            # changes meanwhile is not what it was made from.
+            made_from = _fingerprint(stage)
+            others = {name: of for name, of in self._record().items() if name != stage.name}
+            write_json(self._path, others)
             stage.work()
-            # What it was made from is noted after the work: an interruption leaves the stage to be done.
-            write_json(self._path, self._record() | {stage.name: _fingerprint(stage)})
+            write_json(self._path, others | {stage.name: made_from})
             print(f"{place}: {time.perf_counter() - started:.0f} s", flush=True)
 
     def _record(self) -> dict[str, str]:
@@ -92,6 +97,7 @@ def _fingerprint(stage: Stage) -> str:
 
 
 def _digest(path: Path) -> str:
+    require(path)
     stat = path.stat()
     return _digest_as_of(path, stat.st_size, stat.st_mtime_ns)
 

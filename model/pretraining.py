@@ -28,9 +28,10 @@ from model.layers.encoder import build_encoder
 from model.schedule import linear
 from utils.device import choose_device, set_up_processor
 from utils.preprocess.processed import Processed
-from utils.tools import atomic_folder
+from utils.tools import atomic_folder, check_replaceable
 
 WEIGHT_DECAY = 0.01
+FILES = {"config.json", "model.safetensors", "vocab.txt"}  # what is written
 
 
 class Pretraining(NamedTuple):
@@ -68,8 +69,9 @@ def pretrain(config: Config, processed: Processed) -> Pretraining:
     Of a training corpus that a dev part is drawn from, that part is left out; so are dev and test corpora.
 
     Raises:
-        UserError: the encoder cannot be had, knows no [MASK], or the folder cannot be written.
+        UserError: the encoder cannot be had, knows no [MASK], or the folder cannot be written or holds other things.
     """
+    check_replaceable(config.pretrained_folder, FILES, "pretrain.output")
     if config.encoder.name == "scratch":
         raise UserError("encoder.name is scratch, and --mode pretrain goes on with an encoder; name one")
     if processed.vocabulary.mask is None:

@@ -118,6 +118,20 @@ def test_a_layer_is_a_number_or_a_word():
     assert load_config([], ["encoder.output=3"]).encoder.output == 3
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("2024_11_22", "2024_11_22"), ("007", "007"), ("1:30", "1:30"), ("a #b", "a #b"), ("2020-01-02", "2020-01-02"),
+     ("1e3", "1e3"), (" x ", "x"), ('"007"', "007"), ("'a #b'", "a #b"), ('"a\\u0062"', "ab"), ('""', "")],
+)  # fmt: skip
+def test_a_text_is_what_was_typed_and_quotes_are_no_part_of_it(typed, meant):
+    assert load_config([], [f"pretrain.output={typed}"]).pretrain.output == meant
+    assert load_config([], [f"data.train.categories.PER={typed}"]).data.train.categories == {"PER": meant}
+
+
+def test_a_corpus_may_be_called_what_yaml_takes_for_a_comment():
+    assert load_config([], ["data.train=a #b"]).data.train == CorpusConfig(path="a #b")
+
+
 def test_set_with_nothing_empties_a_text():
     assert load_config([], ["data.train=somewhere", "data.train="]).data.train.path == ""
 

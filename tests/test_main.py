@@ -351,6 +351,23 @@ def test_a_copied_run_works_under_another_name_without_its_settings(home, comman
     assert command("eval", *places)[1] == out
 
 
+@pytest.mark.parametrize("mode", ["predict", "eval"])
+def test_a_run_that_was_stopped_is_read_and_says_so(home, command, copy, tmp_path, mode):
+    run, named = copy
+    arguments = ("--input", home.corpus / "test_data", "--output", tmp_path / "out") if mode == "predict" else ()
+    assert "not finished" not in command(mode, *arguments, *named)[1]
+    (run / "fold1/metrics.json").unlink()
+    (run / "fold1/resume").mkdir()
+    (run / "fold1/resume/state.json").write_text('{"epoch": 0}')
+    status, out, _ = command(mode, *arguments, *named)
+    assert status == 0 and f"{run}/fold1: training was not finished: epoch 1 of " in out
+    assert "not finished" not in command(mode, *arguments, *named, "--fold", "0")[1]
+    shutil.rmtree(run / "fold1")
+    status, out, _ = command(mode, *arguments, *named)
+    assert status == 0 and f"{run}: of 2 folds there is only fold 0\n" in out
+    assert "there is only" not in command(mode, *arguments, *named, "--fold", "0")[1], "as asked for"
+
+
 # ---------------------------------------------------------------------------------------------------------- evaluation
 
 
@@ -360,7 +377,8 @@ def test_dev_scores_come_from_the_folds_that_did_not_see_it(home, command):
     saved = json.loads((home.run / "eval" / "dev.json").read_text())
     assert saved["documents"] == 40
     assert "from fold 1 of 2" in command("eval", "--fold", "1")[1]
-    assert 0 < json.loads((home.run / "eval" / "dev.json").read_text())["documents"] < 40
+    part = json.loads((home.run / "eval" / "dev.json").read_text())
+    assert 0 < part["documents"] < 40 and part["digest"] != saved["digest"]
 
 
 def test_test_scores_are_those_of_the_test_corpus(home, command):

@@ -246,6 +246,14 @@ def test_vectors_from_a_file_stand_in_the_rows_of_their_words(workspace, run, tm
     assert "vectors for 80.0% of the words" in out
 
 
+def test_a_vector_file_that_knows_none_of_the_words_is_refused(workspace, run, tmp_path, vectors_of):
+    train = write_jsonl(tmp_path / "train.jsonl", [Document("0", "我在北京大学读过书", (Span("name", 2, 5),))])
+    path = vectors_of({"无关": (1, 2, 3)})
+    status, _, err = run(f"data.train={train}", "lexicon.match=all", "lexicon.vectors=file", f"lexicon.path={path}")
+    assert status == 2 and err.count("\n") == 1
+    assert f"{path}: has a vector for none of the 3 words" in err
+
+
 def test_the_words_of_a_vector_file_can_be_the_lexicon(workspace, run, tmp_path, vectors_of):
     train = write_jsonl(tmp_path / "train.jsonl", [Document("0", "我在北京大学读过书", (Span("name", 2, 5),))])
     path = vectors_of({"在北": (1, 2, 3), "过书": (4, 5, 6), "京": (7, 8, 9), "无关": (0, 0, 0)})

@@ -181,6 +181,12 @@ def refuse_other_run(run: Path, config: Config, data: str) -> None:
                 raise UserError(f"{run}: began with {section}.{name} {began[section][name]}, not {value}; {remedy}")
 
 
+def reading_settings(config: Config) -> dict[str, Any]:
+    """The settings of how a trained run reads, which its scores depend on and its training does not."""
+    values = to_dict(config)
+    return {section: values[section] for section in LATER}
+
+
 def lexicon_digest(words: list[str]) -> str:
     """SHA-256 of the words in their order."""
     return hashlib.sha256("\n".join(words).encode()).hexdigest()

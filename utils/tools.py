@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
 def atomic_folder(path: Path) -> Iterator[Path]:
     """A temporary folder that takes the place of `path` at the end, or vanishes if something is raised.
 
-    What was at `path` is lost, so the caller makes sure beforehand that it may be.
+    What was at `path` is lost, so the caller makes sure beforehand that it may be (`check_replaceable`).
 
     Raises:
         UserError: the folder cannot be made or written to, or there is a file in its place.
@@ -74,6 +74,23 @@ def check_writable(folder: Path) -> None:
             (nearest / name).exists()  # raises where a name is too long
     except OSError as error:
         raise UserError(f"{folder}: cannot be written ({error.strerror or error}); choose another folder") from None
+
+
+def check_replaceable(folder: Path, names: Collection[str], setting: str) -> None:
+    """Make sure, before a long job, that a folder can be written and that nothing but what such a job makes is lost.
+
+    Args:
+        folder: what `atomic_folder` will replace.
+        names: of the files that the job makes.
+        setting: which names the folder.
+
+    Raises:
+        UserError: the folder cannot be written, or holds anything else.
+    """
+    check_writable(folder)
+    for path in folder.iterdir() if folder.exists() else ():
+        if path.is_dir() or (path.name not in names and not path.name.startswith(".")):
+            raise UserError(f"{folder}: holds {path.name}, which would be lost; set {setting} to another folder")
 
 
 @contextlib.contextmanager

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 import experiments.commands as commands_of
-from config import UserError
+from config import UserError, load_config
 from experiments.comparison import Comparison, dev_counts, is_finished
 from experiments.grid import SystemSettings, make_cells, read_grid, systems_of_grid
 from experiments.statistics import bootstrap_difference, micro_f1
 from experiments.table import Row, comma_separated, markdown, write_tables
 from main import main
+from preprocess import main as preprocess_main
 
 # -------------------------------------------------------------------------------------------------------- statistics
 
@@ -85,6 +86,13 @@ def test_cells_are_rounds_of_seeds_with_runs_of_their_own(tmp_path):
         ("a_1", 1, 7), ("b_1", 1, 3), ("a_2", 2, 7), ("b_2", 2, 3),
     ]  # fmt: skip
     assert {config.run_folder for _, config in cells} == {tmp_path / name for name in ("a_1", "a_2", "b_1", "b_2")}
+
+
+def test_folders_and_systems_may_be_called_what_yaml_takes_for_something_else(tmp_path):
+    folder = tmp_path / "'quoted' #1"
+    ((cell, config),) = make_cells({"2024": SystemSettings()}, 1, folder)
+    assert (config.run.name, config.run.folder) == ("2024_1", str(folder))
+    assert load_config([], list(cell.overrides)) == config
 
 
 def test_a_grid_may_name_the_run(tmp_path):
@@ -227,9 +235,25 @@ def test_counts_of_documents_add_up_to_the_score(compared):
     cells = ablation([str(settings)], [], grid, 2, out).cells
     config = next(config for cell, config in cells if cell.run_name == "plain_1")
     scored = json.loads((config.run_folder / "eval" / "dev.json").read_text())
-    counts = dev_counts(config)
+    counts = dev_counts(scored)
     assert counts.shape == (scored["documents"], 3)
     assert counts.sum(axis=0).tolist() == [scored["micro"][key] for key in ("right", "predicted", "labelled")]
+
+
+def test_systems_scored_on_other_documents_have_no_difference(compared):
+    settings, grid, out = compared
+    comparison = ablation([str(settings)], [], grid, 2, out)
+    comparison.finished = {cell for cell, _ in comparison.cells if cell.system != "broken"}
+    assert comparison.rows()[1].difference and not comparison.rows()[1].note
+    path = out / "cells/fgm_2/eval/dev.json"
+    kept = path.read_text()
+    other = json.loads(kept) | {"digest": "of others"}
+    path.write_text(json.dumps(other | {"by_document": other["by_document"][:-1]}))
+    try:
+        row = comparison.rows()[1]
+    finally:
+        path.write_text(kept)
+    assert row.difference is None and row.note.startswith("scored on other documents") and len(row.f1) == 2
 
 
 def test_a_cell_that_fails_is_shown_as_failed_with_its_reason(compared):
@@ -254,6 +278,44 @@ def test_a_cell_of_other_settings_is_not_taken_for_finished(compared):
                for cell, config in ablation([str(settings)], [], grid, 2, out).cells)  # fmt: skip
     changed = ablation([str(settings)], ["train.epochs=3"], grid, 2, out)
     assert not any(is_finished(config) for _, config in changed.cells)
+
+
+def test_a_cell_that_reads_with_other_settings_is_scored_again_and_not_trained_again(compared):
+    settings, grid, out = compared
+    run = out / "cells/plain_1"
+    trained = (run / "fold0/metrics.json").stat().st_mtime_ns
+    for least in (0.9999, 0.0):
+        changes = [f"predict.min_probability={least}"] if least else []
+        again = ablation([str(settings)], changes, grid, 1, out)
+        again.systems, again.cells = {"plain": again.systems["plain"]}, again.cells[:1]
+        ((_, config),) = again.cells
+        assert not is_finished(config)
+        again.run()
+        assert is_finished(config)
+        scored = json.loads((run / "eval/dev.json").read_text())
+        assert scored["settings"]["predict"]["min_probability"] == least
+        # As if trained so: what a run was trained with must not come back where the settings say nothing of it.
+        own = (run / "config.yaml").read_text()
+        (run / "config.yaml").write_text(own.replace("min_probability: 0.0", "min_probability: 0.9999"))
+    (run / "config.yaml").write_text(own.replace("min_probability: 0.9999", "min_probability: 0.0"))
+    assert (run / "fold0/metrics.json").stat().st_mtime_ns == trained
+
+
+def test_a_cell_of_other_data_is_not_taken_for_finished(compared):
+    settings, grid, out = compared
+    _, config = ablation([str(settings)], [], grid, 1, out).cells[0]
+    assert is_finished(config)
+    text = next(settings.parent.glob("sample/train_data/*.txt"))
+    before = text.read_bytes()
+    try:
+        text.write_bytes(before + "又一句。".encode())
+        assert not is_finished(config), "the processed data is older than the corpus"
+        assert preprocess_main(["--config", str(settings)]) == 0
+        assert not is_finished(config), "the processed data is other than the run's"
+    finally:
+        text.write_bytes(before)
+        assert preprocess_main(["--config", str(settings)]) == 0
+    assert is_finished(config)
 
 
 def test_a_stopped_cell_goes_on(compared, monkeypatch, tmp_path):

@@ -14,9 +14,10 @@ import model.voting
 import preprocess
 from config import load_config
 from experiments.denoise import read_documents, summary
+from experiments.denoise_runs import DenoiseRuns
 from main import main
 from model.trainer import Trainer
-from utils.preprocess.document import Problems, to_json
+from utils.preprocess.document import Problems, Span, clash, to_json
 from utils.preprocess.formats import read_corpus
 from utils.preprocess.noise import NoiseRates
 from utils.preprocess.processed import load_processed
@@ -138,7 +139,9 @@ def test_the_labels_of_votes_are_those_that_came_and_the_cleaned_ones_follow_the
     assert added
     for identity, document in documents.items():
         own = {(row["category"], int(row["pos_b"]), int(row["pos_e"])) for row in added if row["id"] == identity}
-        assert {tuple(span) for span in cleaned[identity].spans} == {tuple(span) for span in document.spans} | own
+        # What is added takes the place of the doubtful labels of its category that it shares characters with.
+        kept = {span for span in document.spans if not any(clash(span, Span(*one)) for one in own)}
+        assert {tuple(span) for span in cleaned[identity].spans} == {tuple(span) for span in kept} | own
     exported = json.loads((home.denoised / "round1/labelstudio.json").read_text(encoding="utf-8"))
     assert {task["data"]["id"] for task in exported} == set(documents)
     annotated = [one for task in exported for annotation in task["annotations"] for one in annotation["result"]]
@@ -166,12 +169,16 @@ def test_nothing_is_done_twice_and_a_plan_does_nothing(finished, capsys, monkeyp
     monkeypatch.setattr(denoise_runs, "run_script", lambda *_: pytest.fail("something was done again"))
     assert home.run("pipeline", "--dry-run") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 18 and all("] done" in line for line in lines)
+    assert len(lines) == 21 and all("] done" in line for line in lines)
     assert home.run("pipeline") == 0
-    assert capsys.readouterr().out.count("done before") == 18
+    assert capsys.readouterr().out.count("done before") == 21
     assert home.run("pipeline", "--dry-run", "--set", "pseudo.certain_from=0.9") == 0
     states = ["done" in line.split(":")[0] for line in capsys.readouterr().out.splitlines()]
-    assert states == [True] * 15 + [False] * 3, "pseudo-labels, the final run and its predictions"
+    assert states == [True] * 17 + [False] * 4, "pseudo-labels, the final run, its scores and its predictions"
+    assert home.run("pipeline", "--dry-run", "--set", "predict.min_probability=0.8") == 0
+    out = capsys.readouterr().out
+    states = {line.split("to do ")[1].split(":")[0] for line in out.splitlines() if "to do " in line}
+    assert states == {"first, score", "clean, score", "final, score", "submit"}, "nothing is trained for it"
 
 
 def test_scores_of_all_runs_are_printed(finished, capsys):
@@ -179,6 +186,9 @@ def test_scores_of_all_runs_are_printed(finished, capsys):
     assert home.run("pipeline") == 0
     out = capsys.readouterr().out
     assert all(f"\n{name} " in out for name in ("first", "clean", "final"))
+    assert home.run("denoise", "--set", "denoise.compare=false") == 0
+    out = capsys.readouterr().out
+    assert "\nclean " in out and "\nfirst " not in out and "\nfinal " not in out, "those were not asked for"
 
 
 @pytest.fixture
@@ -200,9 +210,29 @@ def test_a_corrected_table_is_what_is_trained_on(copy, capsys):
     path.write_text(table, encoding="utf-8-sig")
     assert copy.run("denoise") == 0
     out = capsys.readouterr().out
-    assert out.count("done before") == 9 and "[10/11] round 1, clean: apply" in out
+    assert out.count("done before") == 10 and "[11/13] round 1, clean: apply" in out
     before, after = (read_documents(copy.denoised / name) for name in ("data/train.jsonl", "round1/train.jsonl"))
     assert [document.spans for document in before] == [document.spans for document in after]
+
+
+def test_another_round_does_not_undo_corrections(copy, capsys):
+    path = copy.denoised / "round1/decisions.csv"
+    path.write_text(path.read_text(encoding="utf-8-sig").replace(",add,", ",ignore,"), encoding="utf-8-sig")
+    more = ("denoise.rounds=2", "denoise.compare=false")
+    assert copy.run("denoise", "--dry-run", *(word for change in more for word in ("--set", change))) == 0
+    assert "done  round 1, decide" in capsys.readouterr().out
+
+
+def test_corrections_are_kept_where_all_is_decided_anew(copy, capsys):
+    path = copy.denoised / "round1/decisions.csv"
+    path.write_text(path.read_text(encoding="utf-8-sig").replace(",add,", ",ignore,"), encoding="utf-8-sig")
+    corrected = path.read_bytes()
+    assert copy.run("denoise", "--set", "denoise.missing=mask") == 0
+    kept = path.with_name("decisions_corrected_1.csv")
+    assert f"the corrections are in {kept}" in capsys.readouterr().out
+    assert kept.read_bytes() == corrected != path.read_bytes()
+    assert copy.run("denoise", "--set", "denoise.missing=ignore") == 0
+    assert "the corrections are in" not in capsys.readouterr().out, "nobody corrected what was written since"
 
 
 def test_a_table_with_an_unknown_category_is_one_line(copy, capsys):
@@ -216,26 +246,30 @@ def test_a_table_with_an_unknown_category_is_one_line(copy, capsys):
     assert "category nickname; the known ones are" in err and err.count("\n") == 1
 
 
-@pytest.mark.parametrize("killed_at", ["second epoch of the second fold", "second vote"])
+@pytest.mark.parametrize("killed_at", ["epoch 2", "epoch 4", "vote 2"])  # epoch 4 is the second of the second fold
 def test_a_killed_run_goes_on_to_the_same_votes(finished, tmp_path, monkeypatch, killed_at):
     whole, _ = finished
     home = Home(tmp_path)
     shutil.copytree(whole.folder / "sample", home.folder / "sample", dirs_exist_ok=True)
-    owner, name, call = (model.voting, "write_votes", 2) if "vote" in killed_at else (Trainer, "_epoch", 4)
-    original, calls = getattr(owner, name), []
+    epoch, write_votes, begun = Trainer._epoch, model.voting.write_votes, {"epoch": 0, "vote": 0}
 
-    def kill(*arguments):
-        calls.append(1)
-        if len(calls) == call:
-            raise KeyboardInterrupt
-        return original(*arguments)
+    def watch(kind, original):
+        def begin(*arguments):
+            begun[kind] += 1
+            if killed_at == f"{kind} {begun[kind]}":
+                raise KeyboardInterrupt
+            return original(*arguments)
 
-    monkeypatch.setattr(owner, name, kill)
+        return begin
+
+    monkeypatch.setattr(Trainer, "_epoch", watch("epoch", epoch))
+    monkeypatch.setattr(model.voting, "write_votes", watch("vote", write_votes))
     assert home.run("denoise", "--set", "denoise.compare=false") == 130
-    monkeypatch.undo()
-    monkeypatch.setattr(denoise_runs, "run_script", in_process)
+    killed_at = ""
     assert home.run("denoise", "--set", "denoise.compare=false") == 0
     assert home.votes() == whole.votes()
+    killed = 11 if begun["vote"] == 4 else 10
+    assert begun["epoch"] == killed, "two epochs of four folds and of the cleaned run, and the one that was killed"
 
 
 def test_a_second_round_trains_on_the_cleaned_labels_and_judges_those_that_came(tmp_path):
@@ -285,6 +319,15 @@ def test_folds_choose_nothing_by_the_labels_they_vote_on(finished):
     assert (settings["train"]["select"], settings["train"]["patience"]) == ("last", 0)
     settings = yaml.safe_load((home.denoised / "clean/config.yaml").read_text(encoding="utf-8"))
     assert settings["train"]["select"] == "best", "as the user has it"
+
+
+def test_trainings_depend_on_the_weights_of_a_local_encoder(finished, tmp_path):
+    home, _ = finished
+    names = {"vocab.txt", "config.json", "model.safetensors"}
+    for name in (*names, "README.md"):
+        (tmp_path / name).touch()
+    inputs = DenoiseRuns(home.config(f"encoder.name={tmp_path}"), [], None).other_inputs()
+    assert {path.name for path in inputs if path.parent == tmp_path} == names
 
 
 def test_a_pipeline_needs_unlabelled_texts(finished, tmp_path, capsys):

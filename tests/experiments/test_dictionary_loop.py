@@ -407,6 +407,8 @@ def test_rounds_that_began_with_other_settings_are_not_gone_on_with(looped, new_
         looped(Finder(new_forms), "dictionary.loss=absolute")
     with pytest.raises(UserError, match=r"began with another train\.epochs"):
         looped(Finder(new_forms), "train.epochs=7")
+    with pytest.raises(UserError, match=r"began with another context\.hidden"):
+        looped(Finder(new_forms), "context.hidden=8")
 
 
 @pytest.mark.parametrize(

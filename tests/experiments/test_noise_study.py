@@ -113,9 +113,30 @@ def test_a_study_from_end_to_end_is_made_once(settings, tmp_path, monkeypatch, c
     assert default._asdict() == noisy, "the default is what the remedies went by"
     assert everything.decided > nothing.decided and everything.wrong == nothing.wrong == noisy["wrong"]
     assert f"| missing=0.3 | 0 | {everything.precision:.2f} | {everything.recall:.2f} |" in again
-    for other in (["--set", "denoise.missing_from=0.3"], ["--set", "train.epochs=2"], ["--documents", "9"]):
+    (tmp_path / "remedies.yaml").write_text("correct: {denoise.missing: add}\nmore: {denoise.doubtful: remove}\n")
+    with pytest.raises(pytest.fail.Exception, match="done again"):
+        main(command)  # a remedy may be added, and is then tried
+    (tmp_path / "remedies.yaml").write_text("mask: {denoise.missing: ignore}\n")
+    assert main(command) == 2
+    assert "a remedy mask that changed other settings" in capsys.readouterr().err
+    (tmp_path / "remedies.yaml").write_text("mask: {}\n")
+    for other in (["--set", "denoise.missing_from=0.3"], ["--set", "train.epochs=2"], ["--documents", "9"],
+                  ["--set", "predict.min_probability=0.5"]):  # fmt: skip
         assert main([*command, *other]) == 2
         assert "holds a study of another corpus or with other settings" in capsys.readouterr().err
+    text = next((tmp_path / "sample/train_data").glob("*.txt"))
+    text.write_bytes(text.read_bytes() + "又一句。".encode())
+    assert preprocess.main(["--config", str(settings)]) == 0
+    assert main(command) == 2
+    assert "holds a study of another corpus" in capsys.readouterr().err
+    with pytest.raises(UserError, match="holds a study of another corpus"):
+        study.detection_at("missing=0.3", 1, [0.0])
+
+
+def test_a_folder_of_nobody_knows_which_study_is_refused(settings, tmp_path):
+    (tmp_path / "old/clean_1").mkdir(parents=True)
+    with pytest.raises(UserError, match="holds a study of another corpus or with other settings"):
+        NoiseStudy([str(settings)], [], {}, 0, tmp_path / "old").clean(1)
 
 
 def test_a_study_needs_folds(settings, tmp_path):

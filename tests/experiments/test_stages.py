@@ -1,5 +1,7 @@
 """Stages are done once, and again from where something has changed."""
 
+from dataclasses import replace
+
 import pytest
 
 from config import UserError
@@ -69,6 +71,34 @@ def test_a_stage_that_was_stopped_is_done_again_and_those_before_are_not(chain):
     (chain.folder / "2").write_text("half")
     chain.fails = None
     assert chain.run() == [2, 3]
+
+
+def test_a_stage_that_was_stopped_with_other_settings_is_not_taken_for_done(chain):
+    chain.run()
+    chain.setting, chain.fails = 2, 2
+    with pytest.raises(UserError):
+        chain.run()
+    (chain.folder / "2").write_text("half of it with the other setting")
+    chain.setting, chain.fails = 1, None
+    assert chain.run() == [2]
+    assert (chain.folder / "2").read_text() == "begin 1: 2:1"
+
+
+def test_what_changes_during_the_work_is_not_what_a_stage_was_made_from(chain):
+    first = chain.stage(1)
+
+    def work():
+        first.work()
+        (chain.folder / "0").write_text("later")
+
+    Plan(chain.folder, [replace(first, work=work)]).run()
+    assert chain.run()[0] == 1
+
+
+def test_an_input_that_is_gone_is_one_line(chain):
+    (chain.folder / "0").unlink()
+    with pytest.raises(UserError, match="no such file"):
+        chain.run()
 
 
 def test_the_plan_says_what_is_done_and_what_follows_from_it(chain):

@@ -140,6 +140,19 @@ def test_the_command(config, tmp_path, capsys):
     ]  # fmt: skip
 
 
+def test_only_an_encoder_is_replaced_and_that_is_known_before_the_work(config, monkeypatch):
+    processed, folder = load_processed(config), config.pretrained_folder
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    config.pretrain.epochs = 1
+    pretrain(config, processed)
+    monkeypatch.setattr("model.pretraining.build_encoder", lambda *_: pytest.fail("the work began"))
+    (folder / "thesis.txt").write_text("mine")
+    with pytest.raises(UserError, match=r"holds thesis\.txt, which would be lost; set pretrain\.output to another"):
+        pretrain(config, processed)
+    assert (folder / "thesis.txt").read_text() == "mine"
+
+
 def test_what_cannot_be_pretrained_is_one_line(config, small_config):
     processed = load_processed(config)
     with pytest.raises(UserError, match=r"encoder\.name is scratch"):

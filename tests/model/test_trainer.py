@@ -56,6 +56,24 @@ def test_what_the_optimizer_kept_goes_where_its_parameters_are():
     assert {tensor.device.type for tensor in loaded.values()} == {"meta"}
 
 
+def test_a_stop_while_the_last_epoch_is_tidied_away_is_no_end(run, monkeypatch):
+    whole, _ = run("tidied")
+    unlink, removed = pathlib.Path.unlink, []
+
+    def stop_at_the_second(path, *given, **how):
+        if path.parent.name == "resume" and fold_folder(path.parents[2], 0).joinpath("last").exists():
+            removed.append(path.name)
+            if len(removed) == 2:
+                raise KeyboardInterrupt
+        unlink(path, *given, **how)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(pathlib.Path, "unlink", stop_at_the_second)
+        run("tidied_halfway")
+    resumed, _ = run("tidied_halfway", go_on=True)
+    assert equal(weights(whole), weights(resumed))
+
+
 def test_a_finished_fold_is_not_trained_again(run):
     config, metrics = run("finished")
     before = weights_path(fold_folder(config.run_folder, 0), "last").stat().st_mtime_ns

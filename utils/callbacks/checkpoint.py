@@ -45,9 +45,17 @@ class Checkpoint(Callback):
             return
         for name, network in trainer.weights.items():
             save_tensors(network.state_dict(), weights_path(self.fold, name))
-        for leftover in (self.fold / "resume").glob("*"):
+        folder = self.fold / "resume"
+        (folder / STATE).unlink()  # first, for with it and without its tensors nothing could go on
+        for leftover in folder.glob("*"):
             leftover.unlink()
-        (self.fold / "resume").rmdir()
+        folder.rmdir()
+
+
+def epochs_done(fold: Path) -> int:
+    """Of a training that was stopped: how many epochs are whole."""
+    state = fold / "resume" / STATE
+    return read_json(state, "start the run again without --resume")["epoch"] + 1 if state.exists() else 0
 
 
 def resume(trainer: RunningTrainer, fold: Path) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import html
 import io
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from utils.postprocess.decisions import ACTIONS, Decision
 from utils.postprocess.votes import Tally
 from utils.preprocess.document import Document, Problems
 from utils.preprocess.labels import check_label
-from utils.tools import atomic_file, write_text
+from utils.tools import atomic_file, digest_file, write_text
 
 COLUMNS = ("id", "kind", "category", "pos_b", "pos_e", "privacy", "action", "share", "votes", "voters", "probability",
            "before", "after")  # fmt: skip
@@ -35,7 +36,19 @@ def write_report(decisions: Sequence[Decision], documents: Sequence[Document], f
     writer.writerows(rows)
     with atomic_file(folder / "decisions.csv") as path:
         path.write_bytes(table.getvalue().encode("utf-8-sig"))
-    write_text(folder / "decisions.html", _page(rows, title))
+    write_text(folder / "decisions.html", _page(rows, title, digest_file(folder / "decisions.csv")))
+
+
+def keep_corrections(folder: Path) -> Path | None:
+    """Give decisions.csv another name if it is not as it was written; the new name, or None.
+
+    The page beside it knows its digest. A table of which that is not known is kept, too.
+    """
+    table, page = folder / "decisions.csv", folder / "decisions.html"
+    if not table.exists() or (page.exists() and digest_file(table).encode() in page.read_bytes()):
+        return None
+    names = (folder / f"decisions_corrected_{number}.csv" for number in itertools.count(1))
+    return table.rename(next(name for name in names if not name.exists()))
 
 
 def read_decisions(path: Path, documents: Sequence[Document], problems: Problems) -> list[Decision]:
@@ -51,11 +64,16 @@ def read_decisions(path: Path, documents: Sequence[Document], problems: Problems
     except UnicodeDecodeError:
         raise UserError(f"{path}: not UTF-8; save it from the spreadsheet as CSV UTF-8") from None
     reader = csv.DictReader(io.StringIO(text, newline=""))
-    if missing := [name for name in NEEDED if name not in (reader.fieldnames or ())]:
+    try:
+        columns, rows = reader.fieldnames or (), list(reader)
+    except csv.Error as error:  # a quote that nothing closes makes one field of all that follows
+        line = f"{path}, line {reader.line_num}"
+        raise UserError(f"{line}: not CSV ({error}); look for a stray quote before it") from None
+    if missing := [name for name in NEEDED if name not in columns]:
         raise UserError(f"{path}: no column {', '.join(missing)}; a table of decisions has {', '.join(NEEDED)}")
     texts = {document.id: document.text for document in documents}
     decisions = []
-    for number, row in enumerate(reader, start=2):
+    for number, row in enumerate(rows, start=2):
         where = f"{path}, row {number}"  # as a spreadsheet counts; a row may run over several lines
         allowed = ACTIONS.get(row["kind"])
         if allowed is None:
@@ -107,8 +125,8 @@ td, th { border-bottom: 1px solid #ddd; padding: .2em .6em; text-align: left; ve
 .doubtful mark { background: #fcc; } .missing mark { background: #cec; } td.text { white-space: pre-wrap; }"""
 
 
-def _page(rows: Sequence[Mapping[str, str | int]], title: str) -> str:
-    """A page that stands alone: a line for each decision with its text in context."""
+def _page(rows: Sequence[Mapping[str, str | int]], title: str, digest: str) -> str:
+    """A page that stands alone: a line for each decision with its text in context. `digest` is that of the table."""
     counts: dict[tuple[str, str], int] = {}
     for row in rows:
         key = str(row["category"]), str(row["kind"])
@@ -128,6 +146,7 @@ def _page(rows: Sequence[Mapping[str, str | int]], title: str) -> str:
     )
     return (
         f'<!doctype html>\n<html lang="zh"><head><meta charset="utf-8"><title>{_escaped(title)}</title>\n'
+        f'<meta name="decisions.csv" content="{digest}">\n'
         f"<style>{STYLE}</style></head><body>\n<h1>{_escaped(title)}</h1>\n"
         f"<table><tr><th>category</th><th>doubtful</th><th>missing</th></tr>\n{summary}</table>\n"
         "<p>Most certain first. Red: a label that is doubtful; green: a span that no label has.</p>\n"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,9 @@ from typing import Any
 from config import CorpusConfig
 from utils.preprocess.document import Document, Doubt, Problems, Span, sorted_spans
 from utils.preprocess.files import read_lines
-from utils.preprocess.labels import Located, check_label
+from utils.preprocess.labels import Located, check_label, expect_kind, writable_record
 
 Label = tuple[Any, Any, Any, Any]  # category, begin, end, own text: as read, so of any type
-LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def read_cluener(corpus: CorpusConfig, problems: Problems) -> Iterator[Located]:
@@ -78,39 +76,29 @@ def _documents(corpus: CorpusConfig, problems: Problems) -> Iterator[tuple[str, 
         elif not isinstance(record.get("text"), str):
             problems.add("line without a text", where, f"its keys are {', '.join(record) or 'none'}")
         else:
-            record = _writable(record, where, problems)
+            record = writable_record(record, where, problems)
             identity = record.get("id")
             yield where, Document(str(running if identity is None else identity), record["text"]), record
 
 
-def _writable(record: dict[str, Any], where: str, problems: Problems) -> dict[str, Any]:
-    r"""JSON's `\ud800` makes a string that UTF-8 cannot hold; U+FFFD takes its place and keeps the offsets."""
-    written = json.dumps(record, ensure_ascii=False)
-    mended, count = LONE_SURROGATE.subn("\ufffd", written)
-    if not count:
-        return record
-    problems.add("half a surrogate pair, replaced by U+FFFD", where, f"{count} characters")
-    return json.loads(mended)
-
-
 def _tree_labels(tree: Any, where: str, problems: Problems) -> Iterator[Label]:
     """CLUENER's tree as a flat list."""
-    for category, texts in _expect(dict, tree, "label", where, problems).items():
-        for expected, places in _expect(dict, texts, "label", where, problems).items():
-            for place in _expect(list, places, "label", where, problems):
+    for category, texts in expect_kind(dict, tree, "label", where, problems).items():
+        for expected, places in expect_kind(dict, texts, "label", where, problems).items():
+            for place in expect_kind(list, places, "label", where, problems):
                 begin, end = place if isinstance(place, list) and len(place) == 2 else (place, None)
                 yield category, begin, end, expected
 
 
 def _list_labels(entities: Any, key: str, where: str, problems: Problems) -> Iterator[Label]:
-    for entity in _expect(list, entities, key, where, problems):
-        if entity := _expect(dict, entity, key, where, problems):
+    for entity in expect_kind(list, entities, key, where, problems):
+        if entity := expect_kind(dict, entity, key, where, problems):
             yield entity.get("category"), entity.get("pos_b"), entity.get("pos_e"), entity.get("privacy")
 
 
 def _doubts(text: str, records: Any, where: str, problems: Problems) -> tuple[Doubt, ...]:
     doubts = []
-    for record in _expect(list, records, "doubtful", where, problems):
+    for record in expect_kind(list, records, "doubtful", where, problems):
         for label in _list_labels([record], "doubtful", where, problems):
             if span := check_label(text, *label, where, problems):
                 doubts.append(Doubt(*span, min(_number(record, "belief", 0.0, where, problems), 1.0)))
@@ -124,15 +112,6 @@ def _number(record: dict[str, Any], key: str, default: float, where: str, proble
         return float(value)
     problems.add(f"{key} is no number from 0 up", where, repr(value))
     return default
-
-
-def _expect(kind: type, value: Any, key: str, where: str, problems: Problems) -> Any:
-    """`value` if it is of that kind; otherwise an empty one, reported unless nothing was there."""
-    if isinstance(value, kind):
-        return value
-    if value is not None:
-        problems.add("labels of another shape", where, f"in {key}: expected a {kind.__name__}, found {value!r}")
-    return kind()
 
 
 def _spans(text: str, labels: Iterable[Label], where: str, problems: Problems) -> tuple[Span, ...]:

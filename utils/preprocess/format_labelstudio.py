@@ -19,7 +19,7 @@ from typing import Any
 from config import CorpusConfig, UserError
 from utils.preprocess.document import Document, Problems, Span, sorted_spans
 from utils.preprocess.files import read_text
-from utils.preprocess.labels import Located, check_label
+from utils.preprocess.labels import Located, check_label, expect_kind, writable_record
 
 
 def read_labelstudio(corpus: CorpusConfig, problems: Problems) -> Iterator[Located]:
@@ -32,6 +32,7 @@ def read_labelstudio(corpus: CorpusConfig, problems: Problems) -> Iterator[Locat
     if tasks is None:
         raise UserError(f"{corpus.path}: no list of Label Studio tasks; export the project as JSON")
     for number, task in enumerate(tasks):
+        task = writable_record(task, f"{corpus.path}, task {number}", problems)
         where = f"{corpus.path}, task {task.get('id', number)}"
         data = task["data"]
         if not isinstance(data.get("text"), str):
@@ -89,15 +90,22 @@ def _result(text: str, span: Span) -> dict[str, Any]:
 
 
 def _spans(text: str, task: dict[str, Any], where: str, problems: Problems) -> Iterator[Span | None]:
-    annotations = [one for one in task.get("annotations") or [] if not one.get("was_cancelled")]
-    for result in annotations[-1].get("result", []) if annotations else []:
-        value = result.get("value", {})
+    annotations = _objects(task.get("annotations"), "annotations", where, problems)
+    standing = [one for one in annotations if not one.get("was_cancelled")]
+    for result in _objects(standing[-1].get("result"), "result", where, problems) if standing else ():
+        value = expect_kind(dict, result.get("value"), "value", where, problems)
         begin, end, own = value.get("start"), value.get("end"), value.get("text")
         if isinstance(begin, int) and isinstance(end, int) and own is not None and text[begin:end] != own:
             begin, end = _from_utf16(text, begin, end, own)
-        for category in value.get("labels") or ():
+        for category in expect_kind(list, value.get("labels"), "labels", where, problems):
             last = end - 1 if isinstance(end, int) else end
             yield check_label(text, category, begin, last, own, where, problems)
+
+
+def _objects(values: Any, key: str, where: str, problems: Problems) -> list[dict[str, Any]]:
+    """The objects in a list; what is none is reported."""
+    listed = expect_kind(list, values, key, where, problems)
+    return [value for one in listed if (value := expect_kind(dict, one, key, where, problems))]
 
 
 def _from_utf16(text: str, begin: int, end: int, own: str) -> tuple[int, int]:

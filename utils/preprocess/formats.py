@@ -15,9 +15,9 @@ from utils.preprocess.document import ANY_CATEGORY, Document, Kind, Problems, so
 from utils.preprocess.files import decode_lines, is_tree, named_files, read_lines, read_text, require
 from utils.preprocess.format_bmes import is_tagged, read_bmes
 from utils.preprocess.format_ccf import read_ccf
-from utils.preprocess.format_json import LONE_SURROGATE, parse_line, read_cluener, read_jsonl
+from utils.preprocess.format_json import parse_line, read_cluener, read_jsonl
 from utils.preprocess.format_labelstudio import parse_tasks, read_labelstudio
-from utils.preprocess.labels import Located
+from utils.preprocess.labels import LONE_SURROGATE, Located
 
 READERS: dict[str, Callable[[CorpusConfig, Problems], Iterator[Located]]] = {
     "ccf": read_ccf,

@@ -1,10 +1,14 @@
-"""One label against the text it claims to stand in. What does not fit is reported and dropped."""
+"""Labels as files give them, against the text they claim to stand in. What does not fit is reported and dropped."""
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any, NamedTuple
 
 from utils.preprocess.document import Document, Problems, Span
+
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Located(NamedTuple):
@@ -42,3 +46,22 @@ def check_label(
     if expected is not None and expected != found:
         return problems.add("label text differs", where, f"{place}: label {expected!r}, text {found!r}")
     return span
+
+
+def writable_record(record: dict[str, Any], where: str, problems: Problems) -> dict[str, Any]:
+    r"""JSON's `\ud800` makes a string that UTF-8 cannot hold; U+FFFD takes its place and keeps the offsets."""
+    written = json.dumps(record, ensure_ascii=False)
+    mended, count = LONE_SURROGATE.subn("\ufffd", written)
+    if not count:
+        return record
+    problems.add("half a surrogate pair, replaced by U+FFFD", where, f"{count} characters")
+    return json.loads(mended)
+
+
+def expect_kind(kind: type, value: Any, key: str, where: str, problems: Problems) -> Any:
+    """`value` if it is of that kind; otherwise an empty one, reported unless nothing was there."""
+    if isinstance(value, kind):
+        return value
+    if value is not None:
+        problems.add("labels of another shape", where, f"in {key}: expected a {kind.__name__}, found {value!r}")
+    return kind()

@@ -25,8 +25,8 @@ from utils.preprocess.files import is_hidden, require
 from utils.preprocess.format_ccf import find_labels
 from utils.preprocess.lattice import Lattices
 from utils.preprocess.lexicon import Lexicon, load_words, save_words
-from utils.preprocess.tokenizer import Vocabulary
-from utils.tools import atomic_folder, check_writable, digest_file, read_json, write_json
+from utils.preprocess.tokenizer import Vocabulary, encoder_files
+from utils.tools import atomic_folder, digest_file, read_json, write_json
 
 VERSION = 1
 ARRAY_NAMES = (*(field.name for field in fields(Lattices)), "segments", "groups", "vectors")
@@ -86,12 +86,13 @@ def shaping_settings(config: Config) -> dict[str, Any]:
 
 
 def input_files(config: Config) -> list[Path]:
-    """Every file that the processed data is made of, but for the encoder, which its name stands for."""
+    """Every file that the processed data is made of."""
     paths = []
     for _, corpus in named_corpora(config):
         labels = Path(corpus.labels) if corpus.labels else find_labels(Path(corpus.path))
         for path in filter(None, (Path(corpus.path), labels)):
             paths += _files_below(path) if path.is_dir() else [path]
+    paths += encoder_files(config.encoder.name, weights=config.lexicon.vectors == "encoder")
     return paths + ([Path(config.lexicon.path)] if config.lexicon.path else [])
 
 
@@ -127,18 +128,6 @@ def fingerprints(paths: list[Path]) -> dict[str, dict[str, Any]]:
         for path in paths
         for stat in (path.stat(),)
     }
-
-
-def check_replaceable(folder: Path) -> None:
-    """Make sure, before a long job, that the folder can be written and that nothing but processed data would be lost.
-
-    Raises:
-        UserError: the folder cannot be written, or holds what `save_processed` did not make.
-    """
-    check_writable(folder)
-    for path in folder.iterdir() if folder.exists() else ():
-        if path.is_dir() or (path.name not in FILES and not is_hidden(Path(path.name))):
-            raise UserError(f"{folder}: holds {path.name}, which would be lost; set data.processed to another folder")
 
 
 def save_processed(processed: Processed, folder: Path) -> None:

@@ -5,6 +5,7 @@ A character the vocabulary lacks is tried in its compatibility form (NFKC) and i
 
 from __future__ import annotations
 
+import itertools
 import json
 import unicodedata
 from collections import Counter
@@ -16,6 +17,7 @@ import numpy as np
 from config import UserError
 
 SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+VOCABULARY_FILES = ("vocab.txt", "tokenizer.json")  # the first that is there
 
 
 class Vocabulary:
@@ -86,7 +88,7 @@ def encoder_vocabulary(name: str) -> Vocabulary:
     Raises:
         UserError: neither file can be had, or it is damaged.
     """
-    for filename in ("vocab.txt", "tokenizer.json"):
+    for filename in VOCABULARY_FILES:
         path = _encoder_file(name, filename)
         if path is None:
             continue
@@ -104,6 +106,19 @@ def encoder_vocabulary(name: str) -> Vocabulary:
                 "fetch it again, or choose another encoder.name"
             ) from None
     raise _unavailable(name)
+
+
+def encoder_files(name: str, weights: bool) -> list[Path]:
+    """Of an encoder in a local folder: its vocabulary, and with `weights` its shape and weights too.
+
+    None of one on the hub or from scratch, which its name, and its shape in the settings, stand for.
+    """
+    folder = Path(name)
+    if name == "scratch" or not folder.is_dir():
+        return []
+    vocabulary = filter(None, (_encoder_file(name, filename) for filename in VOCABULARY_FILES))
+    rest = [*folder.glob("config.json"), *sorted(folder.glob("*.safetensors"))] if weights else []
+    return [*itertools.islice(vocabulary, 1), *rest]
 
 
 def _unavailable(name: str) -> UserError:

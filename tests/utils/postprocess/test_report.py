@@ -6,7 +6,7 @@ import pytest
 
 from config import UserError
 from utils.postprocess.decisions import Decision
-from utils.postprocess.report import read_decisions, write_report
+from utils.postprocess.report import keep_corrections, read_decisions, write_report
 from utils.postprocess.votes import Tally
 from utils.preprocess.document import Document, Problems, Span
 
@@ -58,6 +58,19 @@ def test_corrections_are_read(table):
     assert (third.span, third.action, third.tally) == (Span("mobile", 14, 24), "add", Tally(0, 0, 0))
 
 
+def test_a_table_that_was_corrected_is_kept_under_another_name(table):
+    assert keep_corrections(table.parent) is None and table.exists(), "it is as it was written"
+    for number in (1, 2):
+        table.write_text(f"corrected {number}")
+        kept = keep_corrections(table.parent)
+        assert kept.read_text() == f"corrected {number}" and not table.exists()
+        write_report(DECISIONS, DOCUMENTS, table.parent, "again")
+    assert keep_corrections(table.parent) is None
+    table.with_suffix(".html").unlink()
+    assert keep_corrections(table.parent), "nobody knows what was written"
+    assert keep_corrections(table.parent) is None, "there is no table"
+
+
 def test_rows_that_fit_no_text_are_dropped_and_reported(table):
     rows = rows_of(table)
     rows[0]["id"] = "nobody"
@@ -89,6 +102,14 @@ def test_a_file_that_is_no_table_of_decisions_is_refused(tmp_path):
             read_decisions(tmp_path / "x.csv", DOCUMENTS, Problems())
     with pytest.raises(UserError, match="cannot be read"):
         read_decisions(tmp_path / "nowhere.csv", DOCUMENTS, Problems())
+
+
+def test_a_stray_quote_in_a_long_table_is_one_line(table):
+    header, row = "id,kind,category,pos_b,pos_e,action\n", "0,doubtful,name,6,7,mask\n"
+    table.write_text(header + '"' + 6000 * row, encoding="utf-8-sig")
+    assert table.stat().st_size > csv.field_size_limit()
+    with pytest.raises(UserError, match=r"decisions\.csv, line \d+: not CSV .* look for a stray quote"):
+        read_decisions(table, DOCUMENTS, Problems())
 
 
 def test_the_page_shows_texts_as_they_are_and_counts_by_category(table):

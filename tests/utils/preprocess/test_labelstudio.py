@@ -72,6 +72,33 @@ def test_what_does_not_fit_is_reported(tmp_path):
                                "begin is after end": 1, "task without a text": 1}  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("annotations", "reported"),
+    [(None, 0), ([{"result": None}], 0), ([{"result": [{"value": None}]}], 0), (17, 1), ([17], 1), ([{"result": 3}], 1),
+     ([{"result": ["x"]}], 1), ([{"result": [{"value": "x"}]}], 1), ([{"result": [{"value": {"labels": 3}}]}], 1)],
+)  # fmt: skip
+def test_labels_of_another_shape_are_reported(tmp_path, annotations, reported):
+    good = {"result": [{"value": {"start": 0, "end": 2, "text": "张三", "labels": ["name"]}}]}
+    bad = {"id": 7, "data": {"text": "张三"}, "annotations": annotations}
+    documents, problems = read(tmp_path, [bad, {"data": {"text": "张三"}, "annotations": [good]}])
+    assert documents == [Document("7", "张三"), Document("1", "张三", (Span("name", 0, 1),))]
+    assert problems.counts["labels of another shape"] == reported == sum(problems.counts.values())
+
+
+def test_an_annotation_of_another_shape_hides_none_before_it(tmp_path):
+    one = task({"start": 0, "end": 2, "text": "张三", "labels": ["name"]})
+    one["annotations"].append(17)
+    ((document,), _) = read(tmp_path, [one])
+    assert document.spans == (Span("name", 0, 1),)
+
+
+def test_half_a_surrogate_pair_is_replaced(tmp_path):
+    one = task({"start": 1, "end": 2, "text": "三", "labels": ["name"]}, text="张\ud800三")
+    ((document,), problems) = read(tmp_path, [one])
+    assert document.text == "张\ufffd三"
+    assert problems.counts == {"half a surrogate pair, replaced by U+FFFD": 1, "label text differs": 1}
+
+
 def test_other_json_is_not_taken_for_it(tmp_path):
     for content in ("[1, 2]", "[]", '[{"text": "x"}]'):
         with pytest.raises(UserError, match="format not recognised"):

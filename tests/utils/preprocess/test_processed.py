@@ -7,6 +7,7 @@ import pytest
 from config import UserError, load_config
 from preprocess import preprocess
 from utils.preprocess.processed import VERSION, fingerprints, input_files, load_processed
+from utils.preprocess.tokenizer import SPECIALS
 
 ARRAYS = ("tokens", "token_offsets", "words", "heads", "tails", "word_offsets", "segments", "groups")
 
@@ -171,6 +172,41 @@ def test_data_older_than_its_inputs_is_refused_by_name(workspace, config, made, 
     assert "older than its inputs" in message
     assert str(path) in message
     assert "run preprocess.py" in message
+
+
+@pytest.fixture
+def encoder(tmp_path, workspace):
+    """A folder with the files of an encoder, of which the vocabulary alone is one."""
+    folder = tmp_path / "encoder"
+    folder.mkdir()
+    characters = sorted({character for document in workspace.documents for character in document.text} - {"\n"})
+    (folder / "vocab.txt").write_text("\n".join([*SPECIALS, *characters]) + "\n", encoding="utf-8")
+    for name in ("config.json", "model.safetensors", "README.md", "tokenizer.json"):
+        (folder / name).write_text("{}")
+    return folder
+
+
+def test_the_vocabulary_of_a_local_encoder_is_an_input(workspace, encoder):
+    config = load_config([workspace.settings], [f"encoder.name={encoder}"])
+    before = preprocess(config).digest
+    (encoder / "model.safetensors").write_text("trained further")
+    assert load_processed(config).digest == before, "no word vectors come from it"
+    lines = (encoder / "vocab.txt").read_text(encoding="utf-8").split("\n")
+    (encoder / "vocab.txt").write_text("\n".join([*lines[:5], *lines[5:-1][::-1], ""]), encoding="utf-8")
+    assert f"older than its inputs ({encoder / 'vocab.txt'} has changed)" in refusal(config)
+    assert preprocess(config).digest != before
+
+
+def test_the_weights_of_a_local_encoder_are_inputs_where_vectors_come_from_it(workspace, encoder):
+    def names(*changes):
+        config = load_config([workspace.settings], [f"encoder.name={encoder}", "lexicon.match=all", *changes])
+        return [path.name for path in input_files(config) if path.parent == encoder]
+
+    assert names() == ["vocab.txt"]
+    assert names("lexicon.vectors=encoder") == ["vocab.txt", "config.json", "model.safetensors"]
+    (encoder / "vocab.txt").unlink()
+    assert names() == ["tokenizer.json"], "which is read in its place"
+    assert names("encoder.name=some/hub-id") == names("encoder.name=scratch") == []
 
 
 def test_a_corpus_that_is_gone_is_named(workspace, config, made):
