@@ -78,12 +78,14 @@ def table(rows: dict[tuple[str, str], list[dict]], noises: list[str]) -> str:
 
 
 def threshold_table(study: NoiseStudy, noises: list[str], seeds: Sequence[int], thresholds: list[float]) -> str:
-    """Markdown: how many of the decisions are right and how many wrong labels are found, by denoise.missing_from."""
-    lines = ["| noise | missing from | detection P | detection R |", "|---|---|---|---|"]
+    """Markdown, by denoise.missing_from: how many decisions are right, and how many wrong labels are found; then how
+    many of each kind were right, in all seeds together."""
+    lines = ["| noise | missing from | detection P | detection R | doubtful | missing |", "|---|---|---|---|---|---|"]
     for noise in noises:
         of_seeds = [study.detection_at(noise, seed, thresholds) for seed in seeds]
         for threshold, *found in zip(thresholds, *of_seeds, strict=True):
-            lines.append(f"| {noise} | {threshold:g} | {_detection(found)} |")
+            kinds = " | ".join(_right([getattr(one, kind) for one in found]) for kind in ("doubtful", "missing"))
+            lines.append(f"| {noise} | {threshold:g} | {_detection([one.both for one in found])} | {kinds} |")
     return "\n".join(lines) + "\n"
 
 
@@ -101,6 +103,10 @@ def _scores(runs: list[dict]) -> str:
 
 def _detection(found: list[Detection]) -> str:
     return f"{_spread([one.precision for one in found])} | {_spread([one.recall for one in found])}"
+
+
+def _right(found: list[Detection]) -> str:
+    return f"{sum(one.right for one in found)} of {sum(one.decided for one in found)} right"
 
 
 def _spread(values: list[float]) -> str:

@@ -52,6 +52,14 @@ class Detection(NamedTuple):
         return self.right / self.wrong if self.wrong else 0.0
 
 
+class Detections(NamedTuple):
+    """What decisions of each kind are worth, and of both together."""
+
+    both: Detection
+    doubtful: Detection
+    missing: Detection
+
+
 class NoiseStudy:
     """One corpus.
 
@@ -111,15 +119,20 @@ class NoiseStudy:
         results["noisy"] = results[next(iter(self.remedies))]["noisy"]
         return results
 
-    def detection_at(self, name: str, seed: int, thresholds: Sequence[float]) -> list[Detection]:
+    def detection_at(self, name: str, seed: int, thresholds: Sequence[float]) -> list[Detections]:
         """What each value of denoise.missing_from finds in the votes of a finished cell."""
         self._refuse_other_settings()
         folder = self.folder / f"{name}_{seed}"
         work = Denoise(self._config(folder, seed))
         ballots = count_votes(sorted((work.round_folder(self.given.denoise.rounds) / "votes").iterdir()))
         noisy, truth = (read_documents(folder / file) for file in ("train.jsonl", "truth.jsonl"))
-        choices = [replace(self.given.denoise, missing_from=threshold) for threshold in thresholds]
-        return [detect(truth, noisy, decide(noisy, ballots, work.categories, settings)) for settings in choices]
+        found = []
+        for threshold in thresholds:
+            settings = replace(self.given.denoise, missing_from=threshold)
+            decisions = decide(noisy, ballots, work.categories, settings)
+            doubtful, missing = ([one for one in decisions if one.kind == kind] for kind in ("doubtful", "missing"))
+            found.append(Detections(*(detect(truth, noisy, own) for own in (decisions, doubtful, missing))))
+        return found
 
     def _refuse_other_settings(self) -> None:
         """A finished cell is kept, so it must be one of this study. A remedy may be added to those that are there."""

@@ -110,9 +110,14 @@ def test_a_study_from_end_to_end_is_made_once(settings, tmp_path, monkeypatch, c
     assert printed[printed.index("| noise |") :] in again, "the table comes from what was kept"
     study = NoiseStudy([str(settings)], [], {}, 10, tmp_path / "study")
     everything, default, nothing = study.detection_at("missing=0.3", 1, [0.0, 0.02, 1.0])
-    assert default._asdict() == noisy, "the default is what the remedies went by"
-    assert everything.decided > nothing.decided and everything.wrong == nothing.wrong == noisy["wrong"]
-    assert f"| missing=0.3 | 0 | {everything.precision:.2f} | {everything.recall:.2f} |" in again
+    assert default.both._asdict() == noisy, "the default is what the remedies went by"
+    for one in (everything, default, nothing):
+        assert one.both.decided == one.doubtful.decided + one.missing.decided
+        assert one.both.right == one.missing.right, "no label is wrong, so none is doubted rightly"
+    both, _, missing = everything
+    assert both.decided > nothing.both.decided and both.wrong == nothing.both.wrong == noisy["wrong"]
+    scores = f"| missing=0.3 | 0 | {both.precision:.2f} | {both.recall:.2f} | 0 of "
+    assert scores in again and f"| {missing.right} of {missing.decided} right |" in again
     (tmp_path / "remedies.yaml").write_text("correct: {denoise.missing: add}\nmore: {denoise.doubtful: remove}\n")
     with pytest.raises(pytest.fail.Exception, match="done again"):
         main(command)  # a remedy may be added, and is then tried
