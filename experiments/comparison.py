@@ -9,7 +9,6 @@ A cell is trained and scored by processes of its own, so that its memory is its 
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -20,7 +19,7 @@ import numpy as np
 
 from config import Config, UserError
 from experiments.commands import run_script
-from experiments.grid import Cell, SystemSettings, make_cells
+from experiments.grid import Cell, SystemSettings, as_overrides, make_cells
 from experiments.statistics import bootstrap_difference
 from experiments.table import Row, markdown, write_tables
 from utils.preprocess.processed import load_processed
@@ -147,10 +146,10 @@ class Comparison:
     def _train_and_score(self, cell: Cell, config: Config) -> str:
         training = self._call(cell, "main.py", "--mode", "train", "--resume")
         # A run that was trained before reads as it did then, unless it is told otherwise.
-        sections = reading_settings(config).items()
-        reading = [f"--set={section}.{name}={json.dumps(value)}" for section, own in sections
-                   for name, value in own.items()]  # fmt: skip
-        return training or self._call(cell, "main.py", "--mode", "eval", *reading)
+        reading = ((f"{section}.{name}", value) for section, own in reading_settings(config).items()
+                   for name, value in own.items())  # fmt: skip
+        settings = [f"--set={override}" for override in as_overrides(reading)]
+        return training or self._call(cell, "main.py", "--mode", "eval", *settings)
 
     def _call(self, cell: Cell, script: str, *arguments: str) -> str:
         """Run a command with the settings of a cell; returns the last line of what went wrong, or nothing."""

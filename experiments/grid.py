@@ -80,7 +80,7 @@ def systems_of_configs(
             raise UserError(f"--configs: two files are called {name}; a system goes by the name of its file")
         shaped = json.dumps(shaping_settings(load_config(list(files), list(overrides))), sort_keys=True)
         processed = folder / "processed" / hashlib.sha256(shaped.encode()).hexdigest()[:12]
-        systems[name] = SystemSettings(files, (*overrides, *_as_overrides([("data.processed", str(processed))])))
+        systems[name] = SystemSettings(files, (*overrides, *as_overrides([("data.processed", str(processed))])))
     return systems
 
 
@@ -105,11 +105,11 @@ def read_grid(path: Path) -> dict[str, tuple[str, ...]]:
             raise UserError(f"{path}: {name!r} names a folder too; use letters, digits, and . + - _")
         if not isinstance(changes or {}, dict):
             raise UserError(f"{path}: {name} should hold settings such as train.epochs: 5, found {changes!r}")
-        systems[name] = _as_overrides(_flat(changes or {}))
+        systems[name] = as_overrides(_flat(changes or {}))
     return systems
 
 
-def _as_overrides(settings: Iterable[tuple[str, Any]]) -> tuple[str, ...]:
+def as_overrides(settings: Iterable[tuple[str, Any]]) -> tuple[str, ...]:
     """As for --set. JSON is YAML in which a text cannot be taken for anything else."""
     return tuple(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in settings)
 
@@ -136,7 +136,7 @@ def make_cells(systems: dict[str, SystemSettings], seeds: int, folder: Path) -> 
     for seed in range(1, seeds + 1):
         for system, (configs, overrides) in systems.items():
             places = {"run.seed": seed, "run.name": f"{system}_{seed}", "run.folder": str(folder)}
-            cell = Cell(system, seed, configs, (*overrides, *_as_overrides(places.items())))
+            cell = Cell(system, seed, configs, (*overrides, *as_overrides(places.items())))
             try:
                 config = load_config(list(configs), list(cell.overrides))
             except UserError as error:

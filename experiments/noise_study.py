@@ -146,14 +146,10 @@ class NoiseStudy:
         settings = json.loads(json.dumps(settings))
         remedies = {name: list(changes) for name, changes in self.remedies.items()}
         path = self.folder / "settings.json"
-        known = {}
-        if path.exists():
-            kept = read_json(path, AGAIN)
-            known = kept.pop("remedies", {})
-            same = kept == settings
-        else:
-            same = not self.folder.exists() or not any(self.folder.iterdir())
-        if not same:
+        begun = self.folder.exists() and any(self.folder.iterdir())
+        kept = read_json(path, AGAIN) if path.exists() else {}
+        known = kept.pop("remedies", {})
+        if begun and kept != settings:
             raise UserError(f"{self.folder} holds a study of another corpus or with other settings (settings.json); "
                             "name another folder with --output")  # fmt: skip
         if changed := [name for name in remedies if known.get(name, remedies[name]) != remedies[name]]:

@@ -8,7 +8,8 @@ characters that begins there, 0 if there is none. Layer by layer from below
     X_l = i * u + f * C_l,  i, f = softmax of sigma(W_i C_l + U_i w), sigma(W_f C_l + U_f w),  u = tanh(W_u C_l + U_u w)
 
 and again with the topmost X_T, which has seen T characters and, of their words, the one of all T: words enter the X
-alone, and C_l+1 comes of the bare C_l, as the paper prints it. (The authors' code, rtmaww/LR-CNN, convolves X_l there.)
+alone, and C_l+1 comes of the bare C_l. (So others pass the paper's equation on; the authors' code, rtmaww/LR-CNN,
+convolves X_l there.)
 
     X_l = i * u + f * C_l + r * X_T,   i, f, r = softmax of sigma(W C_l + U w + V X_T),   W and U of i and f as above
 
