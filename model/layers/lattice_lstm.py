@@ -19,6 +19,8 @@ B batch, L characters, I input size, V words of all texts, D size of word vector
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 
@@ -50,17 +52,25 @@ class LatticeLSTM(nn.Module):
         order = places[:, 2].argsort(stable=True)
         words, places = words[order], places[order]
         ending, earliest = _words_of_steps(places, vectors.shape[1])
-        # In float32 also where half precision makes the products: cells add up over a whole text.
+        exact = self.state.weight.dtype
         steps = zip(
-            self.input(vectors).float().unbind(1),
-            self.link_input(vectors).float().unbind(1),
+            self.input(vectors).to(exact).unbind(1),
+            self.link_input(vectors).to(exact).unbind(1),
             mask.unsqueeze(2).unbind(1),
-            self.word(words).float().split(ending),
+            self.word(words).to(exact).split(ending),
             places.split(ending),
             earliest,
             strict=True,
         )
-        state = cell = vectors.new_zeros(len(vectors), self.hidden)  # (B, H)
+        # In the weights' precision also where half precision makes the products above: cells add up over a whole text,
+        # and the products of a step are so small that casting them costs more than they do.
+        with torch.autocast(vectors.device.type, enabled=False):
+            states = self._read(steps, vectors.new_zeros(len(vectors), self.hidden, dtype=exact))
+        return states * mask.unsqueeze(2)
+
+    def _read(self, steps: Iterable[tuple], nothing: Tensor) -> Tensor:
+        """(B, L, H) from what each step takes in; `nothing` (B, H) is the state before the first."""
+        state = cell = nothing
         states, cells = [], []
         for gates, link, here, of_words, where, first in steps:
             gates = gates + self.state(state)
@@ -79,7 +89,7 @@ class LatticeLSTM(nn.Module):
             state = leave * cell.tanh()
             states.append(state)
             cells.append(cell)
-        return torch.stack(states, dim=1) * mask.unsqueeze(2)
+        return torch.stack(states, dim=1)
 
     def _word_cells(
         self, words: Tensor, places: Tensor, states: list[Tensor], cells: list[Tensor], earliest: int

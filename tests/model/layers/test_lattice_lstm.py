@@ -112,3 +112,19 @@ def test_without_words_it_is_an_lstm(texts):
     plain.bias_hh_l0.zero_()
     states = lstm(vectors[:1], mask[:1], words[:0], PLACES[:0])
     torch.testing.assert_close(states, plain(vectors[:1])[0], rtol=1e-5, atol=1e-6)
+
+
+@torch.no_grad()
+def test_half_precision_ends_at_the_recurrence(texts):
+    _, mask, _ = texts
+    # One-hot inputs pick weights that half precision holds exactly, so its products of inputs are exact.
+    vectors = torch.nn.functional.one_hot(torch.randint(5, (3, 7)), 5).float()
+    words = torch.nn.functional.one_hot(torch.randint(6, (len(PLACES),)), 6).float()
+    lstm = LatticeLSTM(5, 6, 4)
+    for layer in (lstm.input, lstm.link_input, lstm.word):
+        layer.weight.copy_(layer.weight.bfloat16())
+        layer.bias.zero_()
+    expected = lstm(vectors, mask, words, PLACES)
+    with torch.autocast("cpu", torch.bfloat16):
+        states = lstm(vectors, mask, words, PLACES)
+    torch.testing.assert_close(states, expected, rtol=1e-6, atol=1e-7)
