@@ -21,8 +21,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from config import UserError
 from experiments.grid import read_grid
-from experiments.noise_study import Detection, NoiseStudy
+from experiments.noise_study import NoiseStudy
 from utils.command_line import Parser, run_command
+from utils.metrics import Score
 from utils.preprocess.noise import NoiseRates
 
 
@@ -72,7 +73,7 @@ def table(rows: dict[tuple[str, str], list[dict]], noises: list[str]) -> str:
             lines.append(f"| {noise} | noisy | {len(noisy)} | {_scores(noisy)} | | | |")
         for system in systems:
             own = rows[noise, system]
-            back, found = won_back(clean, noisy, own), _detection([Detection(**one["detection"]) for one in own])
+            back, found = won_back(clean, noisy, own), _detection([Score(**one["detection"]) for one in own])
             lines.append(f"| {noise} | {system} | {len(own)} | {_scores(own)} | {back} | {found} |")
     return "\n".join(lines) + "\n"
 
@@ -101,12 +102,12 @@ def _scores(runs: list[dict]) -> str:
     return " | ".join(_spread([100 * run[score] for run in runs]) for score in ("precision", "recall", "f1"))
 
 
-def _detection(found: list[Detection]) -> str:
+def _detection(found: list[Score]) -> str:
     return f"{_spread([one.precision for one in found])} | {_spread([one.recall for one in found])}"
 
 
-def _right(found: list[Detection]) -> str:
-    return f"{sum(one.right for one in found)} of {sum(one.decided for one in found)} right"
+def _right(found: list[Score]) -> str:
+    return f"{sum(one.right for one in found)} of {sum(one.predicted for one in found)} right"
 
 
 def _spread(values: list[float]) -> str:

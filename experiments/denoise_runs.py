@@ -10,7 +10,7 @@ from config import Config, CorpusConfig, UserError, save_config, to_dict
 from experiments.commands import run_script
 from utils.preprocess.processed import input_files, load_processed
 from utils.preprocess.tokenizer import encoder_files
-from utils.run_folder import FREE, fold_folders, refuse_other_run, weights_path
+from utils.run_folder import FREE, LATER, fold_folders, refuse_other_run, weights_path
 
 
 class DenoiseRuns:
@@ -102,7 +102,7 @@ def lasting(config: Config) -> dict[str, Any]:
     for name in FREE:
         section, key = name.split(".")
         del values[section][key]
-    for section in ("denoise", "pseudo", "predict"):
+    for section in ("denoise", "pseudo", *LATER):
         del values[section]
     return values
 

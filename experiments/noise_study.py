@@ -23,6 +23,7 @@ from data.split import make_splits
 from experiments.denoise import Denoise, read_documents, write_documents
 from experiments.denoise_runs import DenoiseRuns, lasting
 from experiments.stages import Plan
+from utils.metrics import Score
 from utils.postprocess.decisions import Decision, decide
 from utils.postprocess.report import read_decisions
 from utils.postprocess.votes import count_votes
@@ -36,28 +37,12 @@ Remedies = dict[str, tuple[str, ...]]  # the settings that each changes
 AGAIN = "remove it and run the benchmark again"
 
 
-class Detection(NamedTuple):
-    """How well wrong labels are found: a doubtful label is right if it is not true, a missing span if it is."""
-
-    right: int
-    decided: int
-    wrong: int  # labels that are not true, and true spans without a label
-
-    @property
-    def precision(self) -> float:
-        return self.right / self.decided if self.decided else 0.0
-
-    @property
-    def recall(self) -> float:
-        return self.right / self.wrong if self.wrong else 0.0
-
-
 class Detections(NamedTuple):
     """What decisions of each kind are worth, and of both together."""
 
-    both: Detection
-    doubtful: Detection
-    missing: Detection
+    both: Score
+    doubtful: Score
+    missing: Score
 
 
 class NoiseStudy:
@@ -168,7 +153,7 @@ class NoiseStudy:
         noisy = read_documents(folder / "train.jsonl")
         decisions = read_decisions(work.round_folder(config.denoise.rounds) / "decisions.csv", noisy, Problems())
         found = detect(read_documents(folder / "truth.jsonl"), noisy, decisions)
-        return {**clean, "noisy": first, "detection": found._asdict()}
+        return {**clean, "noisy": first, "detection": asdict(found)}
 
     def _truth(self) -> tuple[list[Document], list[Document]]:
         """Training and dev documents with their true labels."""
@@ -191,9 +176,13 @@ class NoiseStudy:
         return config
 
 
-def detect(truth: Iterable[Document], noisy: Sequence[Document], decisions: Iterable[Decision]) -> Detection:
-    """Decisions on documents with wrong labels, against the true ones."""
+def detect(truth: Iterable[Document], noisy: Sequence[Document], decisions: Iterable[Decision]) -> Score:
+    """Decisions on documents with wrong labels, against the true ones.
+
+    A doubtful label is right if it is not true, a missing span if it is. What is to be found are the labels that are
+    not true, and the true spans without a label.
+    """
     true = {document.id: set(document.spans) for document in truth}
     wrong = {(document.id, span) for document in noisy for span in true[document.id] ^ set(document.spans)}
     decided = {(decision.document, decision.span) for decision in decisions}
-    return Detection(len(decided & wrong), len(decided), len(wrong))
+    return Score(right=len(decided & wrong), predicted=len(decided), labelled=len(wrong))

@@ -175,10 +175,11 @@ def test_nothing_is_done_twice_and_a_plan_does_nothing(finished, capsys, monkeyp
     assert home.run("pipeline", "--dry-run", "--set", "pseudo.certain_from=0.9") == 0
     states = ["done" in line.split(":")[0] for line in capsys.readouterr().out.splitlines()]
     assert states == [True] * 17 + [False] * 4, "pseudo-labels, the final run, its scores and its predictions"
-    assert home.run("pipeline", "--dry-run", "--set", "predict.min_probability=0.8") == 0
-    out = capsys.readouterr().out
-    states = {line.split("to do ")[1].split(":")[0] for line in out.splitlines() if "to do " in line}
-    assert states == {"first, score", "clean, score", "final, score", "submit"}, "nothing is trained for it"
+    for reading in ("predict.min_probability=0.8", "mix.override=[mobile]"):
+        assert home.run("pipeline", "--dry-run", "--set", reading) == 0
+        out = capsys.readouterr().out
+        states = {line.split("to do ")[1].split(":")[0] for line in out.splitlines() if "to do " in line}
+        assert states == {"first, score", "clean, score", "final, score", "submit"}, "nothing is trained for it"
 
 
 def test_scores_of_all_runs_are_printed(finished, capsys):

@@ -1,6 +1,7 @@
 """Noise, remedies and what they win back: the arithmetic, and one study from end to end on a tiny corpus."""
 
 import json
+from dataclasses import asdict
 
 import pytest
 import yaml
@@ -9,8 +10,9 @@ import experiments.denoise_runs as denoise_runs
 import preprocess
 from benchmarks.noise import main, rates_of, table, won_back
 from config import UserError
-from experiments.noise_study import Detection, NoiseStudy, detect
+from experiments.noise_study import NoiseStudy, detect
 from tests.experiments.test_denoise import in_process
+from utils.metrics import Score
 from utils.postprocess.decisions import Decision
 from utils.postprocess.votes import Tally
 from utils.preprocess.document import Document, Span
@@ -31,9 +33,8 @@ def test_detection_counts_labels_that_are_not_true_and_true_spans_without_a_labe
         Decision("1", "missing", wrong, tally, 0.9, "mask"),
     ]
     found = detect(truth, noisy, decisions)
-    assert found == Detection(right=2, decided=4, wrong=3)
+    assert found == Score(right=2, predicted=4, labelled=3)
     assert (found.precision, found.recall) == (0.5, 2 / 3)
-    assert Detection(0, 0, 0).precision == Detection(0, 0, 0).recall == 0
 
 
 def test_what_is_won_back_is_a_share_of_the_loss():
@@ -49,7 +50,7 @@ def test_the_table():
     def run(f1, **more):
         return {"precision": f1, "recall": f1, "f1": f1, **more}
 
-    detection = {"right": 3, "decided": 4, "wrong": 6}
+    detection = {"right": 3, "predicted": 4, "labelled": 6}
     rows = {("", "clean"): [run(0.9), run(0.92)], ("missing=0.3", "noisy"): [run(0.81)],
             ("missing=0.3", "mask"): [run(0.86, detection=detection)]}  # fmt: skip
     lines = table(rows, ["missing=0.3"]).splitlines()
@@ -110,14 +111,14 @@ def test_a_study_from_end_to_end_is_made_once(settings, tmp_path, monkeypatch, c
     assert printed[printed.index("| noise |") :] in again, "the table comes from what was kept"
     study = NoiseStudy([str(settings)], [], {}, 10, tmp_path / "study")
     everything, default, nothing = study.detection_at("missing=0.3", 1, [0.0, 0.02, 1.0])
-    assert default.both._asdict() == noisy, "the default is what the remedies went by"
+    assert asdict(default.both) == noisy, "the default is what the remedies went by"
     for one in (everything, default, nothing):
-        assert one.both.decided == one.doubtful.decided + one.missing.decided
+        assert one.both.predicted == one.doubtful.predicted + one.missing.predicted
         assert one.both.right == one.missing.right, "no label is wrong, so none is doubted rightly"
     both, _, missing = everything
-    assert both.decided > nothing.both.decided and both.wrong == nothing.both.wrong == noisy["wrong"]
+    assert both.predicted > nothing.both.predicted and both.labelled == nothing.both.labelled == noisy["labelled"]
     scores = f"| missing=0.3 | 0 | {both.precision:.2f} | {both.recall:.2f} | 0 of "
-    assert scores in again and f"| {missing.right} of {missing.decided} right |" in again
+    assert scores in again and f"| {missing.right} of {missing.predicted} right |" in again
     (tmp_path / "remedies.yaml").write_text("correct: {denoise.missing: add}\nmore: {denoise.doubtful: remove}\n")
     with pytest.raises(pytest.fail.Exception, match="done again"):
         main(command)  # a remedy may be added, and is then tried
