@@ -9,6 +9,7 @@ A cell is trained and scored by processes of its own, so that its memory is its 
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -41,16 +42,26 @@ def training_costs(folds: Sequence[dict[str, Any]]) -> dict[str, float]:
 
 
 def system_costs(folds: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """What differs between systems: size, characters a second in training (every epoch counts) and scoring, memory."""
+    """What differs between systems: size, characters a second in training (every epoch counts) and scoring, memory.
+
+    Patterns learn nothing, so that there is no speed of it.
+    """
+    parameters = float(np.mean([fold["parameters"] for fold in folds]))
     trained = sum(len(fold["history"]) * fold["train_characters"] for fold in folds)
+    training = sum(fold["train_seconds"] for fold in folds) if parameters else 0.0
     scored = sum(fold["dev_characters"] for fold in folds)
     scoring = sum(fold["history"][-1].get("evaluation_seconds", 0) for fold in folds)
     return {
-        "parameters": float(np.mean([fold["parameters"] for fold in folds])),
-        "trains, characters/s": trained / max(sum(fold["train_seconds"] for fold in folds), 0.1),
-        "reads, characters/s": scored / max(scoring, 0.1),
+        "parameters": parameters,
+        "trains, characters/s": _rate(trained, training),
+        "reads, characters/s": _rate(scored, scoring),
         "MiB": max(fold["peak_mib"] or 0 for fold in folds),
     }
+
+
+def _rate(characters: float, seconds: float) -> float:
+    """Characters a second; NaN for what took no time."""
+    return characters / seconds if seconds else math.nan
 
 
 class Comparison:

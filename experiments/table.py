@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +29,7 @@ class Row:
     recall: tuple[float, ...] = ()
     f1: tuple[float, ...] = ()
     difference: Difference | None = None
-    costs: Mapping[str, float] = field(default_factory=dict)  # in the order of their columns
+    costs: Mapping[str, float] = field(default_factory=dict)  # in the order of their columns; NaN where there is none
     note: str = ""
 
 
@@ -55,13 +56,17 @@ def markdown(rows: Sequence[Row]) -> str:
                 difference = "{:+.2f} [{:+.2f}, {:+.2f}]".format(*(100 * value for value in row.difference))
             remarks = "; ".join(filter(None, (difference, row.note)))
             scores = map(_spread, (row.precision, row.recall, row.f1))
-            cells = [row.system, str(len(row.f1)), *scores, remarks, *(f"{row.costs[name]:,.0f}" for name in costs)]
+            cells = [row.system, str(len(row.f1)), *scores, remarks, *(_cost(row.costs[name]) for name in costs)]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
 def _costs(rows: Sequence[Row]) -> list[str]:
     return list(next((row.costs for row in rows if row.costs), {}))
+
+
+def _cost(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:,.0f}"
 
 
 def _spread(values: Sequence[float]) -> str:
@@ -79,7 +84,8 @@ def comma_separated(rows: Sequence[Row]) -> str:
         for values in (row.precision, row.recall, row.f1):
             scores += [statistics.mean(values) if values else "", statistics.stdev(values) if len(values) > 1 else ""]
         difference = [100 * value for value in row.difference] if row.difference else ["", "", ""]
-        costs = [row.costs.get(name, "") for name in names]
+        costs = [row.costs.get(name, math.nan) for name in names]
+        costs = ["" if math.isnan(cost) else cost for cost in costs]
         writer.writerow([row.system, len(row.f1), *scores, *difference, *costs, row.note])
     return text.getvalue()
 

@@ -212,7 +212,7 @@ def unlabelled_batches(
 
 def _outcome(state: TrainingState) -> dict[str, Any]:
     return {
-        "train_seconds": round(sum(epoch["seconds"] for epoch in state.history), 1),
+        "train_seconds": round(sum(epoch["seconds"] for epoch in state.history), 3),
         "peak_mib": peak_memory_mib(),
         "best_epoch": state.best_epoch + 1,  # counted from 1; 0 without a dev part
         "best_weights": state.best_weights,

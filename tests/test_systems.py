@@ -98,6 +98,7 @@ def test_systems_are_compared_by_one_command(base, tmp_path, capsys):
     for row in rows.values():
         assert row["seeds"] == "1" and float(row["reads, characters/s"]) > 0 and float(row["MiB"]) > 0
     assert float(rows["rules"]["parameters"]) == 0 < float(rows["feature_crf"]["parameters"])
+    assert rows["rules"]["trains, characters/s"] == "" and float(rows["bilstm"]["trains, characters/s"]) > 0
     network = json.loads((out / "cells/bilstm_1/fold0/metrics.json").read_text())
     assert float(rows["bilstm"]["parameters"]) == network["parameters"]
 

@@ -37,13 +37,13 @@ def train_traditional(config: Config, processed: Processed, split: Split, folder
     kind.fit(config, processed, split.train, path)
     seconds = time.perf_counter() - started
     system = kind.load(path, parts)
-    record = {"epoch": 1, "seconds": round(seconds, 1)}
+    record = {"epoch": 1, "seconds": round(seconds, 3)}
     if split.dev:
         record |= _score(system, processed, split)
     return {
         "parameters": system.parameters,
         "selected": "last",
-        "train_seconds": round(seconds, 1),
+        "train_seconds": round(seconds, 3),
         "peak_mib": peak_memory_mib(),
         "history": [record],
     }
@@ -54,7 +54,7 @@ def _score(system: TraditionalSystem, processed: Processed, split: Split) -> dic
     lattices = build_lattices((one.text for one in documents), processed.vocabulary, processed.lexicon)
     started = time.perf_counter()  # networks, too, find their lattices made
     micro = score_spans([one.spans for one in documents], system.read(documents, lattices)).micro
-    seconds = round(time.perf_counter() - started, 1)
+    seconds = round(time.perf_counter() - started, 6)
     return {
         "precision": micro.precision, "recall": micro.recall, "f1": micro.f1, "evaluation_seconds": seconds
     }  # fmt: skip

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import statistics
 from pathlib import Path
 
@@ -138,7 +139,7 @@ def ablation(configs, overrides, grid, seeds, folder):
 DIFFERENCE = bootstrap_difference(counts_of(1, 0.8), counts_of(2, 0.7))
 ROWS = [
     Row("plain", (50.0, 52.0), (40.0, 42.0), (45.0, 47.0), None, {"seconds": 10.0, "MiB": 1100.0}),
-    Row("better", (60.0,), (50.0,), (55.0,), DIFFERENCE, {"seconds": 20.0, "MiB": 200.0}),
+    Row("better", (60.0,), (50.0,), (55.0,), DIFFERENCE, {"seconds": math.nan, "MiB": 200.0}),
     Row("broken", note="failed with seed 1: no memory"),
     Row("waiting"),
 ]
@@ -148,6 +149,7 @@ def test_the_table_for_people():
     lines = markdown(ROWS).splitlines()
     assert lines[2] == "| plain | 2 | 51.00 ± 1.41 | 41.00 ± 1.41 | 46.00 ± 1.41 |  | 10 | 1,100 |"
     assert lines[3].startswith("| better | 1 | 60.00 | 50.00 | 55.00 | +") and "[+" in lines[3]
+    assert lines[3].endswith("|  | 200 |"), "no number where there is none"
     assert "failed with seed 1: no memory" in lines[4]
     assert "not run yet" in lines[5]
     assert {line.count("|") for line in lines} == {9}
@@ -157,6 +159,7 @@ def test_the_table_for_programs():
     plain, better, broken, _ = csv.DictReader(comma_separated(ROWS).splitlines())
     assert float(plain["f1"]) == 46 and float(plain["f1_sd"]) == pytest.approx(2**0.5)
     assert better["f1_sd"] == "" and 0 < float(better["difference_low"]) < float(better["difference"])
+    assert plain["seconds"] == "10.0" and better["seconds"] == broken["seconds"] == ""
     assert broken["f1"] == "" and broken["seeds"] == "0" and "no memory" in broken["note"]
 
 
