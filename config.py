@@ -159,7 +159,7 @@ class MrcConfig:
     """A question for every category (Li et al., 2020): model.name mrc."""
 
     queries: dict[str, str] = field(default_factory=dict)  # the question of each category; none: its name
-    asked: int = 0  # questions about a text in a training step: those with an answer, others at random; 0: all
+    asked: int = 0  # questions about a text in a training step: with an answer, and some without; 0: all
     rows: int = 64  # questions about texts that the encoder reads at a time, whatever the batch
     begin_weight: float = 1.0  # of the loss of where spans begin
     end_weight: float = 1.0  # of where they end

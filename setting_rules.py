@@ -68,6 +68,14 @@ def validate(config: Config) -> None:
         (config.context.kind == "transformer" and config.context.hidden % config.context.heads,
          f"context.hidden {config.context.hidden} cannot be divided among context.heads {config.context.heads}"),
         (config.span.size % 2, f"span.size is {config.span.size}; rotary positions need an even number"),
+        (config.model.name == "mrc" and config.mrc.asked == 1,
+         "mrc.asked is 1; take 0 for all questions, or 2 and more: some with an answer and one without"),
+        (config.model.name == "mrc" and (config.encoder.output == 0
+         or (config.encoder.name == "scratch" and config.encoder.depth == 0)),
+         "model.name mrc needs an encoder that reads question and text together, but encoder.depth or encoder.output "
+         "is 0; choose another system, or more layers"),
+        (config.model.name == "mrc" and config.regularisation.label_smoothing > 0,
+         "regularisation.label_smoothing smooths tags, and model.name mrc has none; set it to 0"),
         (config.model.head == "span" and config.regularisation.label_smoothing > 0,
          "regularisation.label_smoothing smooths tags, and model.head is span; set it to 0"),
         (config.encoder.name == "scratch" and config.encoder.hidden % config.encoder.heads,

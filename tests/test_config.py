@@ -320,6 +320,10 @@ CONTRADICTIONS = [
     ("model.head=span regularisation.label_smoothing=0.1", "model.head is span; set it to 0"),
     ("model.head=mrc", "it takes crf, softmax, span"),
     ('mix.weights={"a":-1}', "a vote cannot count for less than 0"),
+    ("model.name=mrc mrc.asked=1", "mrc.asked is 1; take 0 for all questions"),
+    ("model.name=mrc encoder.output=0", "needs an encoder that reads question and text together"),
+    ("model.name=mrc regularisation.label_smoothing=0.1", "model.name mrc has none"),
+    ("model.name=mrc encoder.name=scratch encoder.depth=0 lexicon.vectors=random", "needs an encoder that reads"),
     ("mix.back_up=[name]", "only mobile, email, QQ, vx have patterns"),
     ("data.max_len=64", "predict.overlap 64 must be smaller than data.max_len 64"),
 ]

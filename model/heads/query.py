@@ -27,6 +27,8 @@ class QueryHead(Head):
     linear layer on both states, a sum in which no end prefers any begin; here they are multiplied (a global pointer).
     """
 
+    nests = True
+
     def __init__(self, config: Config, categories: Sequence[str], size: int) -> None:
         super().__init__(config)
         self.labeller = SpanLabeller(categories)
@@ -49,6 +51,7 @@ class QueryHead(Head):
         spans: Tensor,
         unknown: Tensor | None = None,
         belief: Tensor | None = None,
+        stands_for: Tensor | None = None,
     ) -> Tensor:
         """(B,): binary cross-entropies of all begins, of all ends, and of pairs of a begin and an end, weighted.
 
@@ -60,12 +63,13 @@ class QueryHead(Head):
             unknown: (B, Q, L, L) bool, spans of which it is not known whether they are any; they cost nothing, nor do
                 begins and ends of such.
             belief: (B, Q), the part of a question's loss that is taken as if nothing were unknown; None for 0.
+            stands_for: (B, Q), how often each question's loss counts; None for once.
         """
         nothing = torch.zeros_like(spans)
         losses = self._of_questions(scores, character_mask, spans, nothing if unknown is None else unknown)  # (B, Q)
         if belief is not None:
             losses = torch.lerp(losses, self._of_questions(scores, character_mask, spans, nothing), belief)
-        return losses.sum(dim=1)
+        return (losses if stands_for is None else losses * stands_for).sum(dim=1)
 
     def _of_questions(self, scores: Tensor, character_mask: Tensor, spans: Tensor, unknown: Tensor) -> Tensor:
         begins, ends, pairs = scores[:, :, 0], scores[:, :, 1], scores[:, :, 2:]

@@ -62,9 +62,9 @@ class Network(TaggingNetwork):
         of the categories.
         """
         if self.training and self.asked and labels is not None:
-            chosen = draw_questions(labels["spans"].flatten(2).any(dim=2), self.asked)  # (B, Q)
+            chosen, stands_for = draw_questions(labels["spans"].flatten(2).any(dim=2), self.asked)  # (B, Q) both
             labels = {name: own[torch.arange(len(own), device=own.device)[:, None], chosen]
-                      for name, own in labels.items()}  # fmt: skip
+                      for name, own in labels.items()} | {"stands_for": stands_for}  # fmt: skip
         else:
             chosen = torch.arange(len(self.questions), device=token_ids.device).expand(len(token_ids), -1)
         return self.head(self._read(token_ids, character_mask, chosen), character_mask, labels, weights)
@@ -102,15 +102,24 @@ def questions_of(config: Config, inventory: Inventory) -> list[str]:
     return [queries[category] for category in inventory.categories]
 
 
-def draw_questions(answered: Tensor, count: int) -> Tensor:
-    """Questions for each text: those with an answer in random order, then others, so many of them or all.
+def draw_questions(answered: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Questions for each text: those with an answer, as far as room is left for at least one without.
 
     Args:
         answered: (B, C) bool.
-        count: Q.
+        count: Q, 2 or more; where there are fewer categories, all.
 
     Returns:
-        (B, Q) numbers of categories.
+        (B, Q) numbers of categories; and (B, Q) how many questions of its kind each stands for, so that the sum of
+        losses weighted by it is, in the mean over draws, that of all questions.
     """
-    order = torch.rand(answered.shape, device=answered.device) + answered
-    return order.argsort(dim=1, descending=True)[:, : min(count, answered.shape[1])]
+    categories = answered.shape[1]
+    count = min(count, categories)
+    answers = answered.sum(dim=1, keepdim=True)  # (B, 1)
+    kept = torch.where(answers < categories, answers.clamp(max=count - 1), count)  # (B, 1)
+    # First those with an answer in random order, then the others in random order.
+    order = (torch.rand(answered.shape, device=answered.device) + answered).argsort(dim=1, descending=True)
+    place = torch.arange(count, device=answered.device).expand(len(answered), -1)
+    with_answer = place < kept  # (B, Q)
+    chosen = order.gather(1, torch.where(with_answer, place, answers + place - kept))
+    return chosen, torch.where(with_answer, answers / kept, (categories - answers) / (count - kept))

@@ -66,17 +66,31 @@ def test_no_more_rows_are_read_at_a_time_than_asked(setting):
 
 
 def test_questions_with_an_answer_come_first_and_others_at_random():
-    answered = torch.tensor([[False, True, False, True], [False] * 4, [True] * 4])
-    seen = [set(), set(), set()]
-    for _ in range(60):
-        chosen = draw_questions(answered, 3)
-        assert chosen.shape == (3, 3)
+    answered = torch.tensor([[False, True, False, True], [False] * 4, [True] * 4, [True, True, True, False]])
+    seen = [set() for _ in answered]
+    for _ in range(80):
+        chosen, _ = draw_questions(answered, 3)
+        assert chosen.shape == (4, 3)
         assert {1, 3} <= set(chosen[0].tolist())
-        for text in range(3):
+        assert 3 in chosen[3].tolist(), "one without an answer is always asked"
+        for text in range(4):
             assert len(set(chosen[text].tolist())) == 3
             seen[text].add(frozenset(chosen[text].tolist()))
-    assert [len(one) for one in seen] == [2, 4, 4]
-    assert sorted(draw_questions(answered, 9)[0].tolist()) == [0, 1, 2, 3]
+    assert [len(one) for one in seen] == [2, 4, 4, 3]
+    assert sorted(draw_questions(answered, 9)[0][0].tolist()) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_drawn_questions_stand_for_all(count):
+    torch.manual_seed(3)
+    answered = torch.rand(40, 5) < torch.linspace(0, 1, 40)[:, None]
+    losses = torch.rand(40, 5)
+    draws = []
+    for _ in range(3000):
+        chosen, stands_for = draw_questions(answered, count)
+        torch.testing.assert_close(stands_for.sum(dim=1), torch.full((40,), 5.0))
+        draws.append((losses.gather(1, chosen) * stands_for).sum(dim=1))
+    torch.testing.assert_close(torch.stack(draws).mean(dim=0), losses.sum(dim=1), rtol=0.05, atol=0)
 
 
 def test_the_loss_of_all_questions_drawn_is_that_of_all(setting):
