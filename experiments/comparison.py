@@ -42,17 +42,15 @@ def training_costs(folds: Sequence[dict[str, Any]]) -> dict[str, float]:
 
 
 def system_costs(folds: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """What differs between systems: size, characters a second in training (every epoch counts) and scoring, memory.
-
-    Patterns learn nothing, so that there is no speed of it.
-    """
-    parameters = float(np.mean([fold["parameters"] for fold in folds]))
-    trained = sum(len(fold["history"]) * fold["train_characters"] for fold in folds)
-    training = sum(fold["train_seconds"] for fold in folds) if parameters else 0.0
+    """What differs between systems: size, seconds of a training, characters a second in training (each as often as it
+    was gone through) and in scoring, memory (of the process, or on a GPU of what lies there)."""
+    trained = sum(fold["passes"] * fold["train_characters"] for fold in folds)
+    training = sum(fold["train_seconds"] for fold in folds)
     scored = sum(fold["dev_characters"] for fold in folds)
     scoring = sum(fold["history"][-1].get("evaluation_seconds", 0) for fold in folds)
     return {
-        "parameters": parameters,
+        "parameters": float(np.mean([fold["parameters"] for fold in folds])),
+        "trains, s": training / len(folds),
         "trains, characters/s": _rate(trained, training),
         "reads, characters/s": _rate(scored, scoring),
         "MiB": max(fold["peak_mib"] or 0 for fold in folds),
@@ -60,8 +58,8 @@ def system_costs(folds: Sequence[dict[str, Any]]) -> dict[str, float]:
 
 
 def _rate(characters: float, seconds: float) -> float:
-    """Characters a second; NaN for what took no time."""
-    return characters / seconds if seconds else math.nan
+    """Characters a second; NaN for what was not done at all."""
+    return characters / seconds if characters and seconds else math.nan
 
 
 class Comparison:
@@ -127,6 +125,7 @@ class Comparison:
     def _row(self, system: str, own: dict[int, Result], baseline: dict[int, Result]) -> Row:
         configs = [config for cell, config in self.cells if cell.system == system and cell.seed in own]
         notes = [f"failed with seed {cell.seed}: {why}" for cell, why in self.failures.items() if cell.system == system]
+        notes += sorted({result["note"] for result in own.values() if result.get("note")})
         if not own:
             return Row(system, note="; ".join(notes))
         micro = [result["micro"] for result in own.values()]

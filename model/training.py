@@ -152,7 +152,7 @@ def _train_fold(
         "padding_share": round(padding, 4),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "selected": config.train.select,
-        **_outcome(trainer.fit()),
+        **_outcome(trainer.fit(), accelerator.device),
     }
     if accelerator.is_main_process:
         write_json(folder / "metrics.json", metrics)
@@ -210,10 +210,12 @@ def unlabelled_batches(
     return EndlessBatches(loader, accelerator.device)
 
 
-def _outcome(state: TrainingState) -> dict[str, Any]:
+def _outcome(state: TrainingState, device: torch.device) -> dict[str, Any]:
+    on_gpu = device.type == "cuda"
     return {
         "train_seconds": round(sum(epoch["seconds"] for epoch in state.history), 3),
-        "peak_mib": peak_memory_mib(),
+        "passes": len(state.history),
+        "peak_mib": torch.cuda.max_memory_allocated(device) / 2**20 if on_gpu else peak_memory_mib(),
         "best_epoch": state.best_epoch + 1,  # counted from 1; 0 without a dev part
         "best_weights": state.best_weights,
         "history": state.history,

@@ -23,15 +23,21 @@ class TraditionalSystem(Protocol):
         filename: of the file, under which a run keeps it.
         categories: that it can find.
         parameters: how many numbers were fitted.
+        nests: whether spans of one category may overlap.
     """
 
     filename: ClassVar[str]
     categories: Sequence[str]
     parameters: int
+    nests: ClassVar[bool]
 
     @classmethod
-    def fit(cls, config: Config, processed: Processed, documents: Sequence[int], path: Path) -> None:
-        """Learn from the labels of some documents of the processed data, and write the file."""
+    def fit(cls, config: Config, processed: Processed, documents: Sequence[int], path: Path) -> int:
+        """Learn from the labels of some documents of the processed data, and write the file.
+
+        Returns:
+            How many times all of them were gone through.
+        """
 
     @classmethod
     def load(cls, path: Path, parts: RunParts) -> TraditionalSystem:

@@ -27,6 +27,7 @@ class System:
     """CRFsuite's model in a file of its own format."""
 
     filename = "model.crfsuite"
+    nests = False
 
     def __init__(self, path: Path, categories: Sequence[str], words: list[str]) -> None:
         self.words = words
@@ -34,6 +35,9 @@ class System:
         self.scheme = TagScheme("bmes", categories)
         self._tagger = pycrfsuite.Tagger()
         try:
+            # CRFsuite reads beyond the end of a file that was cut short, and takes the process with it.
+            if int.from_bytes(path.read_bytes()[4:8], "little") != path.stat().st_size:
+                raise ValueError("cut short, or of another kind")
             self._tagger.open(str(path))
         except ValueError as error:
             raise UserError(f"{path}: not a model of CRFsuite ({error}); train again") from None
@@ -45,8 +49,8 @@ class System:
         return len(info.state_features) + len(info.transitions)
 
     @classmethod
-    def fit(cls, config: Config, processed: Processed, documents: Sequence[int], path: Path) -> None:
-        """Train on whole documents."""
+    def fit(cls, config: Config, processed: Processed, documents: Sequence[int], path: Path) -> int:
+        """Train on whole documents; returns the iterations of L-BFGS."""
         scheme, settings = TagScheme("bmes", processed.categories), config.feature_crf
         trainer = pycrfsuite.Trainer(algorithm="lbfgs", verbose=False)
         trainer.set_params({"c1": settings.l1, "c2": settings.l2, "max_iterations": settings.iterations,
@@ -59,6 +63,7 @@ class System:
                                list(map(str, tags[0].tolist())))  # fmt: skip
         with atomic_file(path) as temporary:
             trainer.train(str(temporary))
+        return len(trainer.logparser.iterations)
 
     @classmethod
     def load(cls, path: Path, parts: RunParts) -> System:

@@ -34,7 +34,7 @@ def train_traditional(config: Config, processed: Processed, split: Split, folder
     path = weights_path(folder, "last", kind.filename)
     path.parent.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
-    kind.fit(config, processed, split.train, path)
+    passes = kind.fit(config, processed, split.train, path)
     seconds = time.perf_counter() - started
     system = kind.load(path, parts)
     record = {"epoch": 1, "seconds": round(seconds, 3)}
@@ -42,6 +42,7 @@ def train_traditional(config: Config, processed: Processed, split: Split, folder
         record |= _score(system, processed, split)
     return {
         "parameters": system.parameters,
+        "passes": passes,
         "selected": "last",
         "train_seconds": round(seconds, 3),
         "peak_mib": peak_memory_mib(),

@@ -19,13 +19,14 @@ class System:
 
     filename = "rules.json"
     parameters = 0
+    nests = False
 
     def __init__(self, categories: Sequence[str]) -> None:
         self.categories = list(categories)
 
     @classmethod
-    def fit(cls, config: Config, processed: Processed, documents: Sequence[int], path: Path) -> None:
-        """Write down the categories of the data that have a pattern.
+    def fit(cls, config: Config, processed: Processed, documents: Sequence[int], path: Path) -> int:
+        """Write down the categories of the data that have a pattern; no text is gone through.
 
         Raises:
             UserError: none has.
@@ -34,6 +35,7 @@ class System:
         if not (own := [category for category in processed.categories if category in known]):
             raise UserError(f"model.name rules finds {', '.join(known)}, and the data has none of them")
         write_json(path, {"categories": own})
+        return 0
 
     @classmethod
     def load(cls, path: Path, parts: RunParts) -> System:

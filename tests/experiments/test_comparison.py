@@ -259,6 +259,19 @@ def test_systems_scored_on_other_documents_have_no_difference(compared):
     assert row.difference is None and row.note.startswith("scored on other documents") and len(row.f1) == 2
 
 
+def test_what_a_reader_must_know_of_scores_is_in_the_table(compared):
+    settings, grid, out = compared
+    comparison = ablation([str(settings)], [], grid, 2, out)
+    comparison.finished = {cell for cell, _ in comparison.cells if cell.system != "broken"}
+    path = out / "cells/fgm_2/eval/dev.json"
+    kept = path.read_text()
+    path.write_text(json.dumps(json.loads(kept) | {"note": "the epoch was chosen on this part"}))
+    try:
+        assert [row.note for row in comparison.rows()][:2] == ["", "the epoch was chosen on this part"]
+    finally:
+        path.write_text(kept)
+
+
 def test_a_cell_that_fails_is_shown_as_failed_with_its_reason(compared):
     _, _, out = compared
     line = next(line for line in (out / "table.md").read_text().splitlines() if line.startswith("| broken"))

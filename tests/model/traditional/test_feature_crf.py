@@ -3,6 +3,7 @@
 import itertools
 import math
 
+import pycrfsuite
 import pytest
 
 from config import UserError, load_config
@@ -62,4 +63,15 @@ def test_a_damaged_file_is_refused(tmp_path):
     path = tmp_path / "cut.crfsuite"
     path.write_bytes(b"lCRF")
     with pytest.raises(UserError, match="not a model of CRFsuite"):
+        System(path, ["name"], [])
+
+
+def test_a_file_that_was_cut_short_is_refused_before_crfsuite_reads_beyond_its_end(tmp_path):
+    path = tmp_path / "model.crfsuite"
+    trainer = pycrfsuite.Trainer(verbose=False)
+    trainer.append([["a"], ["b"]], ["0", "1"])
+    trainer.train(str(path))
+    System(path, ["name"], [])
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(UserError, match="cut short"):
         System(path, ["name"], [])
