@@ -64,7 +64,7 @@ def score_split(runs: Sequence[RunParts], part: str, only: Sequence[int] | None 
     Raises:
         UserError: there is no such part, no trained run, or the processed data is not what a run was trained on.
     """
-    first, config = runs[0], runs[0].config
+    first = runs[0]
     trained = list(files_of_folds(first, only))
     held_out = _held_out(first, part)
     for run in runs[1:]:
@@ -76,7 +76,7 @@ def score_split(runs: Sequence[RunParts], part: str, only: Sequence[int] | None 
     if part == "test":
         if not held_out[0]:
             raise UserError("data.test is empty, so there is no test part; give a corpus with --input, or --split dev")
-        return Evaluation(*_score(mixture_of(runs, trained), held_out[0]), held_out[0])
+        return Evaluation(*_score(mixture_of(runs, only), held_out[0]), held_out[0])
     total, by_document = None, []
     for fold in trained:
         if not held_out[fold]:
@@ -84,7 +84,7 @@ def score_split(runs: Sequence[RunParts], part: str, only: Sequence[int] | None 
         scores, of_each = _score(mixture_of(runs, [fold]), held_out[fold])
         total = scores if total is None else total + scores
         by_document += of_each
-    chosen = first.encoder is not None and config.train.select == "best"
+    chosen = any(run.encoder is not None and run.config.train.select == "best" for run in runs)
     notes = ["the epoch was chosen on this part, so these scores flatter a little"] if chosen else []
     if len(trained) < len(held_out):
         notes.append(f"from fold {', '.join(map(str, trained))} of {len(held_out)}")

@@ -11,6 +11,7 @@ from torch import Tensor
 from config import Config
 from data.dataset import Window, collate_windows, window_batches
 from model.model import TaggingNetwork
+from utils.postprocess.process import without_clashes
 from utils.preprocess.document import Candidate, Document, ScoredSpan, Span
 from utils.preprocess.lattice import Lattices
 from utils.preprocess.segment import most_central, window_bounds
@@ -40,6 +41,11 @@ class Predictor:
         self.device = device
         self.half = half
 
+    @property
+    def nests(self) -> bool:
+        """Whether spans of one category may overlap."""
+        return self.network.head.nests
+
     @classmethod
     def from_settings(
         cls,
@@ -62,9 +68,11 @@ class Predictor:
         """The spans of each document, by begin, end and category.
 
         A document longer than `max_len` is read in overlapping windows, and a span is believed only from the window in
-        whose middle it stands most nearly, so every span is decided once and with context on both sides.
+        whose middle it stands most nearly, so every span is decided once and with context on both sides. Two windows
+        may read one place as spans that overlap; where the head finds no such, the more probable stays.
         """
-        return self._read(lattices, documents, lambda _, *read: self.network.head.decode(*read))
+        found = self._read(lattices, documents, lambda _, *read: self.network.head.decode(*read))
+        return found if self.nests else [without_clashes(spans) for spans in found]
 
     @torch.no_grad()
     def judge(
@@ -72,7 +80,7 @@ class Predictor:
     ) -> list[list[Candidate]]:
         """What the network thinks of the spans `asked` of each document, and of all that have probability `least`.
 
-        As for `predict`, a span is judged from one window; one that is longer than all of them is not judged.
+        As for `predict`, a span is judged from one window; one that no window holds whole is not judged.
         """
         of_document = dict(zip(documents, asked, strict=True))
 

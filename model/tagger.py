@@ -46,7 +46,9 @@ class PredictedSpan(NamedTuple):
 
 
 class Reader(Protocol):
-    """What finds spans in texts: a network, or something else."""
+    """What finds spans in texts: a network, or something else; `nests` if spans of one category may overlap."""
+
+    nests: bool
 
     def read(self, documents: Sequence[Document], lattices: Lattices) -> list[list[ScoredSpan]]:
         """The spans of each document by begin, end and category; lattices are those of the documents, in order."""
@@ -66,6 +68,11 @@ class Tagger:
         """Those that it can find."""
         return self.parts.categories if self.parts.encoder is not None else list(self.readers[0].categories)
 
+    @property
+    def nests(self) -> bool:
+        """Whether spans of one category may overlap."""
+        return any(reader.nests for reader in self.readers)
+
     def predict(self, texts: Sequence[str]) -> list[list[PredictedSpan]]:
         """The spans of each text, by begin, end and category."""
         documents = (Document(str(number), text) for number, text in enumerate(texts))
@@ -79,14 +86,18 @@ class Tagger:
 
     def predict_documents(self, documents: Iterable[Document]) -> Iterator[tuple[Document, list[ScoredSpan]]]:
         """Documents in their order, each with its spans; only `predict.chunk` of them are held at a time."""
+        least = self.config.predict.min_probability
+        for document, spans in self.read(documents):
+            yield document, [span for span in spans if span.probability >= least]
+
+    def read(self, documents: Iterable[Document]) -> Iterator[tuple[Document, list[ScoredSpan]]]:
+        """As `predict_documents`, with spans however improbable."""
         stream = iter(documents)
         while chunk := list(itertools.islice(stream, self.config.predict.chunk)):
             lattices = build_lattices((document.text for document in chunk), self.parts.vocabulary, self.parts.lexicon)
             of_models = [reader.read(chunk, lattices) for reader in self.readers]
-            least = self.config.predict.min_probability
             for document, *spans in zip(chunk, *of_models, strict=True):
-                merged = vote(spans, self.config.predict.min_votes)
-                yield document, [span for span in merged if span.probability >= least]
+                yield document, vote(spans, self.config.predict.min_votes, nested=self.nests)
 
 
 def files_of_folds(parts: RunParts, only: Sequence[int] | None = None) -> dict[int, Path]:

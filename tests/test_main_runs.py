@@ -57,6 +57,18 @@ def test_runs_are_scored_together_on_the_dev_part_they_share(home, capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_on_the_test_part_all_folds_of_every_run_vote(home):
+    folded = settings(home, "feature_crf", "run.name=folded", "folds.count=3", "lexicon.match=all")
+    assert main(["--mode", "train", *folded]) == 0
+    runs = ["--runs", str(home / "runs" / "rules"), str(home / "runs" / "folded"), "--output", str(home / "out")]
+    assert main(["--mode", "eval", "--split", "test", *runs]) == 0
+    labels = ["--input", str(home / "sample" / "test_data"), "--labels", str(home / "sample" / "test_label")]
+    assert main(["--mode", "eval", *labels, *runs]) == 0
+    of_split, of_corpus = (json.loads((home / "out" / f"{name}.json").read_text(encoding="utf-8"))
+                           for name in ("test", "corpus-test_data"))  # fmt: skip
+    assert of_split["micro"] == of_corpus["micro"]
+
+
 def _eval_alone(home, name):
     assert main(["--mode", "eval", "--set", f"run.folder={home}/runs", "--set", f"run.name={name}"]) == 0
     return home / "runs" / name / "eval" / "dev.json"

@@ -6,7 +6,7 @@ B batch, L characters, H size of the states.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -28,9 +28,11 @@ class Head(nn.Module):
 
     Attributes:
         labeller: writes labels as `losses` wants them.
+        nests: whether `decode` may find spans of one category that overlap.
     """
 
     labeller: Labeller
+    nests: ClassVar[bool] = False
 
     def __init__(self, config: Config) -> None:
         super().__init__()

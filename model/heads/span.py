@@ -21,6 +21,8 @@ from utils.preprocess.document import Candidate, ScoredSpan, Span
 class SpanHead(Head):
     """A global pointer; its scores are (B, C, L, L), above 0 for what it holds for a span."""
 
+    nests = True
+
     def __init__(self, config: Config, categories: Sequence[str], size: int) -> None:
         super().__init__(config)
         self.labeller = SpanLabeller(categories)

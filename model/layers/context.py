@@ -1,4 +1,5 @@
-"""Layers that read vectors in their order: a bidirectional LSTM or a plain transformer.
+"""Layers that read vectors beside each other: a bidirectional LSTM, or a transformer, which knows of their order what
+the vectors tell (an encoder of any depth, `scratch` with none too, puts positions into them).
 
 B batch, L characters, I size of the vectors, H size of the states.
 """

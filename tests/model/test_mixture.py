@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from config import MixConfig, UserError
+from config import MixConfig, PredictConfig, UserError
 from model.mixture import Mixture
 from utils.preprocess.document import Document, ScoredSpan
 
@@ -13,20 +13,21 @@ NAME, PHONE = ScoredSpan("name", 24, 25, 0.8), ScoredSpan("mobile", 2, 12, 0.6)
 EMAIL = ScoredSpan("email", 16, 21, 0.9)
 
 
-def tagger(name, categories, spans):
+def tagger(name, categories, spans, nests=False):
     """A run that finds the same in every text."""
     return SimpleNamespace(
         parts=SimpleNamespace(folder=SimpleNamespace(name=name)),
         categories=categories,
-        predict_documents=lambda documents: ((document, list(spans)) for document in documents),
+        nests=nests,
+        read=lambda documents: ((document, list(spans)) for document in documents),
     )
 
 
 ALL = ["name", "mobile", "email"]
 
 
-def found(taggers, **settings):
-    mixture = Mixture(taggers, MixConfig(**settings), chunk=2)
+def found(taggers, min_probability=0.0, **settings):
+    mixture = Mixture(taggers, MixConfig(**settings), PredictConfig(chunk=2, min_probability=min_probability))
     results = list(mixture.predict_documents([Document(str(number), TEXT) for number in range(5)]))
     assert [document.id for document, _ in results] == list("01234")
     assert all(spans == results[0][1] for _, spans in results)
@@ -46,10 +47,29 @@ def test_votes_count_by_weight():
     assert found(runs, min_votes=0.3) == {NAME[:3]: round(0.8 / 3, 4), PHONE[:3]: 0.2}
 
 
+def test_a_span_must_be_probable_after_the_vote():
+    runs = [tagger("a", ALL, [NAME, PHONE]), tagger("b", ALL, [PHONE._replace(probability=0.2)]), tagger("c", ALL, [])]
+    assert found(runs, min_votes=0.3, min_probability=0.25) == {NAME[:3]: 0.2667, PHONE[:3]: 0.2667}
+    assert found(runs, min_votes=0.3, min_probability=0.27) == {}
+    assert found(runs, min_votes=0.3, min_probability=0.9, back_up=["mobile"]) == {PHONE[:3]: 1.0}
+
+
+def test_of_spans_that_overlap_the_most_probable_stays_unless_a_run_finds_such():
+    longer = ScoredSpan("name", 23, 25, 0.9)
+    for nests, expected in ((False, {longer[:3]: 0.45}), (True, {longer[:3]: 0.45, NAME[:3]: 0.4})):
+        runs = [tagger("a", ALL, [NAME]), tagger("b", ALL, [longer], nests)]
+        assert found(runs, min_votes=0.3) == expected
+
+
+def test_a_tie_is_no_majority_whatever_the_last_digit():
+    runs = [tagger("a", ALL, [NAME]), tagger("b", ALL, [])]
+    assert found(runs, weights={"a": 2.1, "b": 0.9}, min_votes=0.7) == {}
+
+
 def test_who_does_not_know_a_category_has_no_vote_on_it():
     runs = [tagger("a", ALL, [PHONE, NAME]), tagger("b", ["name"], []), tagger("c", ["mobile"], [PHONE])]
     assert found(runs) == {PHONE[:3]: 0.6}
-    assert Mixture(runs, MixConfig(), 1).categories == ALL
+    assert Mixture(runs, MixConfig(), PredictConfig()).categories == ALL
 
 
 def test_patterns_add_what_is_missing_or_decide_alone():
@@ -63,8 +83,16 @@ def test_patterns_add_what_is_missing_or_decide_alone():
 
 @pytest.mark.parametrize(
     ("settings", "telling"),
-    [({"weights": {"d": 1}}, "names d, but the runs are a"), ({"back_up": ["QQ"]}, "wants patterns of QQ")],
+    [
+        ({"weights": {"d": 1}}, "names d, but the runs are a, twice"),
+        ({"weights": {"twice": 2}}, "several of the runs"),
+        ({"back_up": ["QQ"]}, "wants patterns of QQ"),
+    ],
 )
 def test_settings_that_fit_no_run_are_refused(settings, telling):
     with pytest.raises(UserError, match=telling):
-        Mixture([tagger("a", ALL, [])], MixConfig(**settings), 1)
+        Mixture(
+            [tagger("a", ALL, []), tagger("twice", ALL, []), tagger("twice", ALL, [])],
+            MixConfig(**settings),
+            PredictConfig(),
+        )

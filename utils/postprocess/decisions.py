@@ -50,7 +50,7 @@ def decide(
     not label at random. So a label with too small a share is doubtful where the votes contradict it (a missing span
     overlaps it) or hold it for impossible (`unsupported_below`).
 
-    A label that no voter judged (it is longer than a window, or nobody read the document) is left alone. A missing span
+    A label that no voter judged (no window holds it whole, or nobody read the document) is left alone. A missing span
     that overlaps a label which is not doubtful is none, and of missing spans that overlap only the one with the largest
     share counts. With `denoise.overlapping` that holds within a category alone, for a chain can hold no two of them.
     """

@@ -6,10 +6,10 @@ import csv
 import io
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TextIO
 
-from utils.preprocess.document import Document, ScoredSpan, entity_record
+from utils.preprocess.document import Document, ScoredSpan, clash, entity_record
 
 COLUMNS = ("ID", "Category", "Pos_b", "Pos_e", "Privacy")
 
@@ -30,6 +30,7 @@ def vote(
     min_votes: float,
     voters: Sequence[Voter] | None = None,
     min_votes_of: Mapping[str, float] | None = None,
+    nested: bool = True,
 ) -> list[ScoredSpan]:
     """Merge what several models found in one document.
 
@@ -38,6 +39,8 @@ def vote(
         min_votes: a span stays when more than this share of the votes is for it, or all are.
         voters: the models, where their votes count for more or less, or not on all categories.
         min_votes_of: the share for single categories.
+        nested: whether spans of one category may overlap, because some model finds such; else, where a share of one
+            half or less lets them, the most probable stays.
 
     Returns:
         Spans by begin, end and category; the probability is the mean over all votes, a model that did not find the
@@ -53,10 +56,34 @@ def vote(
     for key, own in found.items():
         everyone = sum(voter.weight_of(key[0]) for voter in voters)
         share = sum(weight for weight, _ in own) / everyone if everyone else 0.0
-        # Weights that add up to all of them may miss 1 by the last digit.
-        if share > (min_votes_of or {}).get(key[0], min_votes) or math.isclose(share, 1.0):
+        asked = (min_votes_of or {}).get(key[0], min_votes)
+        # Weights that add up to a share may miss it by the last digit.
+        if (share > asked and not math.isclose(share, asked)) or math.isclose(share, 1.0):
             merged.append(ScoredSpan(*key, sum(weight * probability for weight, probability in own) / everyone))
+    if not nested:
+        merged = without_clashes(merged)
     return sorted(merged, key=lambda span: (span.begin, span.end, span.category))
+
+
+def without_clashes(spans: Iterable[ScoredSpan]) -> list[ScoredSpan]:
+    """Where spans of one category overlap, the more probable ones (of equal ones the first); sorted like them."""
+    kept: list[ScoredSpan] = []
+    crowd: list[ScoredSpan] = []  # spans that hang together by overlaps
+    for span in sorted(spans, key=lambda span: (span.category, span.begin, span.end)):
+        if not any(clash(span, other) for other in crowd):
+            kept += _most_probable(crowd)
+            crowd = []
+        crowd.append(span)
+    kept += _most_probable(crowd)
+    return sorted(kept, key=lambda span: (span.begin, span.end, span.category))
+
+
+def _most_probable(crowd: Sequence[ScoredSpan]) -> list[ScoredSpan]:
+    kept: list[ScoredSpan] = []
+    for span in sorted(crowd, key=lambda span: -span.probability):
+        if not any(clash(span, other) for other in kept):
+            kept.append(span)
+    return kept
 
 
 class PredictionWriter:

@@ -5,8 +5,8 @@ import random
 
 import pytest
 
-from utils.postprocess.process import COLUMNS, PredictionWriter, prediction_json, vote
-from utils.preprocess.document import Document, ScoredSpan
+from utils.postprocess.process import COLUMNS, PredictionWriter, prediction_json, vote, without_clashes
+from utils.preprocess.document import Document, ScoredSpan, clash
 
 SPAN = ScoredSpan("name", 3, 5, 0.8)
 
@@ -56,6 +56,21 @@ def test_votes_are_for_category_begin_and_end_together(change):
     other = SPAN._replace(**change)
     assert vote([[SPAN], [other]], 0.5) == []
     assert {span[:3] for span in vote([[SPAN], [other]], 0.0)} == {SPAN[:3], other[:3]}
+
+
+def test_where_spans_of_one_category_overlap_the_more_probable_stay():
+    draw = random.Random(2)
+    for _ in range(300):
+        places = {(draw.choice("ab"), draw.randrange(15), draw.randrange(4)) for _ in range(draw.randrange(12))}
+        spans = [ScoredSpan(category, begin, begin + more, draw.random()) for category, begin, more in sorted(places)]
+        left, expected = list(spans), []
+        while left:  # the slow way: the best of all, without all that it clashes with, and so on
+            best = max(left, key=lambda span: span.probability)
+            expected.append(best)
+            left = [span for span in left if not clash(span, best)]
+        found = without_clashes(spans)
+        assert found == sorted(expected, key=lambda span: (span.begin, span.end, span.category))
+        assert vote([spans], 0.5, nested=False) == found and len(vote([spans], 0.5)) == len(spans)
 
 
 def test_the_same_span_in_two_documents_never_adds_up():
