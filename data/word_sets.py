@@ -49,7 +49,7 @@ def _memberships(text: int, part: LatticeSlice) -> np.ndarray:
 
 
 def word_frequencies(processed: Processed) -> np.ndarray:
-    """How often each word occurs in the training, additional and unlabelled texts.
+    """How often each word occurs in the training, additional and unlabelled texts, a drawn dev part or fold included.
 
     An occurrence inside a longer word's is not counted (Ma et al., 2020, section 3.2): or the parts of a frequent word
     would seem as frequent as it is.
