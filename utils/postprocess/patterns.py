@@ -5,13 +5,16 @@
     | mobile   | 11 digits from 13 to 19, with or without +86;    | prefix in the mainland's number plan, area code; |
     |          | area code and number; +886, +852, +853           | lengths of Taiwan, Hong Kong and Macao; not said |
     |          |                                                  | to be a QQ or WeChat account                     |
-    | email    | name@host.domain                                 | the last part is a top-level domain in use       |
-    | QQ       | 5 to 11 digits, the first not 0                  | QQ is said before it                             |
+    | email    | name@host.domain                                 | the last part is a domain of a list              |
+    | QQ       | 5 to 11 digits, the first not 0                  | QQ is said before it; no amount of something     |
     | vx       | 6 to 20 letters, digits, _ and -                 | WeChat is said before it; begins with a letter,  |
-    |          |                                                  | or is a mobile or QQ number                      |
+    |          |                                                  | or is a mobile or QQ number; no amount; a sign   |
+    |          |                                                  | before it where it is of letters alone           |
 
 Number plans: China's Telecommunications Network Numbering Plan (MIIT, 2017, with the prefixes in use in 2024), ITU-T
 E.164 national plans of 852, 853 and 886. QQ and WeChat: what Tencent allows when an account is made.
+
+Full-width digits, letters and marks count as their narrow forms.
 """
 
 from __future__ import annotations
@@ -40,7 +43,10 @@ MAINLAND = {
 DOMAINS = [
     "com.cn", "net.cn", "org.cn", "gov.cn", "edu.cn", "ac.cn", "com.tw", "com.hk", "org.tw", "edu.tw", "com.sg",
     "co.jp", "co.kr", "co.uk", "com", "net", "org", "edu", "gov", "cn", "tw", "hk", "mo", "sg", "jp", "kr", "uk", "us",
-    "ca", "au", "de", "fr", "me", "cc", "tv", "io", "ai", "co", "info", "biz", "asia", "mobi", "vip", "top", "xyz",
+    "ca", "au", "nz", "de", "fr", "es", "it", "nl", "be", "ch", "at", "se", "no", "dk", "fi", "pl", "pt", "ie", "eu",
+    "ru", "in", "my", "th", "vn", "ph", "id", "br", "mx", "za", "ae", "me", "cc", "tv", "io", "ai", "co", "info", "biz",
+    "asia", "mobi", "vip", "top", "xyz", "shop", "online", "site", "club", "pro", "name", "app", "dev", "tech", "store",
+    "xin", "wang", "ltd", "group", "work", "link", "live", "email", "cloud", "fun", "studio", "design", "world",
 ]  # fmt: skip
 
 
@@ -84,50 +90,72 @@ def _is_taiwanese(digits: str) -> bool:
 # ------------------------------------------------------------------------------------------------------------- context
 
 # Right before it, or a few characters earlier with a sign that it comes now, as in QQ交流群： and 微信公众帐号：.
-_THEN = r"(?:[^0-9a-z，。；;、]{0,7}[群号號码碼是为為：:\s])?$"
+# A new line, another clause or a word for telephones begins something else.
+_PHONE = r"(?:电话|電話|手机|手機|座机|热线|熱線|传真|傳真|tel|phone|mobile)"
+_THEN = rf"(?:(?:(?!{_PHONE})[^0-9a-z，。；;、\r\n\t]){{0,7}}[群号號码是为為：: ])?$"
 OF_QQ = re.compile(rf"(?:qq|扣扣|企鹅|加q|作q|群q){_THEN}", re.IGNORECASE)
 OF_WECHAT = re.compile(rf"(?:微信|微訊|薇信|威信|v信|wechat|weixin|(?<![a-z])(?:vx|wx)){_THEN}", re.IGNORECASE)
+OF_PHONE = re.compile(rf"{_PHONE}[^0-9，。；;、\r\n\t]{{0,12}}$", re.IGNORECASE)
+AMOUNT = re.compile(r" ?(?:[元块圆万萬亿億名位首次条條款台部张張年月天岁%]|人(?!人)|[个個](?!人))")
+SIGN = re.compile(r"[号號码是为為：: ]$")
 
 
-def _said_before(what: re.Pattern[str]) -> Callable[[str, re.Match[str]], bool]:
-    return lambda text, match: bool(what.search(text[max(0, match.start("span") - 16) : match.start("span")]))
+def _said_before(what: re.Pattern[str], text: str, match: re.Match[str]) -> bool:
+    return bool(what.search(text[max(0, match.start("span") - 16) : match.start("span")]))
 
 
-_of_qq, _of_wechat = _said_before(OF_QQ), _said_before(OF_WECHAT)
+def _is_amount(text: str, match: re.Match[str]) -> bool:
+    return match["span"].isdecimal() and bool(AMOUNT.match(text, match.end("span")))
+
+
+def _is_qq(text: str, match: re.Match[str]) -> bool:
+    return _said_before(OF_QQ, text, match) and not _is_amount(text, match)
+
+
+def _is_wechat(text: str, match: re.Match[str]) -> bool:
+    # Words like Android come right after 微信 too.
+    clear = not match["span"].isalpha() or _said_before(SIGN, text, match)
+    return clear and _said_before(OF_WECHAT, text, match) and not _is_amount(text, match)
 
 
 def _is_known_phone(text: str, match: re.Match[str]) -> bool:
-    return is_phone(match["span"]) and not _of_qq(text, match) and not _of_wechat(text, match)
+    of_account = _said_before(OF_QQ, text, match) or _said_before(OF_WECHAT, text, match)
+    # 电话（微信同号）： says both.
+    return is_phone(match["span"]) and (not of_account or _said_before(OF_PHONE, text, match))
 
 
 # ------------------------------------------------------------------------------------------------------------ patterns
 
+_NARROW = {ord("\uff01") + shift: ord("!") + shift for shift, mark in enumerate(range(ord("!"), ord("~") + 1))
+           if chr(mark).isalnum() or chr(mark) in "@.-_+()%"}  # fmt: skip
 _MARK = r"[-—﹣ ]?"
 PATTERNS = [
     Pattern(
         "mobile",
         re.compile(
             rf"(?<![\d@])(?P<span>(?:\+?86{_MARK})?1[3-9]\d{_MARK}\d{{4}}{_MARK}\d{{4}}"  # a mainland mobile
-            rf"|(?:\+?86{_MARK})?[(（]?0\d{{1,3}}[)）]?{_MARK}\d{{3,4}}{_MARK}\d{{3,5}}"  # area code and number
-            rf"|[(（]?\+?(?:886|852|853)[)）]?{_MARK}[\d—﹣ -]{{7,13}}\d)(?![\d@])"
+            rf"|(?:\+?86{_MARK})?(?:\(0\d{{1,3}}\)|0\d{{1,3}}){_MARK}\d{{3,4}}{_MARK}\d{{3,5}}"  # area code and number
+            rf"|(?:\(\+?85[23]\)|\+?85[23]){_MARK}\d{{4}}{_MARK}\d{{4}}"  # Hong Kong, Macao
+            rf"|(?:\(\+?886\)|\+?886){_MARK}\d{{1,3}}{_MARK}\d{{3,4}}{_MARK}\d{{3,4}})(?![\d@])"  # Taiwan
         ),
         _is_known_phone,
     ),
     Pattern(
         "email",
         re.compile(
-            r"(?<![A-Za-z0-9._%+-])(?P<span>[A-Za-z0-9_][A-Za-z0-9._%+-]*[@＠](?:[A-Za-z0-9-]+\.)+?"
-            rf"(?i:{'|'.join(re.escape(domain) for domain in DOMAINS)}))(?![a-z]|\.[a-z])"
+            # A full stop or dash before the name belongs to the text, unless it goes on from something.
+            r"(?<![A-Za-z0-9_%+@])(?<![A-Za-z0-9][.-])(?P<span>[A-Za-z0-9_][A-Za-z0-9._%+-]*@(?:[A-Za-z0-9-]+\.)+?"
+            rf"(?i:{'|'.join(re.escape(domain) for domain in DOMAINS)}))(?![A-Za-z]|\.[A-Za-z])"
         ),
         lambda text, match: True,
     ),
-    Pattern("QQ", re.compile(r"(?<![\d@.])(?P<span>[1-9]\d{4,10})(?![\d@])"), _of_qq),
+    Pattern("QQ", re.compile(r"(?<![\d@.])(?P<span>[1-9]\d{4,10})(?![\d@])"), _is_qq),
     Pattern(
         "vx",
         re.compile(
             r"(?<![A-Za-z0-9_@-])(?P<span>[A-Za-z][A-Za-z0-9_-]{5,19}|1[3-9]\d{9}|[1-9]\d{5,10})(?![A-Za-z0-9_@-])"
         ),
-        _of_wechat,
+        _is_wechat,
     ),
 ]
 
@@ -160,6 +188,7 @@ def find_patterns(text: str, categories: Iterable[str]) -> list[Span]:
     """
     wanted = set(categories)
     found = set()
+    text = text.translate(_NARROW)  # a character for a character
     for pattern in PATTERNS:
         if pattern.category in wanted:
             found |= {

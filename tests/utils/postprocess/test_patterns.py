@@ -27,6 +27,19 @@ RIGHT = [
     ("微信号：rachel-213", "vx", "rachel-213"),
     ("加V信 abc_1234", "vx", "abc_1234"),
     ("微信：13426245800", "vx", "13426245800"),
+    ("微信是rachel_w，", "vx", "rachel_w"),
+    ("姓名：张三\n微信：\n手机：13800138000", "mobile", "13800138000"),
+    ("QQ：\n电话：13800138000", "mobile", "13800138000"),
+    ("QQ：无 手机：13912345678", "mobile", "13912345678"),
+    ("微信\t电话\t13800138000", "mobile", "13800138000"),
+    ("联系我们（010-62345678）", "mobile", "010-62345678"),
+    ("客服（+852 2345 6789）", "mobile", "+852 2345 6789"),
+    ("+852 2345 6789 2021年", "mobile", "+852 2345 6789"),
+    ("手机１３８００１３８０００", "mobile", "１３８００１３８０００"),
+    ("邮箱-abc@qq.com", "email", "abc@qq.com"),
+    ("聯絡.Calvin-c2009@hotmail.com", "email", "Calvin-c2009@hotmail.com"),
+    ("13800138000＠139.com", "email", "13800138000＠139.com"),
+    ("邮箱a@firma.eu", "email", "a@firma.eu"),
 ]
 WRONG = [
     "编号12345678901",  # no such prefix
@@ -45,6 +58,12 @@ WRONG = [
     "QQ：012345",
     "微信：ab",  # too short
     "微信支付，account123",  # another clause
+    "微信用户为120000000人",  # an amount
+    "微信支付：100000元",
+    "QQ会员：10000元",
+    "微信Android版",
+    "a@b.COMPANY",
+    "tina21@gmail.comzz@sina.com",  # where one ends and the other begins nobody can tell
 ]
 
 
@@ -66,6 +85,11 @@ def test_settings_know_all_categories_that_have_patterns():
 
 def test_an_account_of_both_is_both():
     assert [span.category for span in find_patterns("QQ｜微信：1827967769", CATEGORIES)] == ["QQ", "vx"]
+
+
+def test_a_phone_that_is_an_account_too_is_both():
+    found = find_patterns("电话（微信同号）：13800138000", CATEGORIES)
+    assert [span.category for span in found] == ["mobile", "vx"]
 
 
 def test_only_the_categories_asked_for_are_found():
