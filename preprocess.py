@@ -276,7 +276,7 @@ def _parser() -> Parser:
     parser.add_argument("--seed", type=int, help="sample, noise, dictionary: what to draw; default: 42")
     for kind in KINDS:
         parser.add_argument(f"--noise-{kind}", type=float, metavar="RATE",
-                            help=f"sample, noise: {kind} labels, per true label")  # fmt: skip
+                            help=f"sample, noise: {kind} labels, per label (type, boundary: that remains)")  # fmt: skip
     parser.add_argument("--noise-rate", action="extend", nargs="+", metavar="CATEGORY:KIND=RATE",
                         help="noise: the rate of one category, as in name:missing=0.5")  # fmt: skip
     return parser

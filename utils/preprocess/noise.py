@@ -54,7 +54,8 @@ def add_noise(
             are of a category as often as its rate says, per true span of it.
 
     What happens to a document depends on the seed, its id and the corpus as a whole, not on the order of documents.
-    No two spans of one category are made to overlap; where a text has no room for a change, it is left out.
+    No two spans of one category are made to overlap; where a text has no room for a change, it is left out, so that
+    spurious spans fall short of their rate in crowded texts.
     """
     shapes = sorted((span.category, span.end - span.begin + 1) for _, span in iterate_spans(documents))
     if not shapes:
@@ -84,6 +85,11 @@ def add_noise(
 def _pick(options: Sequence, draw: random.Random):
     """One of the options. Only `random()` promises the same numbers in every Python version, so only it is used."""
     return options[int(draw.random() * len(options))]
+
+
+def _weighted(options: Sequence, weights: Sequence[float], draw: random.Random):
+    """One of the options, each as likely as its step in the running sum `weights`."""
+    return options[bisect(weights, draw.random() * weights[-1], hi=len(options) - 1)]
 
 
 def _replace(spans: list[Span], index: int, candidates: Iterable[Span], draw: random.Random) -> None:
@@ -116,15 +122,17 @@ def _spurious(
 ) -> list[Span]:
     """Up to `wanted` spans on text that no true and no other span touches.
 
-    Their categories and lengths are those of `shapes`, each as likely as its step in the running sum `weights`.
+    Their categories and lengths are those of `shapes`, each as likely as its step in the running sum `weights`. Where
+    one has no room, other lengths of its category are tried.
     """
     taken = bytearray(character in MARKS for character in document.text)
     for span in (*document.spans, *spans):
         taken[span.begin : span.end + 1] = b"\1" * (span.end - span.begin + 1)
     added: list[Span] = []
     for _ in range(wanted):
+        lengths: list[tuple[str, int]] = []
         for _ in range(TRIES):
-            category, length = shapes[bisect(weights, draw.random() * weights[-1], hi=len(shapes) - 1)]
+            category, length = _pick(lengths, draw) if lengths else _weighted(shapes, weights, draw)
             room = bytes(length)
             begins = [begin for begin in range(len(taken) - length + 1) if taken.startswith(room, begin)]
             if begins:
@@ -132,4 +140,6 @@ def _spurious(
                 taken[begin : begin + length] = b"\1" * length
                 added.append(Span(category, begin, begin + length - 1))
                 break
+            # Of the same category: others that are short would else take the place of those that are long.
+            lengths = [shape for shape in shapes if shape[0] == category]
     return added
