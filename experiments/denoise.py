@@ -26,6 +26,7 @@ from config import Config, CorpusConfig, UserError
 from data.split import make_splits
 from experiments.denoise_runs import DenoiseRuns, lasting
 from experiments.stages import Stage
+from model.traditional import is_traditional
 from utils.postprocess.decisions import Decision, apply_decisions, decide, label_support
 from utils.postprocess.report import keep_corrections, read_decisions, write_report
 from utils.postprocess.selfsupervise import pseudo_label
@@ -45,12 +46,15 @@ class Denoise:
     """The stages for one configuration, whose processed data is made.
 
     Raises:
-        UserError: there are no folds to vote, or no processed data.
+        UserError: there are no folds to vote, the system cannot, or there is no processed data.
     """
 
     def __init__(self, config: Config) -> None:
         if config.folds.count < 2:
             raise UserError("votes need folds: set folds.count to 2 or more, e.g. --set folds.count=5")
+        if is_traditional(name := config.model.name):
+            raise UserError(f"model.name {name} only finds spans, and votes need what a network thinks of others too; "
+                            "choose a network")  # fmt: skip
         self.config = config
         self.folder = config.denoise_folder
         self.train_file = self.folder / "data" / "train.jsonl"

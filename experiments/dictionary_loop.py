@@ -36,7 +36,9 @@ from model.build import fresh_network
 from model.class_prior import LARGEST, estimate_priors, labelled_shares
 from model.heads.positive_unlabelled import PositiveUnlabelledHead
 from model.layers.positive_unlabelled_risk import PositiveUnlabelledRisk
+from model.networks import network_class
 from model.predictor import Predictor
+from model.traditional import is_traditional
 from model.trainer import Trainer
 from model.training import make_accelerator, training_loader
 from utils.callbacks.checkpoint import Checkpoint, resume
@@ -79,6 +81,7 @@ class DictionaryLoop:
         self._segmenter = Segmenter()
         self._settings = self.folder / "settings.json"
         self._beginning = self._what_rounds_share(dictionary)
+        self._refuse_other_systems()
         self._refuse_what_needs_tags()
         self._refuse_other_beginning()
         self._begin(dictionary)
@@ -259,6 +262,13 @@ class DictionaryLoop:
             for name, value in values.items():
                 if began.get(section, {}).get(name) != value:
                     raise UserError(f"{self.folder}: its rounds began with another {section}.{name}; {REMEDY}")
+
+    def _refuse_other_systems(self) -> None:
+        """Those whose head cannot be taken for the classifiers' own; matching needs none at all."""
+        name = self.config.model.name
+        if self.settings.method == "loop" and (is_traditional(name) or network_class(name).own_head):
+            raise UserError(f"model.name is {name}, but the loop trains classifiers on a network's characters; choose "
+                            "another, e.g. flat or encoder")  # fmt: skip
 
     def _refuse_what_needs_tags(self) -> None:
         """Settings that work on tags, or on scores of a dev part, of which there are none here."""

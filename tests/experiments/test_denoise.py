@@ -343,6 +343,7 @@ def test_a_pipeline_needs_unlabelled_texts(finished, tmp_path, capsys):
     ("arguments", "telling"),
     [
         ("--mode denoise --set folds.count=0", "votes need folds: set folds.count"),
+        ("--mode denoise --dry-run --set model.name=feature_crf", "model.name feature_crf only finds spans"),
         ("--mode denoise --set data.processed=nowhere", "no processed data"),
         ("--mode denoise --set denoise.missing_from=1.5", "denoise.missing_from is 1.5"),
         ("--mode denoise --set denoise.missing_from_of.name=2", "denoise.missing_from_of.name is 2.0"),
