@@ -18,7 +18,7 @@ from utils.postprocess.decisions import ACTIONS, Decision
 from utils.postprocess.votes import Tally
 from utils.preprocess.document import Document, Problems
 from utils.preprocess.labels import check_label
-from utils.tools import atomic_file, digest_file, write_text
+from utils.tools import atomic_file, csv_row, digest_file, write_text
 
 COLUMNS = ("id", "kind", "category", "pos_b", "pos_e", "privacy", "action", "share", "votes", "voters", "probability",
            "before", "after")  # fmt: skip
@@ -30,12 +30,9 @@ def write_report(decisions: Sequence[Decision], documents: Sequence[Document], f
     """decisions.csv and decisions.html in a folder."""
     texts = {document.id: document.text for document in documents}
     rows = [_row(decision, texts) for decision in decisions]
-    table = io.StringIO(newline="")
-    writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    table = csv_row(COLUMNS) + "".join(csv_row(row[name] for name in COLUMNS) for row in rows)
     with atomic_file(folder / "decisions.csv") as path:
-        path.write_bytes(table.getvalue().encode("utf-8-sig"))
+        path.write_bytes(table.encode("utf-8-sig"))
     write_text(folder / "decisions.html", _page(rows, title, digest_file(folder / "decisions.csv")))
 
 
