@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from utils.preprocess.document import Document, Problems, Span
 
+WHOLE_NUMBER = re.compile("-?[0-9]+")
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -33,8 +34,7 @@ def check_label(
     if not isinstance(category, str) or not category.strip():
         return problems.add("label without a category", where, repr(category))
     try:
-        # By way of text, so that true and 3.7 are not taken for whole numbers.
-        span = Span(category, int(str(begin)), int(str(end)))
+        span = Span(category, _whole_number(begin), _whole_number(end))
     except ValueError:
         return problems.add("offsets are not numbers", where, f"{category} {begin!r} to {end!r}")
     place = f"{category} {span.begin} to {span.end}"
@@ -46,6 +46,14 @@ def check_label(
     if expected is not None and expected != found:
         return problems.add("label text differs", where, f"{place}: label {expected!r}, text {found!r}")
     return span
+
+
+def _whole_number(value: Any) -> int:
+    """By way of text, so that true and 3.7 are none; `int` alone would read 1_0 as 10, and take １ and spaces too."""
+    written = str(value)
+    if not WHOLE_NUMBER.fullmatch(written):
+        raise ValueError(f"{written!r} is no whole number")
+    return int(written)
 
 
 def writable_record(record: dict[str, Any], where: str, problems: Problems) -> dict[str, Any]:
