@@ -19,7 +19,6 @@ from utils.preprocess.label_errors import KINDS
 from utils.preprocess.leaks import find_leaks, leak_table
 from utils.preprocess.noise import NoiseRates
 from utils.preprocess.noisy_copy import noise_table, write_noisy_copy
-from utils.preprocess.report import print_problems
 from utils.preprocess.sample import write_sample
 from utils.tools import check_writable, write_json, write_text
 
@@ -71,7 +70,7 @@ def write_copy_with_noise(options: argparse.Namespace) -> None:
     print(noise_table(record))
     print(f"wrote {folder}: {record['documents']} documents with {record['total']['labels']} true labels "
           f"(truth.jsonl) and {record['noisy_labels']} noisy ones (noisy.jsonl)")  # fmt: skip
-    print_problems(problems)
+    print(problems.report())
 
 
 def write_dictionary_of(options: argparse.Namespace) -> None:

@@ -216,8 +216,8 @@ class Denoise:
         documents = read_documents(self.train_file)
         problems = Problems()
         decisions = read_decisions(folder / "decisions.csv", documents, problems)
-        if problems.counts:
-            print(*problems.messages[:20], problems.summary(), sep="\n", flush=True)
+        if problems.messages:
+            print(problems.report(), flush=True)
         if unknown := {decision.span.category for decision in decisions} - set(self.categories):
             known = ", ".join(self.categories)
             raise UserError(f"{folder / 'decisions.csv'}: category {min(unknown)}; the known ones are {known}")

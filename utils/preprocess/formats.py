@@ -185,5 +185,5 @@ def _texts_of_stream(stream: TextIO, problems: Problems) -> Iterator[Document]:
     for number, line in lines:
         text, count = LONE_SURROGATE.subn("\ufffd", line)
         if count:
-            problems.add("half a surrogate pair, replaced by U+FFFD", f"{where}:{number}", f"{count} characters")
+            problems.change("half a surrogate pair, replaced by U+FFFD", f"{where}:{number}", f"{count} characters")
         yield Document(str(number - 1), text)

@@ -62,7 +62,7 @@ def writable_record(record: dict[str, Any], where: str, problems: Problems) -> d
     mended, count = LONE_SURROGATE.subn("\ufffd", written)
     if not count:
         return record
-    problems.add("half a surrogate pair, replaced by U+FFFD", where, f"{count} characters")
+    problems.change("half a surrogate pair, replaced by U+FFFD", where, f"{count} characters")
     return json.loads(mended)
 
 

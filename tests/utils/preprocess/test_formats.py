@@ -190,7 +190,9 @@ def test_a_weight_or_belief_that_is_no_number_is_reported_and_ordinary(tmp_path,
     line = json.dumps({"text": "张三", "weight": value, "doubtful": [{**entity, "belief": value}]})
     (document,), problems = read(write(tmp_path / "a.jsonl", line))
     assert document == Document("0", "张三", (), (Doubt("name", 0, 1),))
-    assert problems.counts == {"weight is no number from 0 up": 1, "belief is no number from 0 up": 1}
+    assert problems.changed == {"weight is no number from 0 up, read as 1": 1,
+                                "belief is no number from 0 up, read as 0": 1}  # fmt: skip
+    assert not problems.counts
 
 
 # --------------------------------------------------------------------------------------------------------------- bmes
@@ -237,7 +239,11 @@ def test_a_broken_span_is_reported_once_and_the_others_stay(tmp_path, tags, span
 def test_bmes_reports_lines_that_are_no_character_and_tag(tmp_path):
     documents, problems = read(write(tmp_path / "a.bmes", "天 O\n地玄 O\n黄 L-X\n宇 S-X\n"))
     assert documents == [Document("0", "天黄宇", (Span("X", 2, 2),))]
-    assert problems.counts == {"line is not one character and a tag": 1, "unknown tag": 1}
+    assert problems.counts == {"line is not one character and a tag": 1}
+    assert problems.changed == {"unknown tag, read as O": 1}
+    assert problems.messages[1].endswith("a.bmes:3: unknown tag, read as O: 'L-X'")
+    assert problems.summary() == ("dropped 1: line is not one character and a tag 1; "
+                                  "changed 1: unknown tag, read as O 1")  # fmt: skip
 
 
 # ----------------------------------------------------------------------------------------------------------- refusals

@@ -47,7 +47,7 @@ def test_half_a_surrogate_pair_is_replaced_in_place(tmp_path):
     documents, problems = read(path)
     assert documents == [Document("\ufffd", "a\ufffdb😀", (Span("x", 1, 2),))]
     to_json(documents[0]).encode("utf-8")
-    assert list(problems.counts.values()) == [1]
+    assert problems.summary() == "dropped nothing; changed 1: half a surrogate pair, replaced by U+FFFD 1"
 
 
 @pytest.mark.parametrize("wrap", [io.StringIO, lambda text: io.TextIOWrapper(io.BytesIO(text.encode()), "ascii")])
