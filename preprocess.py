@@ -127,7 +127,7 @@ def read_documents(config: Config, problems: Problems) -> tuple[list[Document], 
     documents: list[Document] = []
     parts: list[Part] = []
     for part, corpus in named_corpora(config):
-        read = train if part == "train" else read_corpus(corpus, problems)
+        read = train if part == "train" else read_corpus(corpus, problems, labelled=part != "unlabelled")
         kept = check_categories(read, categories, problems, corpus.path)
         if part == "train" and not category_counts(kept):
             raise UserError(f"{corpus.path}: no span of data.categories {', '.join(categories)}; check the names")

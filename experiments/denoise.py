@@ -278,7 +278,7 @@ class Denoise:
         return Stage("submit", about, work, inputs, [folder / "predict.csv"], settings)
 
     def _unlabelled(self) -> list[Document]:
-        return read_corpus(self.config.data.unlabelled, Problems())
+        return read_corpus(self.config.data.unlabelled, Problems(), labelled=False)
 
 
 def summary(decisions: Sequence[Decision], labels: int, support: float) -> str:

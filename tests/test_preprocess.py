@@ -120,6 +120,15 @@ def test_parts_come_one_after_the_other(workspace, run, tmp_path):
     assert "spans, dev: name 1" in out
 
 
+def test_unlabelled_texts_need_no_label_file_where_others_have_one(workspace, run):
+    (workspace.labels / "3.csv").unlink()
+    status, out, _ = run(f"data.unlabelled={workspace.texts}")
+    assert status == 0
+    processed = load_processed(config_of(workspace, f"data.unlabelled={workspace.texts}"))
+    assert processed.parts == ["train"] * 7 + ["unlabelled"] * 8
+    assert out.splitlines()[-1] == "dropped 1: document without a label file 1"
+
+
 def test_additional_corpora_join_with_their_categories_renamed(workspace, run, tmp_path):
     extra = Document("0", "张三住在北京", (Span("LOC", 4, 5), Span("MISC", 2, 2), Span("PER", 0, 1)))
     path = write_jsonl(tmp_path / "extra.jsonl", [extra])

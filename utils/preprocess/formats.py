@@ -35,11 +35,12 @@ FORMATS = (
 # ------------------------------------------------------------------------------------------------------------ corpora
 
 
-def read_corpus(corpus: CorpusConfig, problems: Problems) -> list[Document]:
+def read_corpus(corpus: CorpusConfig, problems: Problems, labelled: bool = True) -> list[Document]:
     """The documents of a labelled or unlabelled corpus, with categories renamed as it asks.
 
     What cannot be used (labels that do not fit their text, empty texts, repeated ids, ...) is dropped with a line in
-    `problems`.
+    `problems`; so is a document that lost its labels, which would count as one without any, unless the labels are not
+    wanted (`labelled`).
 
     Raises:
         UserError: the path is missing, not UTF-8, a damaged zip, of no known format, or without one usable document.
@@ -50,7 +51,8 @@ def read_corpus(corpus: CorpusConfig, problems: Problems) -> list[Document]:
     require(path)
     name = recognise(path) if corpus.format == "auto" else corpus.format
     before = problems.counts.copy()
-    located = _unique(_with_text(READERS[name](corpus, problems), problems), problems)
+    located = _with_text(READERS[name](corpus, problems), problems)
+    located = _unique(_with_labels(located, problems) if labelled else located, problems)
     shown = tqdm(located, f"reading {path.name}", unit="doc", delay=1)
     documents = [_renamed(document, corpus.categories) for document in shown]
     if not documents:
@@ -110,17 +112,26 @@ def check_categories(documents: list[Document], allowed: list[str], problems: Pr
 
 
 def _with_text(located: Iterable[Located], problems: Problems) -> Iterator[Located]:
-    for where, document in located:
-        if document.text.strip():
-            yield Located(where, document)
+    for one in located:
+        if one.document.text.strip():
+            yield one
         else:
-            problems.add("empty text", where)
+            problems.add("empty text", one.where)
+
+
+def _with_labels(located: Iterable[Located], problems: Problems) -> Iterator[Located]:
+    """Without documents whose labels are lost."""
+    for one in located:
+        if one.lost:
+            problems.add(*one.lost)
+        else:
+            yield one
 
 
 def _unique(located: Iterable[Located], problems: Problems) -> Iterator[Document]:
     """Documents whose id was not seen before."""
     seen: set[str] = set()
-    for where, document in located:
+    for where, document, _ in located:
         if document.id in seen:
             problems.add("duplicate id", where, document.id)
         else:

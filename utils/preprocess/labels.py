@@ -12,11 +12,20 @@ WHOLE_NUMBER = re.compile("-?[0-9]+")
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
+class Lost(NamedTuple):
+    """Why the labels of a document are not known where others of its corpus have theirs, as `Problems.add` takes it."""
+
+    reason: str
+    where: str
+    detail: str
+
+
 class Located(NamedTuple):
     """A document and where it was read, `train.json:12`, for messages."""
 
     where: str
     document: Document
+    lost: Lost | None = None  # its labels
 
 
 def check_label(

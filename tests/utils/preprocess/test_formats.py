@@ -78,13 +78,14 @@ def test_ccf_labels_are_optional_and_may_lie_elsewhere(tmp_path):
     assert documents[0].spans == (Span("name", 0, 1),)
 
 
-def test_ccf_files_without_their_partner_are_reported(tmp_path):
+def test_ccf_files_without_their_partner_are_reported_and_dropped(tmp_path):
+    """A document whose labels are not there would train and be scored as if it had none."""
     for name in ("x_data/0.txt", "x_data/1.txt"):
         write(tmp_path / name, "张三")
     for name in ("x_label/1.csv", "x_label/7.csv"):
         write(tmp_path / name, HEADER)
     documents, problems = read(tmp_path / "x_data")
-    assert len(documents) == 2
+    assert documents == [Document("1", "张三")]
     assert problems.counts == {"document without a label file": 1, "label file without a document": 1}
     assert any("0.txt" in message for message in problems.messages)
     assert any("7.csv" in message for message in problems.messages)
@@ -106,7 +107,6 @@ def test_ccf_files_without_their_partner_are_reported(tmp_path):
         (f"0,name,0,{'1' * 5000},张三", "offsets are not numbers", []),
         ("0,name,0", "offsets are not numbers", ["'0'"]),
         ("0,,0,1,张三", "label without a category", []),
-        ('0,name,0,1,"张三', "not valid CSV from here on", []),
     ],
 )
 def test_ccf_drops_and_reports_a_bad_label(tmp_path, row, reason, shown):
@@ -116,6 +116,35 @@ def test_ccf_drops_and_reports_a_bad_label(tmp_path, row, reason, shown):
     assert documents[0].spans == (Span("address", 3, 5),)
     assert problems.counts == {reason: 1}
     assert all(piece in problems.messages[0] for piece in ["0.csv:3", *shown])
+
+
+def test_ccf_drops_a_document_whose_labels_break_off(tmp_path):
+    for name in "01":
+        write(tmp_path / f"x_data/{name}.txt", "张三在北京市")
+    write(tmp_path / "x_label/0.csv", f'{HEADER}0,address,3,5,北京市\n0,name,0,1,"张三\n')
+    write(tmp_path / "x_label/1.csv", f"{HEADER}1,address,3,5,北京市\n")
+    documents, problems = read(tmp_path / "x_data")
+    assert documents == [Document("1", "张三在北京市", (Span("address", 3, 5),))]
+    assert problems.counts == {"not valid CSV from here on": 1} and "0.csv:3" in problems.messages[0]
+
+
+def test_ccf_without_need_of_labels_keeps_every_document(tmp_path):
+    for name in "012":
+        write(tmp_path / f"x_data/{name}.txt", "张三在北京市")
+    write(tmp_path / "x_label/0.csv", f'{HEADER}0,name,0,1,"张三\n')
+    write(tmp_path / "x_label/1.csv", f"{HEADER}1,name,0,1,张三\n")
+    problems = Problems()
+    documents = read_corpus(CorpusConfig(str(tmp_path / "x_data")), problems, labelled=False)
+    assert [document.id for document in documents] == ["0", "1", "2"] and not problems.messages
+
+
+def test_ccf_documents_of_one_name_share_their_labels_and_the_first_stays(tmp_path):
+    for name in ("x_data/a/0.txt", "x_data/b/0.txt"):
+        write(tmp_path / name, "张三")
+    write(tmp_path / "x_label/0.csv", f"{HEADER}0,name,0,1,张三\n")
+    documents, problems = read(tmp_path / "x_data")
+    assert documents == [Document("0", "张三", (Span("name", 0, 1),))]
+    assert problems.counts == {"duplicate id": 1}, "its label file is there"
 
 
 def test_a_span_may_end_with_the_text_and_repetitions_merge(tmp_path):
