@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
@@ -83,7 +83,7 @@ def recognise(path: Path) -> str:
     if next((line for _, line in read_lines(path)), "").lstrip().startswith("[") and parse_tasks(read_text(path)):
         return "labelstudio"
     # Past damaged lines, which the reader will report, but not through all of a large foreign file.
-    for _, line in islice(read_lines(path), 100):
+    for _, line in itertools.islice(read_lines(path), 100):
         record = parse_line(line)
         if isinstance(record, dict) and "text" in record:
             return "cluener" if isinstance(record.get("label"), dict) else "jsonl"
@@ -155,12 +155,14 @@ def _renamed(document: Document, categories: dict[str, str]) -> Document:
 def read_texts(path: Path | None, stream: TextIO | None, problems: Problems) -> Iterator[Document]:
     """Texts to predict on, one at a time. An empty text is a document too, so that every input has its answer.
 
-    | input                     | documents                                                              |
-    |---------------------------|------------------------------------------------------------------------|
-    | a folder or zip of `.txt` | a file each; the id is its name without `.txt`                         |
-    | one `.txt`                | one                                                                    |
-    | `.jsonl` or `.json`       | a line each: `text`, optional `id` and `entities`; repeated ids go     |
-    | no path                   | a line of `stream` each; the id is its running number, from 0          |
+    | input                     | documents                                                     | another id           |
+    |---------------------------|---------------------------------------------------------------|----------------------|
+    | a folder or zip of `.txt` | a file each; the id is its name without `.txt`                | its path, `a/3`      |
+    | one `.txt`                | one                                                           |                      |
+    | `.jsonl` or `.json`       | a line each: `text`, optional `id` and `entities`             | its line, `texts#12` |
+    | no path                   | a line of `stream` each; the id is its running number, from 0 |                      |
+
+    A text whose id an earlier one has takes another, with a line in `problems`: it may well be another text.
 
     Raises:
         UserError: the path is missing (at once), or nothing readable: not UTF-8, a damaged zip, a foreign format.
@@ -173,17 +175,34 @@ def read_texts(path: Path | None, stream: TextIO | None, problems: Problems) -> 
     require(path)
     suffix = path.suffix.lower()
     if is_tree(path) or suffix == ".txt":
-        return _unique(_texts_of_files(path), problems)
+        return _told_apart(_texts_of_files(path), problems)
     if suffix in (".jsonl", ".json"):
-        return _unique(read_jsonl(CorpusConfig(path=str(path)), problems), problems)
+        return _told_apart(_texts_of_lines(path, problems), problems)
     raise UserError(f"{path}: not an input; give a folder or zip of .txt, a .txt, a .jsonl, or lines on standard input")
 
 
-def _texts_of_files(path: Path) -> Iterator[Located]:
+def _told_apart(texts: Iterable[tuple[Located, str]], problems: Problems) -> Iterator[Document]:
+    """All documents, each with an id of its own; beside each stands the id to take where its own is taken."""
+    seen: set[str] = set()
+    for (where, document, _), other in texts:
+        further = (f"{other}#{number}" for number in itertools.count(2))
+        identity = next(one for one in itertools.chain((document.id, other), further) if one not in seen)
+        if identity != document.id:
+            problems.change("id given before, another one taken", where, f"{document.id!r} is {identity!r}")
+        seen.add(identity)
+        yield replace(document, id=identity)
+
+
+def _texts_of_lines(path: Path, problems: Problems) -> Iterator[tuple[Located, str]]:
+    for located in read_jsonl(CorpusConfig(path=str(path)), problems):
+        yield located, f"{path.stem}#{located.where.rpartition(':')[2]}"
+
+
+def _texts_of_files(path: Path) -> Iterator[tuple[Located, str]]:
     empty = True
     for file in named_files(path, ".txt"):
         empty = False
-        yield Located(file.where, Document(file.stem, file.text()))
+        yield Located(file.where, Document(file.stem, file.text())), file.place
     if empty:
         raise UserError(f"{path}: no .txt in it; give a folder or zip that holds some")
 

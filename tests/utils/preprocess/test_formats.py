@@ -162,6 +162,15 @@ def test_empty_texts_and_repeated_ids_are_dropped(tmp_path):
     assert problems.counts == {"empty text": 1, "duplicate id": 1}
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_of_a_name_that_a_zip_holds_twice_the_newer_text_stays_and_the_other_is_reported(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("0.txt", "旧")
+        archive.writestr("0.txt", "新")
+    documents, problems = read(tmp_path / "x.zip")
+    assert documents == [Document("0", "新")] and problems.counts == {"duplicate id": 1}
+
+
 def test_categories_are_renamed_and_dropped(tmp_path):
     write(tmp_path / "x_data" / "0.txt", "张三在北京")
     write(tmp_path / "x_label" / "0.csv", HEADER + "0,name,0,1,张三\n0,scene,3,4,北京\n0,book,2,2,在\n")

@@ -34,8 +34,45 @@ def test_jsonl_keeps_entities_and_empty_texts(tmp_path):
     labelled = Document("a", "张三", (Span("name", 0, 1),))
     path.write_text(to_json(labelled) + '\n{"text": ""}\n{"id": "a", "text": "again"}\n', encoding="utf-8")
     documents, problems = read(path)
-    assert documents == [labelled, Document("1", "")]
-    assert problems.counts == {"duplicate id": 1}
+    assert documents == [labelled, Document("1", ""), Document("a#3", "again")]
+    assert problems.summary() == "dropped nothing; changed 1: id given before, another one taken 1"
+    assert problems.messages == [f"{path}:3: id given before, another one taken: 'a' is 'a#3'"]
+
+
+def test_a_running_number_that_is_also_an_id_hides_no_line(tmp_path):
+    path = tmp_path / "texts.jsonl"
+    lines = ['{"id": 1, "text": "一"}', "", '{"text": "二"}', '{"id": "texts#3", "text": "三"}', '{"text": "四"}']
+    path.write_text("\n".join(lines), encoding="utf-8")
+    documents, problems = read(path)
+    assert [(document.id, document.text) for document in documents] == [
+        ("1", "一"), ("texts#3", "二"), ("texts#4", "三"), ("3", "四"),
+    ]  # fmt: skip
+    assert problems.changed.total() == 2 and not problems.counts
+
+
+def test_files_of_one_name_in_several_folders_are_all_read(tmp_path):
+    names = ("1.txt", "a/1.txt", "b/1.TXT", "b/1.txt", "a/b/2.txt", "0/1.txt")
+    with zipfile.ZipFile(tmp_path / "texts.zip", "w") as archive:
+        for name in names:
+            path = tmp_path / "texts" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(name)
+            archive.writestr(name, name)
+    for place in ("texts", "texts.zip"):
+        documents, problems = read(tmp_path / place)
+        assert {document.id: document.text for document in documents} == {
+            "1": "0/1.txt", "1#2": "1.txt", "a/1": "a/1.txt", "b/1": "b/1.TXT", "b/1#2": "b/1.txt", "2": "a/b/2.txt",
+        }  # fmt: skip
+        assert problems.changed == {"id given before, another one taken": 4} and not problems.counts
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_zip_that_holds_a_name_twice_gives_both_texts_the_newer_first(tmp_path):
+    with zipfile.ZipFile(tmp_path / "texts.zip", "w") as archive:
+        for name, text in (("1.txt", "旧"), ("./1.txt", "中"), ("1.txt", "新")):
+            archive.writestr(name, text)
+    documents, _ = read(tmp_path / "texts.zip")
+    assert [(document.id, document.text) for document in documents] == [("1", "新"), ("1#2", "中"), ("1#3", "旧")]
 
 
 def test_half_a_surrogate_pair_is_replaced_in_place(tmp_path):
