@@ -6,6 +6,7 @@ Everything is UTF-8 or an error that says where it is not. Nothing is translated
 from __future__ import annotations
 
 import codecs
+import contextlib
 import os
 import re
 import zipfile
@@ -18,6 +19,7 @@ from typing import TypeVar
 from config import UserError
 from typed_settings import looked_in
 
+UTF8_NAME = 0x800  # flag of a file in a zip
 Source = TypeVar("Source")  # what is read to get a file: its path, or what a zip knows of it
 
 
@@ -83,10 +85,21 @@ def _files_of_folder(path: Path, suffix: str) -> Iterator[NamedFile]:
 def _files_of_zip(path: Path, suffix: str) -> Iterator[NamedFile]:
     with zipfile.ZipFile(path) as archive:
         # A name that was written again is there twice; the later one first, which is the one that unpacking leaves.
-        members = ((PurePosixPath(member.filename), member) for member in reversed(archive.infolist()))
+        members = ((PurePosixPath(_name_in_zip(member)), member) for member in reversed(archive.infolist()))
         files = ((name, member) for name, member in members if not member.is_dir())
         for name, member in _wanted(files, suffix):
             yield NamedFile(f"{path}/{name}", name.stem, str(name.with_suffix("")), archive.read(member))
+
+
+def _name_in_zip(member: zipfile.ZipInfo) -> str:
+    """A file's name. Where the zip does not say that it is UTF-8, zipfile takes it for cp437, but nearly always it is
+    UTF-8 all the same, or the GBK of a Chinese Windows."""
+    if member.flag_bits & UTF8_NAME:
+        return member.filename
+    for encoding in ("utf-8", "gb18030"):
+        with contextlib.suppress(UnicodeError):
+            return member.filename.encode("cp437").decode(encoding)
+    return member.filename
 
 
 def _wanted(files: Iterable[tuple[PurePosixPath, Source]], suffix: str) -> list[tuple[PurePosixPath, Source]]:

@@ -116,6 +116,20 @@ def test_files_are_read_as_they_come(tmp_path, monkeypatch):
     assert len(decoded) == 1
 
 
+@pytest.mark.parametrize(
+    ("encoding", "expected"), [("gbk", "李四"), ("gb18030", "㐀𠮷"), ("utf-8", "李四"), ("utf-8", "é"), ("cp437", "é")]
+)
+def test_names_in_a_zip_that_does_not_say_their_encoding(tmp_path, encoding, expected):
+    """Windows writes them in that of the system, and zipfile reads them all as cp437."""
+    raw = f"王五/{expected}.txt".encode(encoding) if encoding != "cp437" else f"{expected}.txt".encode("cp437")
+    path, stand_in = tmp_path / "a.zip", "N" * len(raw)  # names that are not ASCII would be flagged
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(stand_in, "文")
+    path.write_bytes(path.read_bytes().replace(stand_in.encode(), raw))
+    documents, _ = read(path)
+    assert documents == [Document(expected, "文")]
+
+
 def test_bad_input_is_refused(tmp_path):
     with pytest.raises(UserError, match="nowhere"):
         read_texts(tmp_path / "nowhere", None, Problems())
