@@ -648,9 +648,13 @@ def test_a_dictionary_is_taken_out_of_a_part_of_the_labels(workspace, tmp_path, 
         ([], "--dictionary needs --output"),
         (["--output", "OUT", "--share", "0"], "--share 0.0"),
         (["--output", "OUT", "--share", "1.5"], "--share 1.5"),
+        (["--output", "."], ".: is a folder; name a file"),
+        (["--output", "/"], "/: is a folder; name a file"),
+        (["--output", "settings.yaml/half.tsv"], "settings.yaml: cannot be written (Not a directory)"),
     ],
 )
-def test_a_dictionary_that_cannot_be_taken_is_one_line(workspace, tmp_path, capsys, arguments, telling):
+def test_a_dictionary_that_cannot_be_taken_is_one_line(workspace, tmp_path, capsys, monkeypatch, arguments, telling):
+    monkeypatch.chdir(tmp_path)
     output = tmp_path / "half.tsv"
     own = [str(output) if argument == "OUT" else argument for argument in arguments]
     assert preprocess.main(["--dictionary", str(workspace.texts), *own]) == 2

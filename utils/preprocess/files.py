@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import lzma
 import os
 import re
 import zipfile
@@ -71,8 +72,9 @@ def named_files(path: Path, suffix: str) -> Iterator[NamedFile]:
             yield _named_file(path, str(path), PurePosixPath(path.name))
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error}); check the file and its rights") from None
-    # zipfile raises RuntimeError for a password and for a compression it does not know.
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+    # zipfile raises RuntimeError for a password and for a compression it does not know, and UnicodeDecodeError for a
+    # name that is not the UTF-8 it is said to be.
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: damaged or not a zip ({error}); fetch it again or unpack it") from None
 
 

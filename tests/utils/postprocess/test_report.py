@@ -105,6 +105,17 @@ def test_words_that_mean_nothing_are_refused(table, column, value, telling):
         read_decisions(table, DOCUMENTS, Problems())
 
 
+@pytest.mark.parametrize(
+    ("column", "value"), [("votes", "inf"), ("voters", "nan"), ("share", "-inf"), ("probability", "0,5")]
+)
+def test_a_number_that_is_none_is_refused(table, column, value):
+    rows = rows_of(table)
+    rows[1][column] = value
+    rewrite(table, rows)
+    with pytest.raises(UserError, match=rf"decisions\.csv, row 3: {column} '{value}'; it is a number, or empty"):
+        read_decisions(table, DOCUMENTS, Problems())
+
+
 def test_a_file_that_is_no_table_of_decisions_is_refused(tmp_path):
     for content, telling in ((b"id,kind\n", "no column category, pos_b"), ("名字".encode("gbk"), "not UTF-8")):
         (tmp_path / "x.csv").write_bytes(content)

@@ -317,6 +317,17 @@ def test_a_damaged_zip_is_refused(tmp_path):
     assert "bent.zip" in refusal(write(tmp_path / "bent.zip", whole.replace("三张".encode(), "三李".encode(), 1)))
 
 
+def test_a_zip_with_a_damaged_name_or_member_is_refused(tmp_path):
+    whole = write_zip(tmp_path / "whole.zip", {"张三.txt": "张三"}).read_bytes()
+    bent = write(tmp_path / "bent.zip", whole.replace("张".encode(), b"\xff\xff\xff"))
+    assert "damaged or not a zip" in refusal(bent)
+    with zipfile.ZipFile(tmp_path / "lzma.zip", "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("0.txt", bytes(range(256)) * 4)
+    packed = bytearray((tmp_path / "lzma.zip").read_bytes())
+    packed[50:60] = b"\xff" * 10
+    assert "damaged or not a zip" in refusal(write(tmp_path / "lzma.zip", bytes(packed)))
+
+
 @pytest.mark.parametrize("content", ["", "plain words\n", "天0 O\n", '{"content": "张三"}'])
 def test_what_is_not_recognised_is_refused_with_the_formats(tmp_path, content):
     message = refusal(write(tmp_path / "a.data", content))
