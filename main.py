@@ -89,7 +89,7 @@ def evaluate(config: Config, options: argparse.Namespace) -> None:
     counts = [[one.right, one.predicted, one.labelled] for one in result.by_document]
     write_json(folder / f"{name}.json", of | result.scores.to_dict() | {"by_document": counts})
     print(f"scores: {folder / name}.json")
-    if problems.messages:
+    if problems.found:
         print(problems.report())
 
 
@@ -132,7 +132,7 @@ def predict(config: Config, options: argparse.Namespace) -> None:
     print(f"{documents} documents, {characters} characters, {spans} spans in {seconds:.1f} s"
           + (f", {memory:.0f} MiB" if memory else ""))  # fmt: skip
     print(f"predictions: {folder / 'predict.jsonl'} and {folder / 'predict.csv'}")
-    if problems.messages:
+    if problems.found:
         print(problems.report())
 
 
@@ -213,7 +213,7 @@ def learn_from_dictionary(config: Config, options: argparse.Namespace) -> None:
     problems = Problems()
     print(learn(config, problems, preprocess))
     print(f"results: {config.dictionary_folder}")
-    if problems.messages:
+    if problems.found:
         print(problems.report())
 
 

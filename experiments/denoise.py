@@ -26,6 +26,7 @@ from config import Config, CorpusConfig, UserError
 from data.split import make_splits
 from experiments.denoise_runs import DenoiseRuns, lasting
 from experiments.stages import Stage
+from typed_settings import refuse_unknown_categories
 from utils.postprocess.decisions import Decision, apply_decisions, decide, label_support
 from utils.postprocess.report import keep_corrections, read_decisions, write_report
 from utils.postprocess.selfsupervise import pseudo_label
@@ -45,7 +46,7 @@ class Denoise:
     """The stages for one configuration, whose processed data is made.
 
     Raises:
-        UserError: there are no folds to vote, or no processed data.
+        UserError: there are no folds to vote, or no processed data, or a threshold for a category that it has not.
     """
 
     def __init__(self, config: Config) -> None:
@@ -57,6 +58,13 @@ class Denoise:
         dev = self.folder / "data" / "dev.jsonl"
         self.dev_file = dev if config.data.dev.path or config.data.dev_share else None
         self.categories = load_processed(config).categories
+        thresholds = {
+            "denoise.doubtful_below_of": config.denoise.doubtful_below_of,
+            "denoise.missing_from_of": config.denoise.missing_from_of,
+            "pseudo.certain_from_of": config.pseudo.certain_from_of,
+        }
+        for setting, named in thresholds.items():
+            refuse_unknown_categories(setting, named, self.categories)
         self.runs = DenoiseRuns(config, self.categories, self.dev_file)
 
     def denoise(self) -> list[Stage]:
@@ -216,7 +224,7 @@ class Denoise:
         documents = read_documents(self.train_file)
         problems = Problems()
         decisions = read_decisions(folder / "decisions.csv", documents, problems)
-        if problems.messages:
+        if problems.found:
             print(problems.report(), flush=True)
         if unknown := {decision.span.category for decision in decisions} - set(self.categories):
             known = ", ".join(self.categories)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from config import MixConfig, UserError
 from model.tagger import Tagger
+from typed_settings import refuse_unknown_categories
 from utils.postprocess.patterns import with_patterns
 from utils.postprocess.process import Voter, vote
 from utils.preprocess.document import Document, ScoredSpan
@@ -22,7 +23,7 @@ class Mixture:
         chunk: documents held at a time.
 
     Raises:
-        UserError: a weight for a run that is not there, or patterns for a category that no run knows.
+        UserError: a weight for a run that is not there, or a share or patterns for a category that no run knows.
     """
 
     def __init__(self, taggers: Sequence[Tagger], settings: MixConfig, chunk: int) -> None:
@@ -31,8 +32,8 @@ class Mixture:
         if unknown := [name for name in settings.weights if name not in names]:
             raise UserError(f"mix.weights names {unknown[0]}, but the runs are {', '.join(names)}")
         self.categories = list(dict.fromkeys(itertools.chain.from_iterable(one.categories for one in taggers)))
-        if unknown := {*settings.back_up, *settings.override} - set(self.categories):
-            raise UserError(f"mix wants patterns of {min(unknown)}, but the runs know {', '.join(self.categories)}")
+        for setting in ("min_votes_of", "back_up", "override"):
+            refuse_unknown_categories(f"mix.{setting}", getattr(settings, setting), self.categories)
         self._voters = [
             Voter(settings.weights.get(name, 1.0), frozenset(tagger.categories))
             for name, tagger in zip(names, taggers, strict=True)

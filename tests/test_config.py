@@ -321,6 +321,12 @@ CONTRADICTIONS = [
     ("model.head=mrc", "it takes crf, softmax, span"),
     ('mix.weights={"a":-1}', "a vote cannot count for less than 0"),
     ("mix.back_up=[name]", "only mobile, email, QQ, vx have patterns"),
+    ('mix.min_votes_of={"name":5}', "mix.min_votes_of.name is 5.0; it must be at least 0 and below 1"),
+    ("mix.min_votes_of.name=-1", "mix.min_votes_of.name is -1.0; it must be at least 0 and below 1"),
+    ("mix.min_votes_of.name=1", "mix.min_votes_of.name is 1.0; it must be at least 0 and below 1"),
+    ("denoise.doubtful_below_of.name=-0.1", "denoise.doubtful_below_of.name is -0.1; it must be from 0 to 1"),
+    ("denoise.missing_from_of.name=1.5", "denoise.missing_from_of.name is 1.5; it must be from 0 to 1"),
+    ("pseudo.certain_from_of.name=2", "pseudo.certain_from_of.name is 2.0; it must be from 0 to 1"),
     ("data.max_len=64", "predict.overlap 64 must be smaller than data.max_len 64"),
 ]
 

@@ -128,11 +128,13 @@ class Problems:
         counts: what was dropped, by reason.
         changed: what was kept, but not as it stood, by reason.
         messages: a line for each, as far as they are kept.
+        warnings: what is probably a mistake, though nothing was dropped or changed for it.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
     changed: Counter[str] = field(default_factory=Counter)
     messages: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     keep: int = 200  # messages kept in full; the counts are always complete
 
     def add(self, reason: str, where: str, detail: str = "") -> None:
@@ -151,15 +153,20 @@ class Problems:
         if len(self.messages) < self.keep:
             self.messages.append(f"{where}: {reason}" + (f": {detail}" if detail else ""))
 
+    @property
+    def found(self) -> bool:
+        """Whether there is anything to tell."""
+        return bool(self.messages or self.warnings)
+
     def summary(self) -> str:
         """`dropped 3: label text differs 2, empty text 1; changed 1: unknown tag, read as O 1`, `dropped nothing`."""
         dropped = _counted("dropped", self.counts) if self.counts else "dropped nothing"
         return dropped + (f"; {_counted('changed', self.changed)}" if self.changed else "")
 
     def report(self, shown: int = 20) -> str:
-        """For a person: the first messages in full, then how many more, last the summary."""
-        lines = [f"  {message}" for message in self.messages[:shown]]
-        if (more := self.counts.total() + self.changed.total() - len(lines)) > 0:
+        """For a person: the warnings and the first messages in full, then how many more, last the summary."""
+        lines = [f"  {message}" for message in (*self.warnings, *self.messages[:shown])]
+        if (more := self.counts.total() + self.changed.total() - shown) > 0:
             lines.append(f"  ... and {more} more")
         return "\n".join([*lines, self.summary()])
 

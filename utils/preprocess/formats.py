@@ -11,6 +11,7 @@ from typing import TextIO
 from tqdm import tqdm
 
 from config import CorpusConfig, UserError
+from typed_settings import nearest
 from utils.preprocess.document import ANY_CATEGORY, Document, Kind, Problems, sorted_spans
 from utils.preprocess.files import decode_lines, is_tree, named_files, read_lines, read_text, require
 from utils.preprocess.format_bmes import is_tagged, read_bmes
@@ -54,11 +55,12 @@ def read_corpus(corpus: CorpusConfig, problems: Problems, labelled: bool = True)
     located = _with_text(READERS[name](corpus, problems), problems)
     located = _unique(_with_labels(located, problems) if labelled else located, problems)
     shown = tqdm(located, f"reading {path.name}", unit="doc", delay=1)
-    documents = [_renamed(document, corpus.categories) for document in shown]
+    documents = list(shown)
     if not documents:
         dropped = Problems(counts=problems.counts - before).summary()
         raise UserError(f"{path}: no usable document in format {name} ({dropped}); expected {FORMATS}")
-    return documents
+    _warn_of_unused(corpus, documents, problems)
+    return [_renamed(document, corpus.categories) for document in documents]
 
 
 def recognise(path: Path) -> str:
@@ -137,6 +139,16 @@ def _unique(located: Iterable[Located], problems: Problems) -> Iterator[Document
         else:
             seen.add(document.id)
             yield document
+
+
+def _warn_of_unused(corpus: CorpusConfig, documents: Iterable[Document], problems: Problems) -> None:
+    """A category to be renamed that no label has may be mistyped, and the one that was meant keeps its name."""
+    labels = (label for document in documents for label in (*document.spans, *document.doubtful))
+    found = sorted({label.category for label in labels} - {ANY_CATEGORY})
+    for category in corpus.categories if found else ():
+        if category not in found:
+            what = f"categories renames {category}, which no label has"
+            problems.warnings.append(f"{corpus.path}: {what}{nearest(category, found)}")
 
 
 def _renamed(document: Document, categories: dict[str, str]) -> Document:

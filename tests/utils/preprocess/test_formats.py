@@ -179,6 +179,20 @@ def test_categories_are_renamed_and_dropped(tmp_path):
     assert not problems.counts
 
 
+def test_a_renamed_category_that_no_label_has_is_told(tmp_path):
+    path = write(
+        tmp_path / "x.jsonl", to_json(Document("0", "张三在北京", (Span("name", 0, 1),), (Doubt("book", 2, 2),)))
+    )
+    _, problems = read(path, categories={"nmae": "person", "book": "title", "scene": ""})
+    assert problems.warnings == [
+        f"{path}: categories renames nmae, which no label has; did you mean name?",
+        f"{path}: categories renames scene, which no label has; known here: book, name",
+    ]
+    assert problems.report().splitlines() == [*(f"  {one}" for one in problems.warnings), "dropped nothing"]
+    bare = write(tmp_path / "y.jsonl", to_json(Document("0", "张三在北京")))
+    assert not read(bare, categories={"nmae": "person"})[1].warnings, "where nothing is labelled nothing is renamed"
+
+
 # ------------------------------------------------------------------------------------------------- cluener and jsonl
 
 
