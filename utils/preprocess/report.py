@@ -34,7 +34,7 @@ def describe(processed: Processed, problems: Problems, lost: int, covered: float
         "words_per_character": len(lattices.words) / characters,
         "vocabulary_coverage": float((lattices.tokens != processed.vocabulary.unknown).mean()) if characters else 1.0,
         "vector_coverage": covered,
-        "spans_longer_than_a_segment": lost,
+        "spans_that_no_segment_holds": lost,
         "dropped": dict(problems.counts),
         "changed": dict(problems.changed),
     }
