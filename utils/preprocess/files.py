@@ -121,11 +121,12 @@ def is_hidden(name: PurePath) -> bool:
 
 
 def _named_file(path: Path, where: str, name: PurePosixPath) -> NamedFile:
-    """One file off the disk. A name that is not UTF-8 is escaped, so that it can be written as an id later."""
-    return NamedFile(_printable(where), _printable(name.stem), _printable(str(name.with_suffix(""))), path.read_bytes())
+    """One file off the disk, whose name can be written as an id later."""
+    return NamedFile(printable(where), printable(name.stem), printable(str(name.with_suffix(""))), path.read_bytes())
 
 
-def _printable(name: str) -> str:
+def printable(name: str) -> str:
+    """A file's name that can be written: what in it is not UTF-8 is escaped."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 

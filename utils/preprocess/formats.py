@@ -13,7 +13,7 @@ from tqdm import tqdm
 from config import CorpusConfig, UserError
 from typed_settings import nearest
 from utils.preprocess.document import ANY_CATEGORY, Document, Kind, Problems, sorted_spans
-from utils.preprocess.files import decode_lines, is_tree, named_files, read_lines, read_text, require
+from utils.preprocess.files import decode_lines, is_tree, named_files, printable, read_lines, read_text, require
 from utils.preprocess.format_bmes import is_tagged, read_bmes
 from utils.preprocess.format_ccf import read_ccf
 from utils.preprocess.format_json import parse_line, read_cluener, read_jsonl
@@ -207,7 +207,7 @@ def _told_apart(texts: Iterable[tuple[Located, str]], problems: Problems) -> Ite
 
 def _texts_of_lines(path: Path, problems: Problems) -> Iterator[tuple[Located, str]]:
     for located in read_jsonl(CorpusConfig(path=str(path)), problems):
-        yield located, f"{path.stem}#{located.where.rpartition(':')[2]}"
+        yield located, f"{printable(path.stem)}#{located.where.rpartition(':')[2]}"
 
 
 def _texts_of_files(path: Path) -> Iterator[tuple[Located, str]]:

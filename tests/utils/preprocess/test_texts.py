@@ -1,6 +1,7 @@
 """Texts to predict on: every input form gives every text, as stored, one at a time."""
 
 import io
+import os
 import zipfile
 from types import SimpleNamespace
 
@@ -48,6 +49,13 @@ def test_a_running_number_that_is_also_an_id_hides_no_line(tmp_path):
         ("1", "一"), ("texts#3", "二"), ("texts#4", "三"), ("3", "四"),
     ]  # fmt: skip
     assert problems.changed.total() == 2 and not problems.counts
+
+
+def test_an_id_made_of_a_file_name_that_is_not_utf8_can_be_written(tmp_path):
+    path = tmp_path / os.fsdecode("文".encode("gbk") + b".jsonl")
+    path.write_text('{"id": "0", "text": "a"}\n{"id": "0", "text": "b"}\n', encoding="utf-8")
+    documents, _ = read(path)
+    assert [document.id for document in documents] == ["0", r"\xce\xc4#2"]
 
 
 def test_files_of_one_name_in_several_folders_are_all_read(tmp_path):
