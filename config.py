@@ -353,7 +353,7 @@ class MixConfig:
     weights: dict[str, float] = field(default_factory=dict)  # of the votes of runs, by their names; others have 1
     min_votes: float = 0.5  # share of the votes that a span needs (more than this, or all)
     min_votes_of: dict[str, float] = field(default_factory=dict)  # of single categories
-    back_up: list[str] = field(default_factory=list)  # categories in which patterns add what no run found
+    back_up: list[str] = field(default_factory=list)  # categories in which patterns add what the vote left out
     override: list[str] = field(default_factory=list)  # categories in which patterns alone decide
 
 

@@ -89,8 +89,8 @@ def evaluate(config: Config, options: argparse.Namespace) -> None:
     counts = [[one.right, one.predicted, one.labelled] for one in result.by_document]
     write_json(folder / f"{name}.json", of | result.scores.to_dict() | {"by_document": counts})
     print(f"scores: {folder / name}.json")
-    if problems.counts:
-        _show(problems)
+    if problems.found:
+        print(problems.report())
 
 
 def predict(config: Config, options: argparse.Namespace) -> None:
@@ -132,8 +132,8 @@ def predict(config: Config, options: argparse.Namespace) -> None:
     print(f"{documents} documents, {characters} characters, {spans} spans in {seconds:.1f} s"
           + (f", {memory:.0f} MiB" if memory else ""))  # fmt: skip
     print(f"predictions: {folder / 'predict.jsonl'} and {folder / 'predict.csv'}")
-    if problems.counts:
-        _show(problems)
+    if problems.found:
+        print(problems.report())
 
 
 def pretrain(config: Config, options: argparse.Namespace) -> None:
@@ -213,8 +213,8 @@ def learn_from_dictionary(config: Config, options: argparse.Namespace) -> None:
     problems = Problems()
     print(learn(config, problems, preprocess))
     print(f"results: {config.dictionary_folder}")
-    if problems.counts:
-        _show(problems)
+    if problems.found:
+        print(problems.report())
 
 
 def _open_runs(config: Config, options: argparse.Namespace) -> list[RunParts]:
@@ -245,12 +245,6 @@ def _say_what_is_not_trained(run: RunParts, fold: int | None) -> None:
             print(f"{folder}: training was not finished: epoch {epochs_done(folder)} of {run.config.train.epochs}")
     if fold is None and len(trained) < wanted:
         print(f"{run.folder}: of {wanted} folds there is only fold {', '.join(map(str, trained))}")
-
-
-def _show(problems: Problems) -> None:
-    for message in problems.messages[:20]:
-        print(f"  {message}")
-    print(problems.summary())
 
 
 def _refuse_flags_of_other_modes(options: argparse.Namespace) -> None:

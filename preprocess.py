@@ -47,6 +47,7 @@ from utils.preprocess.tokenizer import Vocabulary, encoder_vocabulary
 from utils.preprocess.vectors import read_vectors, read_vocabulary
 from utils.tools import check_replaceable
 
+LONG_SPAN = "span longer than a segment, alone or with those that overlap it"
 FILL_SEED = 0  # of the words that a vector file lacks; no setting, so that runs of all seeds share the processed data
 
 
@@ -127,7 +128,7 @@ def read_documents(config: Config, problems: Problems) -> tuple[list[Document], 
     documents: list[Document] = []
     parts: list[Part] = []
     for part, corpus in named_corpora(config):
-        read = train if part == "train" else read_corpus(corpus, problems)
+        read = train if part == "train" else read_corpus(corpus, problems, labelled=part != "unlabelled")
         kept = check_categories(read, categories, problems, corpus.path)
         if part == "train" and not category_counts(kept):
             raise UserError(f"{corpus.path}: no span of data.categories {', '.join(categories)}; check the names")
@@ -144,7 +145,8 @@ def _segments(config: Config, documents: list[Document], problems: Problems) -> 
         rows += [(number, begin, end) for begin, end in bounds]
         for span in cut_spans(document.spans, bounds) if len(bounds) > 1 else []:
             lost += 1
-            problems.add("span longer than a segment", f"document {document.id}", f"{span.category} {span.begin}")
+            place = f"{span.category} {span.begin} to {span.end}"
+            problems.add(LONG_SPAN, f"document {document.id}", place)
     return np.array(rows, dtype=np.int64).reshape(-1, 3), lost
 
 

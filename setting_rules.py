@@ -47,11 +47,14 @@ def validate(config: Config) -> None:
                  "dictionary.step_back_discount"):  # fmt: skip
         if (value := _get(config, name)) <= 0:
             raise UserError(f"{name} is {value}; it must be above 0")
+    shares = {f"mix.min_votes_of.{category}": share for category, share in config.mix.min_votes_of.items()}
     for name in ("data.dev_share", "train.warmup", "flat.dropout", "flat.attention_dropout", "model.dropout",
                  "context.dropout", "pretrain.warmup", "pretrain.mask_share", "pretrain.held_out",
                  "averaging.decay", "regularisation.label_smoothing", "denoise.least", "dictionary.threshold",
                  "mix.min_votes", "predict.min_votes", "predict.min_probability"):  # fmt: skip
-        if not 0 <= (value := _get(config, name)) < 1:
+        shares[name] = _get(config, name)
+    for name, value in shares.items():
+        if not 0 <= value < 1:
             raise UserError(f"{name} is {value}; it must be at least 0 and below 1")
     _refuse_shares(config)
 

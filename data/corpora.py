@@ -25,7 +25,7 @@ def corpora_by_name(config: Config, problems: Problems) -> dict[str, list[Docume
     additional = itertools.count()
     for part, corpus in named_corpora(config):
         name = f"additional[{next(additional)}]" if part == "additional" else part
-        corpora[name] = read_corpus(corpus, problems)
+        corpora[name] = read_corpus(corpus, problems, labelled=part != "unlabelled")
     if "train" not in corpora or "dev" in corpora:
         return corpora
     # Near-duplicates among all documents, not the training ones alone, or another part would be drawn.

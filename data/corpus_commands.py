@@ -19,7 +19,6 @@ from utils.preprocess.label_errors import KINDS
 from utils.preprocess.leaks import find_leaks, leak_table
 from utils.preprocess.noise import NoiseRates
 from utils.preprocess.noisy_copy import noise_table, write_noisy_copy
-from utils.preprocess.report import print_problems
 from utils.preprocess.sample import write_sample
 from utils.tools import check_writable, write_json, write_text
 
@@ -31,9 +30,7 @@ def leakcheck(config: Config, output: Path | None) -> None:
         UserError: a corpus that cannot be read, fewer than two of them, or an output that cannot be written.
     """
     if output is not None:
-        if output.is_dir():
-            raise UserError(f"{output}: is a folder; name a file")
-        check_writable(output.parent)
+        _check_file(output)
     started = time.perf_counter()
     problems = Problems()
     corpora = corpora_by_name(config, problems)
@@ -71,7 +68,7 @@ def write_copy_with_noise(options: argparse.Namespace) -> None:
     print(noise_table(record))
     print(f"wrote {folder}: {record['documents']} documents with {record['total']['labels']} true labels "
           f"(truth.jsonl) and {record['noisy_labels']} noisy ones (noisy.jsonl)")  # fmt: skip
-    print_problems(problems)
+    print(problems.report())
 
 
 def write_dictionary_of(options: argparse.Namespace) -> None:
@@ -81,13 +78,13 @@ def write_dictionary_of(options: argparse.Namespace) -> None:
     share = 1.0 if options.share is None else options.share
     if not 0 < share <= 1:
         raise UserError(f"--share {share}: a part of the documents is above 0 and at most 1")
-    problems = Problems()
+    path, problems = Path(options.output), Problems()
+    _check_file(path)
     corpus = CorpusConfig(options.dictionary, options.labels or "", options.format or "auto")
     documents = read_corpus(corpus, problems)
     taken = take_dictionary(documents, share, _seed(options))
     if not taken.dictionary:
         raise UserError(f"{options.dictionary}: no label to take a surface form from; check --labels")
-    path = Path(options.output)
     write_dictionary(taken.dictionary, path)
     write_text(path.with_suffix(".documents"), "".join(f"{document.id}\n" for document in taken.documents))
     counts = Counter(taken.dictionary.values())
@@ -96,6 +93,13 @@ def write_dictionary_of(options: argparse.Namespace) -> None:
     print(f"{len(taken.dictionary)} surface forms of {len(taken.documents)} of {len(documents)} documents in {path}; "
           f"left out: {left_out}")  # fmt: skip
     print(problems.summary())
+
+
+def _check_file(output: Path) -> None:
+    """Raise UserError, before the work, where no file can be written."""
+    if output.is_dir():
+        raise UserError(f"{output}: is a folder; name a file")
+    check_writable(output.parent)
 
 
 def _noise_rates(options: argparse.Namespace) -> NoiseRates:

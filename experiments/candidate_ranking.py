@@ -10,8 +10,6 @@ N candidates.
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +24,7 @@ from model.candidate_scores import bagged_scores, direct_scores, hash_features, 
 from utils.preprocess.candidates import Candidate, Segmenter, features, find_candidates
 from utils.preprocess.dictionary import Dictionary, label, read_forms
 from utils.preprocess.document import Span
-from utils.tools import write_json, write_text
+from utils.tools import csv_row, write_json, write_text
 
 COLUMNS = ("document", "begin", "end", "form", "score")
 
@@ -154,16 +152,14 @@ def _facts(texts: Texts, ranking: Ranking, matched: list[list[Span]], category: 
 
 def _table(texts: Texts, ranking: Ranking) -> str:
     """The ranked candidates as CSV; `end` is inclusive, as everywhere."""
-    table = io.StringIO(newline="")
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    rows = [csv_row(COLUMNS)]
     ranked = np.flatnonzero(~ranking.known & ~np.isnan(ranking.scores))
     for number in ranked[np.argsort(-ranking.scores[ranked], kind="stable")]:
         one = ranking.candidates[number]
         document = texts.documents[one.document]
         form = document.text[one.begin : one.end + 1]
-        writer.writerow([document.id, one.begin, one.end, form, f"{ranking.scores[number]:.6f}"])
-    return table.getvalue()
+        rows.append(csv_row([document.id, one.begin, one.end, form, f"{ranking.scores[number]:.6f}"]))
+    return "".join(rows)
 
 
 def markdown(method: str, category: str, facts: dict[str, Any]) -> str:

@@ -27,6 +27,7 @@ from data.split import make_splits
 from experiments.denoise_runs import DenoiseRuns, lasting
 from experiments.stages import Stage
 from model.traditional import is_traditional
+from typed_settings import refuse_unknown_categories
 from utils.postprocess.decisions import Decision, apply_decisions, decide, label_support
 from utils.postprocess.report import keep_corrections, read_decisions, write_report
 from utils.postprocess.selfsupervise import pseudo_label
@@ -46,7 +47,8 @@ class Denoise:
     """The stages for one configuration, whose processed data is made.
 
     Raises:
-        UserError: there are no folds to vote, the system cannot, or there is no processed data.
+        UserError: there are no folds to vote, the system cannot, there is no processed data, or a threshold is for a
+            category that it has not.
     """
 
     def __init__(self, config: Config) -> None:
@@ -61,6 +63,13 @@ class Denoise:
         dev = self.folder / "data" / "dev.jsonl"
         self.dev_file = dev if config.data.dev.path or config.data.dev_share else None
         self.categories = load_processed(config).categories
+        thresholds = {
+            "denoise.doubtful_below_of": config.denoise.doubtful_below_of,
+            "denoise.missing_from_of": config.denoise.missing_from_of,
+            "pseudo.certain_from_of": config.pseudo.certain_from_of,
+        }
+        for setting, named in thresholds.items():
+            refuse_unknown_categories(setting, named, self.categories)
         self.runs = DenoiseRuns(config, self.categories, self.dev_file)
 
     def denoise(self) -> list[Stage]:
@@ -220,8 +229,8 @@ class Denoise:
         documents = read_documents(self.train_file)
         problems = Problems()
         decisions = read_decisions(folder / "decisions.csv", documents, problems)
-        if problems.counts:
-            print(*problems.messages[:20], problems.summary(), sep="\n", flush=True)
+        if problems.found:
+            print(problems.report(), flush=True)
         if unknown := {decision.span.category for decision in decisions} - set(self.categories):
             known = ", ".join(self.categories)
             raise UserError(f"{folder / 'decisions.csv'}: category {min(unknown)}; the known ones are {known}")
@@ -282,7 +291,7 @@ class Denoise:
         return Stage("submit", about, work, inputs, [folder / "predict.csv"], settings)
 
     def _unlabelled(self) -> list[Document]:
-        return read_corpus(self.config.data.unlabelled, Problems())
+        return read_corpus(self.config.data.unlabelled, Problems(), labelled=False)
 
 
 def summary(decisions: Sequence[Decision], labels: int, support: float) -> str:

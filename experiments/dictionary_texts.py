@@ -51,7 +51,8 @@ def read_texts(config: Config, problems: Problems) -> Texts:
     if not config.data.train.path:
         raise UserError("data.train is empty; name the corpus whose texts are to be read, labelled or not")
     train = read_corpus(config.data.train, problems)
-    unlabelled = read_corpus(config.data.unlabelled, problems) if config.data.unlabelled.path else []
+    further = config.data.unlabelled
+    unlabelled = read_corpus(further, problems, labelled=False) if further.path else []
     taken = read_forms(Path(config.dictionary.taken_from)) if config.dictionary.taken_from else set()
     if missing := sorted(taken - {document.id for document in train}):
         raise UserError(f"{config.dictionary.taken_from}: names document {missing[0]!r}, which is not in "

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -11,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from experiments.statistics import Difference
-from utils.tools import atomic_file
+from utils.tools import atomic_file, csv_row
 
 SCORES = ("system", "seeds", "precision", "precision_sd", "recall", "recall_sd", "f1", "f1_sd", "difference",
           "difference_low", "difference_high")  # fmt: skip
@@ -75,10 +73,8 @@ def _spread(values: Sequence[float]) -> str:
 
 def comma_separated(rows: Sequence[Row]) -> str:
     """Numbers in full; empty where there is none."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
     names = _costs(rows)
-    writer.writerow([*SCORES, *names, "note"])
+    lines = [csv_row([*SCORES, *names, "note"])]
     for row in rows:
         scores = []
         for values in (row.precision, row.recall, row.f1):
@@ -86,8 +82,8 @@ def comma_separated(rows: Sequence[Row]) -> str:
         difference = [100 * value for value in row.difference] if row.difference else ["", "", ""]
         costs = [row.costs.get(name, math.nan) for name in names]
         costs = ["" if math.isnan(cost) else cost for cost in costs]
-        writer.writerow([row.system, len(row.f1), *scores, *difference, *costs, row.note])
-    return text.getvalue()
+        lines.append(csv_row([row.system, len(row.f1), *scores, *difference, *costs, row.note]))
+    return "".join(lines)
 
 
 def plot(rows: Sequence[Row], path: Path, title: str) -> None:

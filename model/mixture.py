@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from config import MixConfig, PredictConfig, UserError
 from model.tagger import Tagger
+from typed_settings import refuse_unknown_categories
 from utils.postprocess.patterns import with_patterns
 from utils.postprocess.process import Voter, vote
 from utils.preprocess.document import Document, ScoredSpan
@@ -22,7 +23,8 @@ class Mixture:
         reading: documents held at a time, and how probable a span must be after the vote.
 
     Raises:
-        UserError: a weight for a run that is not there or is there twice, or patterns for a category that no run knows.
+        UserError: a weight for a run that is not there or is there twice, or a share or patterns for a category that no
+            run knows.
     """
 
     def __init__(self, taggers: Sequence[Tagger], settings: MixConfig, reading: PredictConfig) -> None:
@@ -33,8 +35,8 @@ class Mixture:
         if twice := [name for name in settings.weights if names.count(name) > 1]:
             raise UserError(f"mix.weights names {twice[0]}, but several of the runs are called so; rename a folder")
         self.categories = list(dict.fromkeys(itertools.chain.from_iterable(one.categories for one in taggers)))
-        if unknown := {*settings.back_up, *settings.override} - set(self.categories):
-            raise UserError(f"mix wants patterns of {min(unknown)}, but the runs know {', '.join(self.categories)}")
+        for setting in ("min_votes_of", "back_up", "override"):
+            refuse_unknown_categories(f"mix.{setting}", getattr(settings, setting), self.categories)
         self._voters = [
             Voter(settings.weights.get(name, 1.0), frozenset(tagger.categories))
             for name, tagger in zip(names, taggers, strict=True)

@@ -325,6 +325,12 @@ CONTRADICTIONS = [
     ("model.name=mrc regularisation.label_smoothing=0.1", "model.name mrc has none"),
     ("model.name=mrc encoder.name=scratch encoder.depth=0 lexicon.vectors=random", "needs an encoder that reads"),
     ("mix.back_up=[name]", "only mobile, email, QQ, vx have patterns"),
+    ('mix.min_votes_of={"name":5}', "mix.min_votes_of.name is 5.0; it must be at least 0 and below 1"),
+    ("mix.min_votes_of.name=-1", "mix.min_votes_of.name is -1.0; it must be at least 0 and below 1"),
+    ("mix.min_votes_of.name=1", "mix.min_votes_of.name is 1.0; it must be at least 0 and below 1"),
+    ("denoise.doubtful_below_of.name=-0.1", "denoise.doubtful_below_of.name is -0.1; it must be from 0 to 1"),
+    ("denoise.missing_from_of.name=1.5", "denoise.missing_from_of.name is 1.5; it must be from 0 to 1"),
+    ("pseudo.certain_from_of.name=2", "pseudo.certain_from_of.name is 2.0; it must be from 0 to 1"),
     ("data.max_len=64", "predict.overlap 64 must be smaller than data.max_len 64"),
 ]
 

@@ -204,8 +204,9 @@ def test_broken_lines_are_reported_and_the_others_read(command, tmp_path):
     status, out, _ = command("predict", "--input", path, "--output", tmp_path / "out")
     assert status == 0
     assert f"{path}:2: line is not a JSON object" in out
-    assert out.splitlines()[-1].startswith("dropped 3: ")
-    assert len((tmp_path / "out" / "predict.jsonl").read_text().splitlines()) == 1
+    assert out.splitlines()[-1].startswith("dropped 2: ") and "; changed 1: id given before" in out
+    lines = (tmp_path / "out" / "predict.jsonl").read_text().splitlines()
+    assert [json.loads(line)["id"] for line in lines] == ["0", "broken#4"]
 
 
 def test_a_refused_prediction_leaves_an_older_one_whole(home, predicted, refused, tmp_path):

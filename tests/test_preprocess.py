@@ -120,6 +120,15 @@ def test_parts_come_one_after_the_other(workspace, run, tmp_path):
     assert "spans, dev: name 1" in out
 
 
+def test_unlabelled_texts_need_no_label_file_where_others_have_one(workspace, run):
+    (workspace.labels / "3.csv").unlink()
+    status, out, _ = run(f"data.unlabelled={workspace.texts}")
+    assert status == 0
+    processed = load_processed(config_of(workspace, f"data.unlabelled={workspace.texts}"))
+    assert processed.parts == ["train"] * 7 + ["unlabelled"] * 8
+    assert out.splitlines()[-1] == "dropped 1: document without a label file 1"
+
+
 def test_additional_corpora_join_with_their_categories_renamed(workspace, run, tmp_path):
     extra = Document("0", "张三住在北京", (Span("LOC", 4, 5), Span("MISC", 2, 2), Span("PER", 0, 1)))
     path = write_jsonl(tmp_path / "extra.jsonl", [extra])
@@ -144,14 +153,23 @@ def test_chosen_categories_keep_their_order_and_others_are_reported(workspace, r
     assert out.splitlines()[-1] == f"dropped {others}: unknown category {others}"
 
 
-def test_a_span_longer_than_a_segment_is_reported(workspace, run, tmp_path):
-    path = write_jsonl(tmp_path / "long.jsonl", [Document("7", "长" * 200, (Span("book", 5, 120), Span("name", 0, 1)))])
+@pytest.mark.parametrize(
+    ("spans", "cut"),
+    [
+        ((Span("book", 5, 120), Span("name", 0, 1)), "book 5 to 120"),
+        # A chain of 90 characters, whose spans have 31 and 30: the first 80 are a segment.
+        ((Span("book", 5, 35), Span("name", 35, 65), Span("book", 65, 94)), "book 65 to 94"),
+    ],
+)
+def test_a_span_that_no_segment_holds_is_reported(workspace, run, tmp_path, spans, cut):
+    path = write_jsonl(tmp_path / "long.jsonl", [Document("7", "长" * 200, spans)])
     status, out, _ = run(f"data.train={path}")
     assert status == 0
-    assert "document 7: span longer than a segment: book 5" in out
-    assert out.splitlines()[-1] == "dropped 1: span longer than a segment 1"
+    reason = "span longer than a segment, alone or with those that overlap it"
+    assert f"document 7: {reason}: {cut}" in out
+    assert out.splitlines()[-1] == f"dropped 1: {reason} 1"
     report = load_processed(config_of(workspace, f"data.train={path}")).manifest["report"]
-    assert report["spans_longer_than_a_segment"] == 1
+    assert report["spans_that_no_segment_holds"] == 1
 
 
 def test_labels_that_do_not_fit_are_reported_with_file_and_line_and_counted_last(workspace, run):
@@ -639,9 +657,13 @@ def test_a_dictionary_is_taken_out_of_a_part_of_the_labels(workspace, tmp_path, 
         ([], "--dictionary needs --output"),
         (["--output", "OUT", "--share", "0"], "--share 0.0"),
         (["--output", "OUT", "--share", "1.5"], "--share 1.5"),
+        (["--output", "."], ".: is a folder; name a file"),
+        (["--output", "/"], "/: is a folder; name a file"),
+        (["--output", "settings.yaml/half.tsv"], "settings.yaml: cannot be written (Not a directory)"),
     ],
 )
-def test_a_dictionary_that_cannot_be_taken_is_one_line(workspace, tmp_path, capsys, arguments, telling):
+def test_a_dictionary_that_cannot_be_taken_is_one_line(workspace, tmp_path, capsys, monkeypatch, arguments, telling):
+    monkeypatch.chdir(tmp_path)
     output = tmp_path / "half.tsv"
     own = [str(output) if argument == "OUT" else argument for argument in arguments]
     assert preprocess.main(["--dictionary", str(workspace.texts), *own]) == 2

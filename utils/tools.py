@@ -1,17 +1,19 @@
-"""Small things that several rooms need: whole-or-nothing writing, digests, peak memory."""
+"""Small things that several rooms need: whole-or-nothing writing, rows of CSV, digests, peak memory."""
 
 from __future__ import annotations
 
 import contextlib
+import csv
 import errno
 import hashlib
+import io
 import json
 import os
 import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +122,17 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write indented JSON, whole or not at all."""
     write_text(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def csv_row(values: Iterable[Any]) -> str:
+    r"""A row of CSV and a newline.
+
+    Before Python 3.13 a writer quotes a line end only where it is in its own, and a lone \r that is not quoted ends the
+    row for whoever reads it. So it is written with \r\n, and the newline put in its place.
+    """
+    row = io.StringIO(newline="")
+    csv.writer(row, lineterminator="\r\n").writerow(values)
+    return row.getvalue().removesuffix("\r\n") + "\n"
 
 
 def read_json(path: Path, remedy: str) -> Any:

@@ -348,6 +348,12 @@ def test_a_pipeline_needs_unlabelled_texts(finished, tmp_path, capsys):
         ("--mode denoise --set denoise.missing_from=1.5", "denoise.missing_from is 1.5"),
         ("--mode denoise --set denoise.missing_from_of.name=2", "denoise.missing_from_of.name is 2.0"),
         ("--mode denoise --set denoise.missing_from_of.name=much", "cannot be 'much'"),
+        (
+            "--mode denoise --set denoise.missing_from_of.nmae=0.3",
+            "denoise.missing_from_of: unknown category nmae; did",
+        ),
+        ("--mode denoise --set denoise.doubtful_below_of.neme=0.3", "doubtful_below_of: unknown category neme; did"),
+        ("--mode pipeline --set pseudo.certain_from_of.nmae=0.9", "pseudo.certain_from_of: unknown category nmae; did"),
         ("--mode denoise --set denoise.least=0.4 --set denoise.missing_from=0.3", "is below denoise.least 0.4"),
         ("--mode denoise --set denoise.doubtful=add", "denoise.doubtful cannot be 'add'"),
         ("--mode denoise --set pseudo.uncertain_from=0.95", "is below pseudo.uncertain_from 0.95"),

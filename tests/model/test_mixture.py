@@ -72,6 +72,11 @@ def test_who_does_not_know_a_category_has_no_vote_on_it():
     assert Mixture(runs, MixConfig(), PredictConfig()).categories == ALL
 
 
+def test_patterns_add_what_was_outvoted_too():
+    runs = [tagger("a", ALL, [PHONE]), tagger("b", ALL, []), tagger("c", ALL, [])]
+    assert found(runs) == {} and found(runs, back_up=["mobile"]) == {PHONE[:3]: 1.0}
+
+
 def test_patterns_add_what_is_missing_or_decide_alone():
     half_a_number = ScoredSpan("mobile", 2, 9, 0.7)
     run = [tagger("a", ALL, [half_a_number, NAME])]
@@ -86,7 +91,9 @@ def test_patterns_add_what_is_missing_or_decide_alone():
     [
         ({"weights": {"d": 1}}, "names d, but the runs are a, twice"),
         ({"weights": {"twice": 2}}, "several of the runs"),
-        ({"back_up": ["QQ"]}, "wants patterns of QQ"),
+        ({"back_up": ["QQ"]}, "mix.back_up: unknown category QQ; known here: name, mobile, email"),
+        ({"override": ["mobile", "vx"]}, "mix.override: unknown category vx"),
+        ({"min_votes_of": {"name": 0.3, "nmae": 0.3}}, r"mix.min_votes_of: unknown category nmae; did you mean name\?"),
     ],
 )
 def test_settings_that_fit_no_run_are_refused(settings, telling):

@@ -1,5 +1,7 @@
+import csv
 import errno
 import hashlib
+import io
 import os
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from utils.tools import (
     atomic_file,
     atomic_folder,
     check_writable,
+    csv_row,
     digest_file,
     peak_memory_mib,
     read_json,
@@ -43,6 +46,13 @@ def test_a_file_that_fails_leaves_the_old_one_and_nothing_else(tmp_path):
         raise RuntimeError("stopped")
     assert path.read_text() == "old"
     assert files_below(tmp_path) == ["file.txt"]
+
+
+def test_any_text_comes_back_from_a_row_of_csv():
+    values = ["甲\r乙", "\n", "\r\n", '他说"好",', "\r", "", "\u2028"]
+    row = csv_row([*values, 7])
+    assert list(csv.reader(io.StringIO(row, newline=""))) == [[*values, "7"]]
+    assert csv_row(("a", 1)) == "a,1\n"
 
 
 def test_a_folder_takes_the_place_of_the_old_one(tmp_path):

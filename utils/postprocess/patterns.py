@@ -168,7 +168,7 @@ def with_patterns(
     Args:
         text: which was read.
         spans: found in it.
-        back_up: categories in which patterns add what overlaps nothing that was found of them.
+        back_up: categories in which patterns add what shares no character with a span of theirs.
         override: categories in which patterns alone decide.
 
     Returns:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TextIO
 
 from utils.preprocess.document import Document, ScoredSpan, clash, entity_record
+from utils.tools import csv_row
 
 COLUMNS = ("ID", "Category", "Pos_b", "Pos_e", "Privacy")
 
@@ -92,19 +91,14 @@ class PredictionWriter:
     def __init__(self, lines: TextIO, table: TextIO) -> None:
         self._lines = lines
         self._table = table
-        self._write_row(COLUMNS)
+        self._table.write(csv_row(COLUMNS))
 
     def write(self, document: Document, spans: Sequence[ScoredSpan]) -> None:
         """One document."""
         self._lines.write(prediction_json(document, spans) + "\n")
         for span in spans:
             privacy = document.text[span.begin : span.end + 1]
-            self._write_row((document.id, span.category, span.begin, span.end, privacy))
-
-    def _write_row(self, values: Sequence[str | int]) -> None:
-        row = io.StringIO(newline="")
-        csv.writer(row).writerow(values)  # quotes the characters of its own line end, so \r too
-        self._table.write(row.getvalue().removesuffix("\r\n") + "\n")
+            self._table.write(csv_row((document.id, span.category, span.begin, span.end, privacy)))
 
 
 def prediction_json(document: Document, spans: Sequence[ScoredSpan]) -> str:

@@ -10,6 +10,7 @@ import csv
 import html
 import io
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from utils.postprocess.decisions import ACTIONS, Decision
 from utils.postprocess.votes import Tally
 from utils.preprocess.document import Document, Problems
 from utils.preprocess.labels import check_label
-from utils.tools import atomic_file, digest_file, write_text
+from utils.tools import atomic_file, csv_row, digest_file, write_text
 
 COLUMNS = ("id", "kind", "category", "pos_b", "pos_e", "privacy", "action", "share", "votes", "voters", "probability",
            "before", "after")  # fmt: skip
@@ -30,12 +31,9 @@ def write_report(decisions: Sequence[Decision], documents: Sequence[Document], f
     """decisions.csv and decisions.html in a folder."""
     texts = {document.id: document.text for document in documents}
     rows = [_row(decision, texts) for decision in decisions]
-    table = io.StringIO(newline="")
-    writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    table = csv_row(COLUMNS) + "".join(csv_row(row[name] for name in COLUMNS) for row in rows)
     with atomic_file(folder / "decisions.csv") as path:
-        path.write_bytes(table.getvalue().encode("utf-8-sig"))
+        path.write_bytes(table.encode("utf-8-sig"))
     write_text(folder / "decisions.html", _page(rows, title, digest_file(folder / "decisions.csv")))
 
 
@@ -55,7 +53,8 @@ def read_decisions(path: Path, documents: Sequence[Document], problems: Problems
     """Decisions as a person left them; a row that fits no text is dropped with a line in `problems`.
 
     Raises:
-        UserError: the file is missing, is no such table, or holds a kind or an action that does not exist.
+        UserError: the file is missing, is no such table, or holds a kind or an action that does not exist, or a number
+            that is none.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -86,17 +85,22 @@ def read_decisions(path: Path, documents: Sequence[Document], problems: Problems
         # The text in the row may belong to other bounds that the person has corrected, so it is not compared.
         span = check_label(texts[row["id"]], row["category"], row["pos_b"], row["pos_e"], None, where, problems)
         if span:
-            tally = Tally(int(_number(row, "votes")), int(_number(row, "voters")), _number(row, "probability"))
-            decisions.append(Decision(row["id"], row["kind"], span, tally, _number(row, "share"), row["action"]))
+            number = {name: _number(row, name, where) for name in ("votes", "voters", "probability", "share")}
+            tally = Tally(int(number["votes"]), int(number["voters"]), number["probability"])
+            decisions.append(Decision(row["id"], row["kind"], span, tally, number["share"], row["action"]))
     return decisions
 
 
-def _number(row: Mapping[str, str], name: str) -> float:
+def _number(row: Mapping[str, str], name: str, where: str) -> float:
     """Of a column that a person may have left empty."""
+    written = (row.get(name) or "").strip()
     try:
-        return float(row.get(name) or 0)
+        number = float(written or 0)
     except ValueError:
-        return 0.0
+        number = math.nan
+    if not math.isfinite(number):
+        raise UserError(f"{where}: {name} {written!r}; it is a number, or empty")
+    return number
 
 
 def _row(decision: Decision, texts: Mapping[str, str]) -> dict[str, str | int]:

@@ -6,6 +6,8 @@ Everything is UTF-8 or an error that says where it is not. Nothing is translated
 from __future__ import annotations
 
 import codecs
+import contextlib
+import lzma
 import os
 import re
 import zipfile
@@ -13,9 +15,13 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
+from typing import TypeVar
 
 from config import UserError
 from typed_settings import looked_in
+
+UTF8_NAME = 0x800  # flag of a file in a zip
+Source = TypeVar("Source")  # what is read to get a file: its path, or what a zip knows of it
 
 
 @dataclass(frozen=True)
@@ -23,13 +29,15 @@ class NamedFile:
     """One file of a folder or zip.
 
     Attributes:
-        where: how messages name it, `train_label.zip/3.csv`.
+        where: how messages name it, `train_label.zip/a/3.csv`.
         stem: its name without folder and suffix, `3`.
+        place: its path from the folder or zip, without suffix, `a/3`.
         raw: its content.
     """
 
     where: str
     stem: str
+    place: str
     raw: bytes
 
     def text(self) -> str:
@@ -61,36 +69,50 @@ def named_files(path: Path, suffix: str) -> Iterator[NamedFile]:
         elif is_tree(path):
             yield from _files_of_zip(path, suffix)
         elif path.suffix.lower() == suffix:
-            yield _named_file(path, str(path))
+            yield _named_file(path, str(path), PurePosixPath(path.name))
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error}); check the file and its rights") from None
-    # zipfile raises RuntimeError for a password and for a compression it does not know.
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+    # zipfile raises RuntimeError for a password and for a compression it does not know, and UnicodeDecodeError for a
+    # name that is not the UTF-8 it is said to be.
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: damaged or not a zip ({error}); fetch it again or unpack it") from None
 
 
 def _files_of_folder(path: Path, suffix: str) -> Iterator[NamedFile]:
-    names = [PurePosixPath(found.relative_to(path).as_posix()) for found in path.rglob("*") if found.is_file()]
-    for name in _wanted(names, suffix):
-        yield _named_file(path / name, f"{path}/{name}")
+    found = ((PurePosixPath(file.relative_to(path).as_posix()), file) for file in path.rglob("*") if file.is_file())
+    for name, file in _wanted(found, suffix):
+        yield _named_file(file, f"{path}/{name}", name)
 
 
 def _files_of_zip(path: Path, suffix: str) -> Iterator[NamedFile]:
     with zipfile.ZipFile(path) as archive:
-        members = {PurePosixPath(name): name for name in archive.namelist() if not name.endswith("/")}
-        for name in _wanted(members, suffix):
-            yield NamedFile(f"{path}/{name}", name.stem, archive.read(members[name]))
+        # A name that was written again is there twice; the later one first, which is the one that unpacking leaves.
+        members = ((PurePosixPath(_name_in_zip(member)), member) for member in reversed(archive.infolist()))
+        files = ((name, member) for name, member in members if not member.is_dir())
+        for name, member in _wanted(files, suffix):
+            yield NamedFile(f"{path}/{name}", name.stem, str(name.with_suffix("")), archive.read(member))
 
 
-def _wanted(names: Iterable[PurePosixPath], suffix: str) -> list[PurePosixPath]:
-    """Those with the suffix that are not hidden, in the order a person counts."""
+def _name_in_zip(member: zipfile.ZipInfo) -> str:
+    """A file's name. Where the zip does not say that it is UTF-8, zipfile takes it for cp437, but nearly always it is
+    UTF-8 all the same, or the GBK of a Chinese Windows."""
+    if member.flag_bits & UTF8_NAME:
+        return member.filename
+    for encoding in ("utf-8", "gb18030"):
+        with contextlib.suppress(UnicodeError):
+            return member.filename.encode("cp437").decode(encoding)
+    return member.filename
 
-    def order(name: PurePosixPath) -> tuple[list[str | int], str]:
+
+def _wanted(files: Iterable[tuple[PurePosixPath, Source]], suffix: str) -> list[tuple[PurePosixPath, Source]]:
+    """Those whose names have the suffix and are not hidden, in the order a person counts."""
+
+    def order(file: tuple[PurePosixPath, Source]) -> tuple[list[str | int], str]:
         # Splitting at a group leaves text at even places and digits at odd ones, so like meets like.
-        pieces = re.split(r"(\d+)", name.stem)
-        return [int(piece) if index % 2 else piece for index, piece in enumerate(pieces)], str(name)
+        pieces = re.split(r"(\d+)", file[0].stem)
+        return [int(piece) if index % 2 else piece for index, piece in enumerate(pieces)], str(file[0])
 
-    return sorted((name for name in names if name.suffix.lower() == suffix and not is_hidden(name)), key=order)
+    return sorted((file for file in files if file[0].suffix.lower() == suffix and not is_hidden(file[0])), key=order)
 
 
 def is_hidden(name: PurePath) -> bool:
@@ -98,12 +120,13 @@ def is_hidden(name: PurePath) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in name.parts)
 
 
-def _named_file(path: Path, where: str) -> NamedFile:
-    """One file off the disk. A name that is not UTF-8 is escaped, so that it can be written as an id later."""
-    return NamedFile(_printable(where), _printable(path.stem), path.read_bytes())
+def _named_file(path: Path, where: str, name: PurePosixPath) -> NamedFile:
+    """One file off the disk, whose name can be written as an id later."""
+    return NamedFile(printable(where), printable(name.stem), printable(str(name.with_suffix(""))), path.read_bytes())
 
 
-def _printable(name: str) -> str:
+def printable(name: str) -> str:
+    """A file's name that can be written: what in it is not UTF-8 is escaped."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 

@@ -60,7 +60,7 @@ def _sentences(corpus: CorpusConfig, problems: Problems) -> Iterator[list[Tagged
         if matched := LINE.fullmatch(line):
             character, tag = matched.groups()
             if not TAG.fullmatch(tag):
-                problems.add("unknown tag", f"{corpus.path}:{number}", f"{tag!r}, read as O")
+                problems.change("unknown tag, read as O", f"{corpus.path}:{number}", repr(tag))
                 tag = "O"
             sentence.append(Tagged(number, character, tag))
         elif line.strip():

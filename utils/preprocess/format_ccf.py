@@ -5,18 +5,21 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from config import CorpusConfig, UserError
 from utils.preprocess.document import Document, Problems, Span, sorted_spans
 from utils.preprocess.files import NamedFile, named_files
-from utils.preprocess.labels import Located, check_label
+from utils.preprocess.labels import Located, Lost, check_label
 
 COLUMNS = ("Category", "Pos_b", "Pos_e", "Privacy")  # ID repeats the file's name and is not needed
 
 
 def read_ccf(corpus: CorpusConfig, problems: Problems) -> Iterator[Located]:
     """Documents in the order of their numbers; the number is the id.
+
+    Where there are label files, a document without a whole one has lost its labels: that it has none is not known.
 
     | place                                | holds                                                            |
     |--------------------------------------|------------------------------------------------------------------|
@@ -30,14 +33,21 @@ def read_ccf(corpus: CorpusConfig, problems: Problems) -> Iterator[Located]:
     path = Path(corpus.path)
     place = Path(corpus.labels) if corpus.labels else find_labels(path)
     labels = _label_files(place, problems) if place else {}
+    used = set()
     for file in named_files(path, ".txt"):
-        text = file.text()
-        label = labels.pop(file.stem, None)
-        if place and label is None:
-            problems.add("document without a label file", file.where, f"no {file.stem}.csv in {place}")
-        yield Located(file.where, Document(file.stem, text, _spans(label, text, problems) if label else ()))
-    for label in labels.values():
-        problems.add("label file without a document", label.where)
+        document = Document(file.stem, file.text())
+        if not place:
+            yield Located(file.where, document)
+        elif file.stem in labels:
+            used.add(file.stem)
+            spans, lost = _spans(labels[file.stem], document.text, problems)
+            yield Located(file.where, replace(document, spans=spans), lost)
+        else:
+            lost = Lost("document without a label file", file.where, f"no {file.stem}.csv in {place}")
+            yield Located(file.where, document, lost)
+    for stem, label in labels.items():
+        if stem not in used:
+            problems.add("label file without a document", label.where)
 
 
 def find_labels(path: Path) -> Path | None:
@@ -59,7 +69,8 @@ def _label_files(place: Path, problems: Problems) -> dict[str, NamedFile]:
     return labels
 
 
-def _spans(file: NamedFile, text: str, problems: Problems) -> tuple[Span, ...]:
+def _spans(file: NamedFile, text: str, problems: Problems) -> tuple[tuple[Span, ...], Lost | None]:
+    """The spans of a label file, or none and why, where it cannot be read to its end."""
     # newline="" leaves line ends to the csv module, as its documentation asks.
     rows = csv.DictReader(io.StringIO(file.text().removeprefix("\ufeff"), newline=""), strict=True)
     spans = []
@@ -71,5 +82,5 @@ def _spans(file: NamedFile, text: str, problems: Problems) -> tuple[Span, ...]:
             values = [row[column] or "" for column in COLUMNS]  # a row that is too short holds None
             spans.append(check_label(text, *values, f"{file.where}:{rows.line_num}", problems))
     except csv.Error as error:
-        problems.add("not valid CSV from here on", f"{file.where}:{rows.line_num + 1}", str(error))
-    return sorted_spans(span for span in spans if span)
+        return (), Lost("not valid CSV from here on", f"{file.where}:{rows.line_num + 1}", str(error))
+    return sorted_spans(span for span in spans if span), None

@@ -110,7 +110,7 @@ def _number(record: dict[str, Any], key: str, default: float, where: str, proble
     value = record.get(key, default)
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < math.inf:
         return float(value)
-    problems.add(f"{key} is no number from 0 up", where, repr(value))
+    problems.change(f"{key} is no number from 0 up, read as {default:g}", where, repr(value))
     return default
 
 

@@ -5,12 +5,13 @@
                                    "value": {"start": 76, "end": 79, "text": "...", "labels": ["name"]}}]}],
       "predictions": [...]}]
 
-`end` is exclusive there. Offsets count characters; some releases counted UTF-16 units, which differ after an emoji, and
-that reading is taken where the label's own text fits it and not the other.
+`end` is exclusive there. Offsets count characters; some releases counted UTF-16 units, which differ after an emoji. All
+labels of a task are read so where the own text of one fits that reading alone: in 哈哈哈 a label 哈哈 may fit both.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -20,6 +21,8 @@ from config import CorpusConfig, UserError
 from utils.preprocess.document import Document, Problems, Span, sorted_spans
 from utils.preprocess.files import read_text
 from utils.preprocess.labels import Located, check_label, expect_kind, writable_record
+
+Bounds = tuple[Any, Any]  # begin and end of a label, end exclusive: as read, so of any type
 
 
 def read_labelstudio(corpus: CorpusConfig, problems: Problems) -> Iterator[Located]:
@@ -33,12 +36,13 @@ def read_labelstudio(corpus: CorpusConfig, problems: Problems) -> Iterator[Locat
         raise UserError(f"{corpus.path}: no list of Label Studio tasks; export the project as JSON")
     for number, task in enumerate(tasks):
         task = writable_record(task, f"{corpus.path}, task {number}", problems)
-        where = f"{corpus.path}, task {task.get('id', number)}"
         data = task["data"]
+        named = number if task.get("id") is None else task["id"]
+        where = f"{corpus.path}, task {named}"
         if not isinstance(data.get("text"), str):
             problems.add("task without a text", where, f"its data are {', '.join(data) or 'nothing'}")
             continue
-        identity = str(data.get("id", task.get("id", number)))
+        identity = str(named if data.get("id") is None else data["id"])
         spans = (span for span in _spans(data["text"], task, where, problems) if span)
         yield Located(where, Document(identity, data["text"], sorted_spans(spans)))
 
@@ -92,14 +96,24 @@ def _result(text: str, span: Span) -> dict[str, Any]:
 def _spans(text: str, task: dict[str, Any], where: str, problems: Problems) -> Iterator[Span | None]:
     annotations = _objects(task.get("annotations"), "annotations", where, problems)
     standing = [one for one in annotations if not one.get("was_cancelled")]
-    for result in _objects(standing[-1].get("result"), "result", where, problems) if standing else ():
-        value = expect_kind(dict, result.get("value"), "value", where, problems)
-        begin, end, own = value.get("start"), value.get("end"), value.get("text")
-        if isinstance(begin, int) and isinstance(end, int) and own is not None and text[begin:end] != own:
-            begin, end = _from_utf16(text, begin, end, own)
+    results = _objects(standing[-1].get("result"), "result", where, problems) if standing else []
+    values = [expect_kind(dict, result.get("value"), "value", where, problems) for result in results]
+    for value, (begin, end) in zip(values, _bounds(text, values), strict=True):
         for category in expect_kind(list, value.get("labels"), "labels", where, problems):
             last = end - 1 if isinstance(end, int) else end
-            yield check_label(text, category, begin, last, own, where, problems)
+            yield check_label(text, category, begin, last, value.get("text"), where, problems)
+
+
+def _bounds(text: str, values: list[dict[str, Any]]) -> list[Bounds]:
+    """Begin and end of each label of a task, in characters; what is no place in the text is left to be reported."""
+    stated = [(value.get("start"), value.get("end")) for value in values]
+    moved = _from_utf16(text, stated)
+    stands, fits = _fitting(text, stated, values), _fitting(text, moved, values)
+    if all(one or not other for one, other in zip(stands, fits, strict=True)):
+        return stated
+    # A label that stands there in characters alone is taken so all the same: nothing else can be meant.
+    kept = [one and not other for one, other in zip(stands, fits, strict=True)]
+    return [one if keep else other for keep, one, other in zip(kept, stated, moved, strict=True)]
 
 
 def _objects(values: Any, key: str, where: str, problems: Problems) -> list[dict[str, Any]]:
@@ -108,12 +122,20 @@ def _objects(values: Any, key: str, where: str, problems: Problems) -> list[dict
     return [value for one in listed if (value := expect_kind(dict, one, key, where, problems))]
 
 
-def _from_utf16(text: str, begin: int, end: int, own: str) -> tuple[int, int]:
-    """The bounds in characters if they were in UTF-16 units and the text then fits; otherwise as they are."""
-    units = text.encode("utf-16-le")
-    try:
-        first = len(units[: 2 * begin].decode("utf-16-le"))
-        last = first + len(units[2 * begin : 2 * end].decode("utf-16-le"))
-    except UnicodeDecodeError:
-        return begin, end
-    return (first, last) if text[first:last] == own else (begin, end)
+def _fitting(text: str, bounds: list[Bounds], values: list[dict[str, Any]]) -> list[bool]:
+    """Whether the own text of each label is what stands within its bounds."""
+    return [
+        isinstance(begin, int) and isinstance(end, int) and text[begin:end] == value.get("text")
+        for (begin, end), value in zip(bounds, values, strict=True)
+    ]
+
+
+def _from_utf16(text: str, bounds: list[Bounds]) -> list[Bounds]:
+    """Bounds in UTF-16 units, in characters: None inside of one; what is no place in the text stays as it is."""
+    units = list(itertools.accumulate((1 + (character > "\uffff") for character in text), initial=0))
+    places = {unit: place for place, unit in enumerate(units)}
+
+    def place(offset: Any) -> Any:
+        return places.get(offset) if isinstance(offset, int) and 0 <= offset <= units[-1] else offset
+
+    return [(place(begin), place(end)) for begin, end in bounds]

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
 from tqdm import tqdm
 
 from config import CorpusConfig, UserError
+from typed_settings import nearest
 from utils.preprocess.document import ANY_CATEGORY, Document, Kind, Problems, sorted_spans
-from utils.preprocess.files import decode_lines, is_tree, named_files, read_lines, read_text, require
+from utils.preprocess.files import decode_lines, is_tree, named_files, printable, read_lines, read_text, require
 from utils.preprocess.format_bmes import is_tagged, read_bmes
 from utils.preprocess.format_ccf import read_ccf
 from utils.preprocess.format_json import parse_line, read_cluener, read_jsonl
@@ -35,11 +36,12 @@ FORMATS = (
 # ------------------------------------------------------------------------------------------------------------ corpora
 
 
-def read_corpus(corpus: CorpusConfig, problems: Problems) -> list[Document]:
+def read_corpus(corpus: CorpusConfig, problems: Problems, labelled: bool = True) -> list[Document]:
     """The documents of a labelled or unlabelled corpus, with categories renamed as it asks.
 
     What cannot be used (labels that do not fit their text, empty texts, repeated ids, ...) is dropped with a line in
-    `problems`.
+    `problems`; so is a document that lost its labels, which would count as one without any, unless the labels are not
+    wanted (`labelled`).
 
     Raises:
         UserError: the path is missing, not UTF-8, a damaged zip, of no known format, or without one usable document.
@@ -50,13 +52,15 @@ def read_corpus(corpus: CorpusConfig, problems: Problems) -> list[Document]:
     require(path)
     name = recognise(path) if corpus.format == "auto" else corpus.format
     before = problems.counts.copy()
-    located = _unique(_with_text(READERS[name](corpus, problems), problems), problems)
+    located = _with_text(READERS[name](corpus, problems), problems)
+    located = _unique(_with_labels(located, problems) if labelled else located, problems)
     shown = tqdm(located, f"reading {path.name}", unit="doc", delay=1)
-    documents = [_renamed(document, corpus.categories) for document in shown]
+    documents = list(shown)
     if not documents:
         dropped = Problems(counts=problems.counts - before).summary()
         raise UserError(f"{path}: no usable document in format {name} ({dropped}); expected {FORMATS}")
-    return documents
+    _warn_of_unused(corpus, documents, problems)
+    return [_renamed(document, corpus.categories) for document in documents]
 
 
 def recognise(path: Path) -> str:
@@ -81,7 +85,7 @@ def recognise(path: Path) -> str:
     if next((line for _, line in read_lines(path)), "").lstrip().startswith("[") and parse_tasks(read_text(path)):
         return "labelstudio"
     # Past damaged lines, which the reader will report, but not through all of a large foreign file.
-    for _, line in islice(read_lines(path), 100):
+    for _, line in itertools.islice(read_lines(path), 100):
         record = parse_line(line)
         if isinstance(record, dict) and "text" in record:
             return "cluener" if isinstance(record.get("label"), dict) else "jsonl"
@@ -110,22 +114,41 @@ def check_categories(documents: list[Document], allowed: list[str], problems: Pr
 
 
 def _with_text(located: Iterable[Located], problems: Problems) -> Iterator[Located]:
-    for where, document in located:
-        if document.text.strip():
-            yield Located(where, document)
+    for one in located:
+        if one.document.text.strip():
+            yield one
         else:
-            problems.add("empty text", where)
+            problems.add("empty text", one.where)
+
+
+def _with_labels(located: Iterable[Located], problems: Problems) -> Iterator[Located]:
+    """Without documents whose labels are lost."""
+    for one in located:
+        if one.lost:
+            problems.add(*one.lost)
+        else:
+            yield one
 
 
 def _unique(located: Iterable[Located], problems: Problems) -> Iterator[Document]:
     """Documents whose id was not seen before."""
     seen: set[str] = set()
-    for where, document in located:
+    for where, document, _ in located:
         if document.id in seen:
             problems.add("duplicate id", where, document.id)
         else:
             seen.add(document.id)
             yield document
+
+
+def _warn_of_unused(corpus: CorpusConfig, documents: Iterable[Document], problems: Problems) -> None:
+    """A category to be renamed that no label has may be mistyped, and the one that was meant keeps its name."""
+    labels = (label for document in documents for label in (*document.spans, *document.doubtful))
+    found = sorted({label.category for label in labels} - {ANY_CATEGORY})
+    for category in corpus.categories if found else ():
+        if category not in found:
+            what = f"categories renames {category}, which no label has"
+            problems.warnings.append(f"{corpus.path}: {what}{nearest(category, found)}")
 
 
 def _renamed(document: Document, categories: dict[str, str]) -> Document:
@@ -144,12 +167,14 @@ def _renamed(document: Document, categories: dict[str, str]) -> Document:
 def read_texts(path: Path | None, stream: TextIO | None, problems: Problems) -> Iterator[Document]:
     """Texts to predict on, one at a time. An empty text is a document too, so that every input has its answer.
 
-    | input                     | documents                                                              |
-    |---------------------------|------------------------------------------------------------------------|
-    | a folder or zip of `.txt` | a file each; the id is its name without `.txt`                         |
-    | one `.txt`                | one                                                                    |
-    | `.jsonl` or `.json`       | a line each: `text`, optional `id` and `entities`; repeated ids go     |
-    | no path                   | a line of `stream` each; the id is its running number, from 0          |
+    | input                     | documents                                                     | another id           |
+    |---------------------------|---------------------------------------------------------------|----------------------|
+    | a folder or zip of `.txt` | a file each; the id is its name without `.txt`                | its path, `a/3`      |
+    | one `.txt`                | one                                                           |                      |
+    | `.jsonl` or `.json`       | a line each: `text`, optional `id` and `entities`             | its line, `texts#12` |
+    | no path                   | a line of `stream` each; the id is its running number, from 0 |                      |
+
+    A text whose id an earlier one has takes another, with a line in `problems`: it may well be another text.
 
     Raises:
         UserError: the path is missing (at once), or nothing readable: not UTF-8, a damaged zip, a foreign format.
@@ -162,17 +187,34 @@ def read_texts(path: Path | None, stream: TextIO | None, problems: Problems) -> 
     require(path)
     suffix = path.suffix.lower()
     if is_tree(path) or suffix == ".txt":
-        return _unique(_texts_of_files(path), problems)
+        return _told_apart(_texts_of_files(path), problems)
     if suffix in (".jsonl", ".json"):
-        return _unique(read_jsonl(CorpusConfig(path=str(path)), problems), problems)
+        return _told_apart(_texts_of_lines(path, problems), problems)
     raise UserError(f"{path}: not an input; give a folder or zip of .txt, a .txt, a .jsonl, or lines on standard input")
 
 
-def _texts_of_files(path: Path) -> Iterator[Located]:
+def _told_apart(texts: Iterable[tuple[Located, str]], problems: Problems) -> Iterator[Document]:
+    """All documents, each with an id of its own; beside each stands the id to take where its own is taken."""
+    seen: set[str] = set()
+    for (where, document, _), other in texts:
+        further = (f"{other}#{number}" for number in itertools.count(2))
+        identity = next(one for one in itertools.chain((document.id, other), further) if one not in seen)
+        if identity != document.id:
+            problems.change("id given before, another one taken", where, f"{document.id!r} is {identity!r}")
+        seen.add(identity)
+        yield replace(document, id=identity)
+
+
+def _texts_of_lines(path: Path, problems: Problems) -> Iterator[tuple[Located, str]]:
+    for located in read_jsonl(CorpusConfig(path=str(path)), problems):
+        yield located, f"{printable(path.stem)}#{located.where.rpartition(':')[2]}"
+
+
+def _texts_of_files(path: Path) -> Iterator[tuple[Located, str]]:
     empty = True
     for file in named_files(path, ".txt"):
         empty = False
-        yield Located(file.where, Document(file.stem, file.text()))
+        yield Located(file.where, Document(file.stem, file.text())), file.place
     if empty:
         raise UserError(f"{path}: no .txt in it; give a folder or zip that holds some")
 
@@ -185,5 +227,5 @@ def _texts_of_stream(stream: TextIO, problems: Problems) -> Iterator[Document]:
     for number, line in lines:
         text, count = LONE_SURROGATE.subn("\ufffd", line)
         if count:
-            problems.add("half a surrogate pair, replaced by U+FFFD", f"{where}:{number}", f"{count} characters")
+            problems.change("half a surrogate pair, replaced by U+FFFD", f"{where}:{number}", f"{count} characters")
         yield Document(str(number - 1), text)

@@ -8,7 +8,16 @@ from typing import Any, NamedTuple
 
 from utils.preprocess.document import Document, Problems, Span
 
+WHOLE_NUMBER = re.compile("-?[0-9]+")
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class Lost(NamedTuple):
+    """Why the labels of a document are not known where others of its corpus have theirs, as `Problems.add` takes it."""
+
+    reason: str
+    where: str
+    detail: str
 
 
 class Located(NamedTuple):
@@ -16,6 +25,7 @@ class Located(NamedTuple):
 
     where: str
     document: Document
+    lost: Lost | None = None  # its labels
 
 
 def check_label(
@@ -33,8 +43,7 @@ def check_label(
     if not isinstance(category, str) or not category.strip():
         return problems.add("label without a category", where, repr(category))
     try:
-        # By way of text, so that true and 3.7 are not taken for whole numbers.
-        span = Span(category, int(str(begin)), int(str(end)))
+        span = Span(category, _whole_number(begin), _whole_number(end))
     except ValueError:
         return problems.add("offsets are not numbers", where, f"{category} {begin!r} to {end!r}")
     place = f"{category} {span.begin} to {span.end}"
@@ -48,13 +57,21 @@ def check_label(
     return span
 
 
+def _whole_number(value: Any) -> int:
+    """By way of text, so that true and 3.7 are none; `int` alone would read 1_0 as 10, and take １ and spaces too."""
+    written = str(value)
+    if not WHOLE_NUMBER.fullmatch(written):
+        raise ValueError(f"{written!r} is no whole number")
+    return int(written)
+
+
 def writable_record(record: dict[str, Any], where: str, problems: Problems) -> dict[str, Any]:
     r"""JSON's `\ud800` makes a string that UTF-8 cannot hold; U+FFFD takes its place and keeps the offsets."""
     written = json.dumps(record, ensure_ascii=False)
     mended, count = LONE_SURROGATE.subn("\ufffd", written)
     if not count:
         return record
-    problems.add("half a surrogate pair, replaced by U+FFFD", where, f"{count} characters")
+    problems.change("half a surrogate pair, replaced by U+FFFD", where, f"{count} characters")
     return json.loads(mended)
 
 

@@ -7,7 +7,6 @@ noise.json    rates, seed, and how many labels of each category were changed in 
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from config import CorpusConfig, UserError
+from typed_settings import nearest
 from utils.preprocess.document import Document, Problems, category_counts, to_jsonl
 from utils.preprocess.formats import read_corpus
 from utils.preprocess.label_errors import KINDS, count_errors
@@ -89,17 +89,12 @@ def read_rates(given: Sequence[str], rates: NoiseRates, categories: Collection[s
             raise UserError(f"--noise-rate {text}: expected CATEGORY:KIND=RATE, as in name:missing=0.5")
         for what, word, known in (("category", category, categories), ("kind", kind, KINDS)):
             if word not in known:
-                raise UserError(f"--noise-rate {text}: unknown {what} {word}{_nearest(word, known)}")
+                raise UserError(f"--noise-rate {text}: unknown {what} {word}{nearest(word, known)}")
         try:
             own[category] = replace(own.get(category, rates), **{kind: float(rate)})
         except (ValueError, UserError) as error:
             raise UserError(f"--noise-rate {text}: {error}") from None
     return own
-
-
-def _nearest(word: str, known: Collection[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]}?" if close else f"; known here: {', '.join(known)}"
 
 
 def _changes(truth: Sequence[Document], noisy: Sequence[Document]) -> dict[str, Any]:

@@ -1,8 +1,7 @@
-"""The closing report of preprocessing: what came out, and what was dropped on the way and why."""
+"""The closing report of preprocessing: what came out, and what was dropped or changed on the way and why."""
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +34,14 @@ def describe(processed: Processed, problems: Problems, lost: int, covered: float
         "words_per_character": len(lattices.words) / characters,
         "vocabulary_coverage": float((lattices.tokens != processed.vocabulary.unknown).mean()) if characters else 1.0,
         "vector_coverage": covered,
-        "spans_longer_than_a_segment": lost,
+        "spans_that_no_segment_holds": lost,
         "dropped": dict(problems.counts),
+        "changed": dict(problems.changed),
     }
 
 
 def print_report(report: dict[str, Any], problems: Problems, folder: Path, seconds: float) -> None:
-    """The closing report, for a person; what was dropped comes last."""
+    """The closing report, for a person; what was dropped or changed comes last."""
     print(f"{'part':<12}{'documents':>10}{'segments':>10}{'characters':>12}{'spans':>8}")
     for part, counts in report["parts"].items():
         print(
@@ -61,13 +61,4 @@ def print_report(report: dict[str, Any], problems: Problems, folder: Path, secon
     used = f" and {memory:.0f} MiB" if memory else ""
     characters = sum(counts["characters"] for counts in report["parts"].values())
     print(f"{folder}: {characters} characters in {seconds:.1f} s{used}")
-    print_problems(problems)
-
-
-def print_problems(problems: Problems) -> None:
-    """What was dropped: the first twenty in full, then how many for which reason."""
-    for message in itertools.islice(problems.messages, 20):
-        print(f"  {message}")
-    if sum(problems.counts.values()) > 20:
-        print(f"  ... and {sum(problems.counts.values()) - 20} more")
-    print(problems.summary())
+    print(problems.report())

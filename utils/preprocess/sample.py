@@ -8,7 +8,6 @@ the noisy labels and train_label_clean the truth.
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import random
@@ -26,6 +25,7 @@ from utils.preprocess.document import Document, Span, category_counts, sorted_sp
 from utils.preprocess.noise import NoiseRates, add_noise
 from utils.preprocess.sample_grammar import CATEGORIES, PAIRS, PATTERNS, RARE, RARE_SHARE, WORDS
 from utils.preprocess.sample_themes import ANYWHERE, THEMES
+from utils.tools import csv_row
 
 HEADER = ("ID", "Category", "Pos_b", "Pos_e", "Privacy")  # of the CCF label files
 MARKER = ".sample"  # says that write_sample made the folder, and with which settings
@@ -266,10 +266,9 @@ def write_labels(documents: Iterable[Document], label_folder: Path) -> None:
     label_folder.mkdir(parents=True, exist_ok=True)
     for document in documents:
         with _path(label_folder, document, "csv").open("w", encoding="utf-8-sig", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(HEADER)
+            file.write(csv_row(HEADER))
             for category, begin, end in document.spans:
-                writer.writerow((document.id, category, begin, end, document.text[begin : end + 1]))
+                file.write(csv_row((document.id, category, begin, end, document.text[begin : end + 1])))
 
 
 def _path(folder: Path, document: Document, suffix: str) -> Path:

@@ -16,7 +16,7 @@ CLOSING = frozenset("”’」』）)】》\"'")  # stays with the sentence that
 def segment_bounds(text: str, spans: Iterable[Span], max_len: int) -> list[tuple[int, int]]:
     """Where a text is cut for training: after a sentence mark, else a comma, else anywhere, never inside a span.
 
-    A span longer than `max_len`, or a chain of overlapping ones, cannot be kept whole; there the cut is forced.
+    Of a span longer than `max_len`, or a chain of overlapping ones that is, not all can stay whole: the cut is forced.
 
     Args:
         text: of at least one character, or there are no segments.

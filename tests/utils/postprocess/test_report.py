@@ -46,6 +46,16 @@ def test_the_table_comes_back_as_it_went(table):
     assert (rows[0]["before"], rows[0]["after"]) == ("请联系<b>", "</b>，\n电话13800138000。")
 
 
+def test_a_lone_carriage_return_comes_back(tmp_path):
+    """Python before 3.13 leaves it unquoted where rows end in a newline alone, and then cannot read the table."""
+    document, span = Document("0", "张\r伟，\r电话"), Span("name", 0, 2)
+    decision = Decision("0", "missing", span, Tally(1, 4, 0.25), 0.25, "mask")
+    write_report([decision], [document], tmp_path, "运行")
+    assert read_decisions(tmp_path / "decisions.csv", [document], Problems()) == [decision]
+    (row,) = rows_of(tmp_path / "decisions.csv")
+    assert (row["privacy"], row["after"]) == ("张\r伟", "，\r电话")
+
+
 def test_corrections_are_read(table):
     rows = rows_of(table)
     rows[0] |= {"action": "remove"}
@@ -92,6 +102,17 @@ def test_words_that_mean_nothing_are_refused(table, column, value, telling):
     rows[0][column] = value
     rewrite(table, rows)
     with pytest.raises(UserError, match=telling):
+        read_decisions(table, DOCUMENTS, Problems())
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("votes", "inf"), ("voters", "nan"), ("share", "-inf"), ("probability", "0,5")]
+)
+def test_a_number_that_is_none_is_refused(table, column, value):
+    rows = rows_of(table)
+    rows[1][column] = value
+    rewrite(table, rows)
+    with pytest.raises(UserError, match=rf"decisions\.csv, row 3: {column} '{value}'; it is a number, or empty"):
         read_decisions(table, DOCUMENTS, Problems())
 
 

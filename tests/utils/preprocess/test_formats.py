@@ -78,13 +78,14 @@ def test_ccf_labels_are_optional_and_may_lie_elsewhere(tmp_path):
     assert documents[0].spans == (Span("name", 0, 1),)
 
 
-def test_ccf_files_without_their_partner_are_reported(tmp_path):
+def test_ccf_files_without_their_partner_are_reported_and_dropped(tmp_path):
+    """A document whose labels are not there would train and be scored as if it had none."""
     for name in ("x_data/0.txt", "x_data/1.txt"):
         write(tmp_path / name, "张三")
     for name in ("x_label/1.csv", "x_label/7.csv"):
         write(tmp_path / name, HEADER)
     documents, problems = read(tmp_path / "x_data")
-    assert len(documents) == 2
+    assert documents == [Document("1", "张三")]
     assert problems.counts == {"document without a label file": 1, "label file without a document": 1}
     assert any("0.txt" in message for message in problems.messages)
     assert any("7.csv" in message for message in problems.messages)
@@ -99,9 +100,13 @@ def test_ccf_files_without_their_partner_are_reported(tmp_path):
         ("0,name,-2,-1,张三", "offsets outside the text", ["-2"]),
         ("0,name,1,0,张三", "begin is after end", ["1 to 0"]),
         ("0,name,一,1,张三", "offsets are not numbers", ["'一'"]),
+        ("0,name,0_0,1,张三", "offsets are not numbers", ["'0_0'"]),
+        ("0,name,０,1,张三", "offsets are not numbers", ["'０'"]),
+        ("0,name, 0,1,张三", "offsets are not numbers", ["' 0'"]),
+        ("0,name,0,+1,张三", "offsets are not numbers", ["'+1'"]),
+        (f"0,name,0,{'1' * 5000},张三", "offsets are not numbers", []),
         ("0,name,0", "offsets are not numbers", ["'0'"]),
         ("0,,0,1,张三", "label without a category", []),
-        ('0,name,0,1,"张三', "not valid CSV from here on", []),
     ],
 )
 def test_ccf_drops_and_reports_a_bad_label(tmp_path, row, reason, shown):
@@ -111,6 +116,35 @@ def test_ccf_drops_and_reports_a_bad_label(tmp_path, row, reason, shown):
     assert documents[0].spans == (Span("address", 3, 5),)
     assert problems.counts == {reason: 1}
     assert all(piece in problems.messages[0] for piece in ["0.csv:3", *shown])
+
+
+def test_ccf_drops_a_document_whose_labels_break_off(tmp_path):
+    for name in "01":
+        write(tmp_path / f"x_data/{name}.txt", "张三在北京市")
+    write(tmp_path / "x_label/0.csv", f'{HEADER}0,address,3,5,北京市\n0,name,0,1,"张三\n')
+    write(tmp_path / "x_label/1.csv", f"{HEADER}1,address,3,5,北京市\n")
+    documents, problems = read(tmp_path / "x_data")
+    assert documents == [Document("1", "张三在北京市", (Span("address", 3, 5),))]
+    assert problems.counts == {"not valid CSV from here on": 1} and "0.csv:3" in problems.messages[0]
+
+
+def test_ccf_without_need_of_labels_keeps_every_document(tmp_path):
+    for name in "012":
+        write(tmp_path / f"x_data/{name}.txt", "张三在北京市")
+    write(tmp_path / "x_label/0.csv", f'{HEADER}0,name,0,1,"张三\n')
+    write(tmp_path / "x_label/1.csv", f"{HEADER}1,name,0,1,张三\n")
+    problems = Problems()
+    documents = read_corpus(CorpusConfig(str(tmp_path / "x_data")), problems, labelled=False)
+    assert [document.id for document in documents] == ["0", "1", "2"] and not problems.messages
+
+
+def test_ccf_documents_of_one_name_share_their_labels_and_the_first_stays(tmp_path):
+    for name in ("x_data/a/0.txt", "x_data/b/0.txt"):
+        write(tmp_path / name, "张三")
+    write(tmp_path / "x_label/0.csv", f"{HEADER}0,name,0,1,张三\n")
+    documents, problems = read(tmp_path / "x_data")
+    assert documents == [Document("0", "张三", (Span("name", 0, 1),))]
+    assert problems.counts == {"duplicate id": 1}, "its label file is there"
 
 
 def test_a_span_may_end_with_the_text_and_repetitions_merge(tmp_path):
@@ -128,12 +162,35 @@ def test_empty_texts_and_repeated_ids_are_dropped(tmp_path):
     assert problems.counts == {"empty text": 1, "duplicate id": 1}
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_of_a_name_that_a_zip_holds_twice_the_newer_text_stays_and_the_other_is_reported(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("0.txt", "旧")
+        archive.writestr("0.txt", "新")
+    documents, problems = read(tmp_path / "x.zip")
+    assert documents == [Document("0", "新")] and problems.counts == {"duplicate id": 1}
+
+
 def test_categories_are_renamed_and_dropped(tmp_path):
     write(tmp_path / "x_data" / "0.txt", "张三在北京")
     write(tmp_path / "x_label" / "0.csv", HEADER + "0,name,0,1,张三\n0,scene,3,4,北京\n0,book,2,2,在\n")
     documents, problems = read(tmp_path / "x_data", categories={"scene": "place", "book": ""})
     assert documents[0].spans == (Span("name", 0, 1), Span("place", 3, 4))
     assert not problems.counts
+
+
+def test_a_renamed_category_that_no_label_has_is_told(tmp_path):
+    path = write(
+        tmp_path / "x.jsonl", to_json(Document("0", "张三在北京", (Span("name", 0, 1),), (Doubt("book", 2, 2),)))
+    )
+    _, problems = read(path, categories={"nmae": "person", "book": "title", "scene": ""})
+    assert problems.warnings == [
+        f"{path}: categories renames nmae, which no label has; did you mean name?",
+        f"{path}: categories renames scene, which no label has; known here: book, name",
+    ]
+    assert problems.report().splitlines() == [*(f"  {one}" for one in problems.warnings), "dropped nothing"]
+    bare = write(tmp_path / "y.jsonl", to_json(Document("0", "张三在北京")))
+    assert not read(bare, categories={"nmae": "person"})[1].warnings, "where nothing is labelled nothing is renamed"
 
 
 # ------------------------------------------------------------------------------------------------- cluener and jsonl
@@ -185,7 +242,9 @@ def test_a_weight_or_belief_that_is_no_number_is_reported_and_ordinary(tmp_path,
     line = json.dumps({"text": "张三", "weight": value, "doubtful": [{**entity, "belief": value}]})
     (document,), problems = read(write(tmp_path / "a.jsonl", line))
     assert document == Document("0", "张三", (), (Doubt("name", 0, 1),))
-    assert problems.counts == {"weight is no number from 0 up": 1, "belief is no number from 0 up": 1}
+    assert problems.changed == {"weight is no number from 0 up, read as 1": 1,
+                                "belief is no number from 0 up, read as 0": 1}  # fmt: skip
+    assert not problems.counts
 
 
 # --------------------------------------------------------------------------------------------------------------- bmes
@@ -232,7 +291,11 @@ def test_a_broken_span_is_reported_once_and_the_others_stay(tmp_path, tags, span
 def test_bmes_reports_lines_that_are_no_character_and_tag(tmp_path):
     documents, problems = read(write(tmp_path / "a.bmes", "天 O\n地玄 O\n黄 L-X\n宇 S-X\n"))
     assert documents == [Document("0", "天黄宇", (Span("X", 2, 2),))]
-    assert problems.counts == {"line is not one character and a tag": 1, "unknown tag": 1}
+    assert problems.counts == {"line is not one character and a tag": 1}
+    assert problems.changed == {"unknown tag, read as O": 1}
+    assert problems.messages[1].endswith("a.bmes:3: unknown tag, read as O: 'L-X'")
+    assert problems.summary() == ("dropped 1: line is not one character and a tag 1; "
+                                  "changed 1: unknown tag, read as O 1")  # fmt: skip
 
 
 # ----------------------------------------------------------------------------------------------------------- refusals
@@ -266,6 +329,17 @@ def test_a_damaged_zip_is_refused(tmp_path):
     whole = write_zip(tmp_path / "whole.zip", {"0.txt": "张三" * 50}).read_bytes()
     assert "cut.zip" in refusal(write(tmp_path / "cut.zip", whole[:-30]))
     assert "bent.zip" in refusal(write(tmp_path / "bent.zip", whole.replace("三张".encode(), "三李".encode(), 1)))
+
+
+def test_a_zip_with_a_damaged_name_or_member_is_refused(tmp_path):
+    whole = write_zip(tmp_path / "whole.zip", {"张三.txt": "张三"}).read_bytes()
+    bent = write(tmp_path / "bent.zip", whole.replace("张".encode(), b"\xff\xff\xff"))
+    assert "damaged or not a zip" in refusal(bent)
+    with zipfile.ZipFile(tmp_path / "lzma.zip", "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("0.txt", bytes(range(256)) * 4)
+    packed = bytearray((tmp_path / "lzma.zip").read_bytes())
+    packed[50:60] = b"\xff" * 10
+    assert "damaged or not a zip" in refusal(write(tmp_path / "lzma.zip", bytes(packed)))
 
 
 @pytest.mark.parametrize("content", ["", "plain words\n", "天0 O\n", '{"content": "张三"}'])

@@ -63,6 +63,45 @@ def test_offsets_in_utf16_units_are_understood_where_the_text_tells(tmp_path):
     assert document.spans == (Span("address", 4, 5),) and not problems.counts
 
 
+def value(begin, end, own=None):
+    return {"start": begin, "end": end, "text": own, "labels": ["a"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "spans", "dropped"),
+    [
+        # 哈哈 stands at both readings of its offsets; 北京 tells which is meant.
+        ("😀哈哈哈在北京", [(2, 4, "哈哈")], [(2, 3)], {}),
+        ("😀哈哈哈在北京", [(2, 4, "哈哈"), (6, 8, "北京")], [(1, 2), (5, 6)], {}),
+        ("😀哈哈哈在北京", [(6, 8, "北京"), (2, 4, None)], [(1, 2), (5, 6)], {}),  # without its text
+        ("😀哈哈哈在北京", [(6, 8, "北京"), (2, 4, "哈哈"), (4, 5, "在")], [(1, 2), (4, 4), (5, 6)], {}),  # fits once
+        ("😀哈哈哈在北京", [(6, 8, "北京"), (1, 3, None)], [(5, 6)], {"offsets are not numbers": 1}),
+        ("😀哈哈哈在北京", [(6, 8, "北京"), (6, 9, None)], [(5, 6)], {"offsets outside the text": 1}),
+        ("😀哈哈哈在北京", [(6, 8, "北京"), (-1, 2, None)], [(5, 6)], {"offsets outside the text": 1}),
+        ("😀哈哈哈在北京", [(6, 8, "北京"), (2, 4, "在北")], [(5, 6)], {"label text differs": 1}),
+        ("😀哈哈哈在北京", [(2, 4, "哈哈"), (5, 7, "北京")], [(2, 3), (5, 6)], {}),  # characters
+        ("哈哈哈在北京", [(1, 3, "哈哈"), (4, 6, "北京"), (0, 1, None)], [(0, 0), (1, 2), (4, 5)], {}),
+    ],
+)
+def test_all_labels_of_a_task_are_in_the_units_of_those_that_tell(tmp_path, text, values, spans, dropped):
+    ((document,), problems) = read(tmp_path, [task(*(value(*one) for one in values), text=text)])
+    assert document.spans == tuple(Span("a", begin, end) for begin, end in spans)
+    assert problems.counts == dropped
+
+
+def test_one_task_says_nothing_of_another(tmp_path):
+    told, other = (task(value(*one), text="😀哈哈哈在北京") for one in ((6, 8, "北京"), (2, 4, "哈哈")))
+    documents, _ = read(tmp_path, [told, other | {"id": 8}])
+    assert [document.spans for document in documents] == [(Span("a", 5, 6),), (Span("a", 2, 3),)]
+
+
+def test_an_id_that_is_null_is_none(tmp_path):
+    tasks = [task() | {"data": {"id": None, "text": "张三"}}, task() | {"id": None}, task() | {"id": None}]
+    tasks[2]["data"] = {"id": 0, "text": "李四"}
+    documents, problems = read(tmp_path, tasks)
+    assert [document.id for document in documents] == ["7", "1", "0"] and not problems.counts
+
+
 def test_what_does_not_fit_is_reported(tmp_path):
     wrong = [(1, 3, "北京"), (3, 40, None), (None, 2, None), (2, 2, "")]
     values = ({"start": begin, "end": end, "text": own, "labels": ["a"]} for begin, end, own in wrong)
@@ -96,7 +135,8 @@ def test_half_a_surrogate_pair_is_replaced(tmp_path):
     one = task({"start": 1, "end": 2, "text": "三", "labels": ["name"]}, text="张\ud800三")
     ((document,), problems) = read(tmp_path, [one])
     assert document.text == "张\ufffd三"
-    assert problems.counts == {"half a surrogate pair, replaced by U+FFFD": 1, "label text differs": 1}
+    assert problems.changed == {"half a surrogate pair, replaced by U+FFFD": 1}
+    assert problems.counts == {"label text differs": 1}
 
 
 def test_other_json_is_not_taken_for_it(tmp_path):

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from config import UserError
-from utils.preprocess.document import Document, Span, category_counts, to_json
+from config import CorpusConfig, UserError
+from utils.preprocess.document import Document, Problems, Span, category_counts, to_json
+from utils.preprocess.formats import read_corpus
 from utils.preprocess.noise import NoiseRates, add_noise
 from utils.preprocess.sample import (
     ANYWHERE,
@@ -240,6 +241,15 @@ def test_ccf_keeps_line_ends_and_quotes(tmp_path):
     assert (tmp_path / "texts/7.txt").read_bytes() == document.text.encode()
     assert read_labels(tmp_path / "labels/7.csv") == [Span("name", 2, 6)]
     assert '7,name,2,6,"""好,吧"""' in (tmp_path / "labels/7.csv").read_text(encoding="utf-8-sig")
+
+
+@pytest.mark.parametrize("line_end", ["\r", "\r\n", "\n"])
+def test_ccf_comes_back_whatever_ends_its_lines(tmp_path, line_end):
+    document = Document("7", f"在云帆{line_end}集团", (Span("company", 1, 4 + len(line_end)),))
+    write_ccf([document], tmp_path / "texts", tmp_path / "labels")
+    problems = Problems()
+    corpus = CorpusConfig(str(tmp_path / "texts"), str(tmp_path / "labels"))
+    assert read_corpus(corpus, problems) == [document] and not problems.counts
 
 
 @pytest.mark.parametrize("name", ["", "../up", "a/b"])

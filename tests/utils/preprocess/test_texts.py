@@ -1,6 +1,7 @@
 """Texts to predict on: every input form gives every text, as stored, one at a time."""
 
 import io
+import os
 import zipfile
 from types import SimpleNamespace
 
@@ -34,8 +35,52 @@ def test_jsonl_keeps_entities_and_empty_texts(tmp_path):
     labelled = Document("a", "张三", (Span("name", 0, 1),))
     path.write_text(to_json(labelled) + '\n{"text": ""}\n{"id": "a", "text": "again"}\n', encoding="utf-8")
     documents, problems = read(path)
-    assert documents == [labelled, Document("1", "")]
-    assert problems.counts == {"duplicate id": 1}
+    assert documents == [labelled, Document("1", ""), Document("a#3", "again")]
+    assert problems.summary() == "dropped nothing; changed 1: id given before, another one taken 1"
+    assert problems.messages == [f"{path}:3: id given before, another one taken: 'a' is 'a#3'"]
+
+
+def test_a_running_number_that_is_also_an_id_hides_no_line(tmp_path):
+    path = tmp_path / "texts.jsonl"
+    lines = ['{"id": 1, "text": "一"}', "", '{"text": "二"}', '{"id": "texts#3", "text": "三"}', '{"text": "四"}']
+    path.write_text("\n".join(lines), encoding="utf-8")
+    documents, problems = read(path)
+    assert [(document.id, document.text) for document in documents] == [
+        ("1", "一"), ("texts#3", "二"), ("texts#4", "三"), ("3", "四"),
+    ]  # fmt: skip
+    assert problems.changed.total() == 2 and not problems.counts
+
+
+def test_an_id_made_of_a_file_name_that_is_not_utf8_can_be_written(tmp_path):
+    path = tmp_path / os.fsdecode("文".encode("gbk") + b".jsonl")
+    path.write_text('{"id": "0", "text": "a"}\n{"id": "0", "text": "b"}\n', encoding="utf-8")
+    documents, _ = read(path)
+    assert [document.id for document in documents] == ["0", r"\xce\xc4#2"]
+
+
+def test_files_of_one_name_in_several_folders_are_all_read(tmp_path):
+    names = ("1.txt", "a/1.txt", "b/1.TXT", "b/1.txt", "a/b/2.txt", "0/1.txt")
+    with zipfile.ZipFile(tmp_path / "texts.zip", "w") as archive:
+        for name in names:
+            path = tmp_path / "texts" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(name)
+            archive.writestr(name, name)
+    for place in ("texts", "texts.zip"):
+        documents, problems = read(tmp_path / place)
+        assert {document.id: document.text for document in documents} == {
+            "1": "0/1.txt", "1#2": "1.txt", "a/1": "a/1.txt", "b/1": "b/1.TXT", "b/1#2": "b/1.txt", "2": "a/b/2.txt",
+        }  # fmt: skip
+        assert problems.changed == {"id given before, another one taken": 4} and not problems.counts
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_zip_that_holds_a_name_twice_gives_both_texts_the_newer_first(tmp_path):
+    with zipfile.ZipFile(tmp_path / "texts.zip", "w") as archive:
+        for name, text in (("1.txt", "旧"), ("./1.txt", "中"), ("1.txt", "新")):
+            archive.writestr(name, text)
+    documents, _ = read(tmp_path / "texts.zip")
+    assert [(document.id, document.text) for document in documents] == [("1", "新"), ("1#2", "中"), ("1#3", "旧")]
 
 
 def test_half_a_surrogate_pair_is_replaced_in_place(tmp_path):
@@ -47,7 +92,7 @@ def test_half_a_surrogate_pair_is_replaced_in_place(tmp_path):
     documents, problems = read(path)
     assert documents == [Document("\ufffd", "a\ufffdb😀", (Span("x", 1, 2),))]
     to_json(documents[0]).encode("utf-8")
-    assert list(problems.counts.values()) == [1]
+    assert problems.summary() == "dropped nothing; changed 1: half a surrogate pair, replaced by U+FFFD 1"
 
 
 @pytest.mark.parametrize("wrap", [io.StringIO, lambda text: io.TextIOWrapper(io.BytesIO(text.encode()), "ascii")])
@@ -77,6 +122,20 @@ def test_files_are_read_as_they_come(tmp_path, monkeypatch):
     texts = read_texts(tmp_path, None, Problems())
     next(texts)
     assert len(decoded) == 1
+
+
+@pytest.mark.parametrize(
+    ("encoding", "expected"), [("gbk", "李四"), ("gb18030", "㐀𠮷"), ("utf-8", "李四"), ("utf-8", "é"), ("cp437", "é")]
+)
+def test_names_in_a_zip_that_does_not_say_their_encoding(tmp_path, encoding, expected):
+    """Windows writes them in that of the system, and zipfile reads them all as cp437."""
+    raw = f"王五/{expected}.txt".encode(encoding) if encoding != "cp437" else f"{expected}.txt".encode("cp437")
+    path, stand_in = tmp_path / "a.zip", "N" * len(raw)  # names that are not ASCII would be flagged
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(stand_in, "文")
+    path.write_bytes(path.read_bytes().replace(stand_in.encode(), raw))
+    documents, _ = read(path)
+    assert documents == [Document(expected, "文")]
 
 
 def test_bad_input_is_refused(tmp_path):
