@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
+import preprocess
 from utils.preprocess.document import Document, Span, category_counts, sorted_spans
 from utils.preprocess.duplicates import group_near_duplicates
 from utils.preprocess.lattice import build_lattices
@@ -95,3 +96,16 @@ class Workspace:
 @pytest.fixture
 def workspace(tmp_path):
     return Workspace(tmp_path)
+
+
+@pytest.fixture
+def run(workspace, capsys):
+    """Runs the command line; gives its exit status, standard output and standard error."""
+
+    def run_main(*overrides, arguments=()):
+        sets = [text for override in overrides for text in ("--set", override)]
+        status = preprocess.main(["--config", str(workspace.settings), *sets, *arguments])
+        output = capsys.readouterr()
+        return status, output.out, output.err
+
+    return run_main
