@@ -100,7 +100,7 @@ def workspace(tmp_path):
 
 @pytest.fixture
 def run(workspace, capsys):
-    """Runs preprocess.py with the settings of the workspace; gives its exit status, standard output and standard error."""
+    """Runs preprocess.py with the workspace's settings; gives its exit status, standard output and standard error."""
 
     def run_main(*overrides, arguments=()):
         sets = [text for override in overrides for text in ("--set", override)]

@@ -143,9 +143,11 @@ PATTERNS = [
     Pattern(
         "email",
         re.compile(
-            # A full stop or dash before the name belongs to the text, unless it goes on from something.
+            # A full stop or dash before the name belongs to the text, unless it goes on from something; a capital after
+            # a domain in small letters is the next word.
             r"(?<![A-Za-z0-9_%+@])(?<![A-Za-z0-9][.-])(?P<span>[A-Za-z0-9_][A-Za-z0-9._%+-]*@(?:[A-Za-z0-9-]+\.)+?"
-            rf"(?i:{'|'.join(re.escape(domain) for domain in DOMAINS)}))(?![A-Za-z]|\.[A-Za-z])"
+            rf"(?i:{'|'.join(re.escape(domain) for domain in DOMAINS)}))"
+            r"(?:(?<=[a-z])(?![a-z]|\.[a-z])|(?<=[A-Z])(?![A-Za-z]|\.[A-Za-z]))"
         ),
         lambda text, match: True,
     ),

@@ -40,6 +40,10 @@ RIGHT = [
     ("聯絡.Calvin-c2009@hotmail.com", "email", "Calvin-c2009@hotmail.com"),
     ("13800138000＠139.com", "email", "13800138000＠139.com"),
     ("邮箱a@firma.eu", "email", "a@firma.eu"),
+    ("email:anna@mac.comTEL", "email", "anna@mac.com"),
+    ("工作邮箱：12345@qq.com].Thanks", "email", "12345@qq.com"),
+    ("anna@mac.com.Thanks", "email", "anna@mac.com"),
+    ("ANNA@MAC.COM", "email", "ANNA@MAC.COM"),
 ]
 WRONG = [
     "编号12345678901",  # no such prefix
