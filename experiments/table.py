@@ -80,8 +80,7 @@ def comma_separated(rows: Sequence[Row]) -> str:
         for values in (row.precision, row.recall, row.f1):
             scores += [statistics.mean(values) if values else "", statistics.stdev(values) if len(values) > 1 else ""]
         difference = [100 * value for value in row.difference] if row.difference else ["", "", ""]
-        costs = [row.costs.get(name, math.nan) for name in names]
-        costs = ["" if math.isnan(cost) else cost for cost in costs]
+        costs = ["" if math.isnan(cost := row.costs.get(name, math.nan)) else cost for name in names]
         lines.append(csv_row([row.system, len(row.f1), *scores, *difference, *costs, row.note]))
     return "".join(lines)
 

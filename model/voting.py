@@ -8,7 +8,6 @@ from pathlib import Path
 
 import torch
 
-from config import UserError
 from model.build import load_network
 from model.predictor import Predictor
 from utils.device import choose_device, set_up_processor
@@ -36,9 +35,6 @@ def write_fold_votes(run: Path, fold: int, documents: Sequence[Document], least:
 
 def _candidates(run: Path, fold: int, documents: Sequence[Document], least: float) -> Iterator[list[Candidate]]:
     parts = load_parts(run)
-    if parts.encoder is None:
-        raise UserError(f"{run}: model.name {parts.config.model.name} only finds spans, and votes need what a network "
-                        "thinks of others too; choose a network")  # fmt: skip
     config = parts.config
     set_up_processor(config)
     (weights,) = trained_folds(run, config.train.select, [fold]).values()

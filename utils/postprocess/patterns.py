@@ -20,6 +20,7 @@ Full-width digits, letters and marks count as their narrow forms.
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
@@ -126,8 +127,7 @@ def _is_known_phone(text: str, match: re.Match[str]) -> bool:
 
 # ------------------------------------------------------------------------------------------------------------ patterns
 
-_NARROW = {ord("\uff01") + shift: ord("!") + shift for shift, mark in enumerate(range(ord("!"), ord("~") + 1))
-           if chr(mark).isalnum() or chr(mark) in "@.-_+()%"}  # fmt: skip
+_NARROW = {ord(mark) + 0xFEE0: mark for mark in string.ascii_letters + string.digits + "@.-_+()%"}
 _MARK = r"[-—﹣ ]?"
 PATTERNS = [
     Pattern(

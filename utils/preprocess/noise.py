@@ -141,5 +141,5 @@ def _spurious(
                 added.append(Span(category, begin, begin + length - 1))
                 break
             # Of the same category: others that are short would else take the place of those that are long.
-            lengths = [shape for shape in shapes if shape[0] == category]
+            lengths = lengths or [shape for shape in shapes if shape[0] == category]
     return added
