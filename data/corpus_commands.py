@@ -80,13 +80,17 @@ def write_dictionary_of(options: argparse.Namespace) -> None:
         raise UserError(f"--share {share}: a part of the documents is above 0 and at most 1")
     path, problems = Path(options.output), Problems()
     _check_file(path)
+    ids = path.with_suffix(".documents")
+    if ids == path:
+        raise UserError(f"--output {path}: is where the ids of the documents go; name another file, such as "
+                        f"{path.with_suffix('.tsv')}")  # fmt: skip
     corpus = CorpusConfig(options.dictionary, options.labels or "", options.format or "auto")
     documents = read_corpus(corpus, problems)
     taken = take_dictionary(documents, share, _seed(options))
     if not taken.dictionary:
         raise UserError(f"{options.dictionary}: no label to take a surface form from; check --labels")
     write_dictionary(taken.dictionary, path)
-    write_text(path.with_suffix(".documents"), "".join(f"{document.id}\n" for document in taken.documents))
+    write_text(ids, "".join(f"{document.id}\n" for document in taken.documents))
     counts = Counter(taken.dictionary.values())
     left_out = ", ".join(f"{reason} {count}" for reason, count in taken.left_out.most_common()) or "nothing"
     print(", ".join(f"{category} {count}" for category, count in sorted(counts.items())))

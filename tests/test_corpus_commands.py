@@ -209,6 +209,7 @@ def test_a_dictionary_is_taken_out_of_a_part_of_the_labels(workspace, tmp_path, 
         (["--output", "."], ".: is a folder; name a file"),
         (["--output", "/"], "/: is a folder; name a file"),
         (["--output", "settings.yaml/half.tsv"], "settings.yaml: cannot be written (Not a directory)"),
+        (["--output", "half.documents"], "half.documents: is where the ids of the documents go"),
     ],
 )
 def test_a_dictionary_that_cannot_be_taken_is_one_line(workspace, tmp_path, capsys, monkeypatch, arguments, telling):
