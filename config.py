@@ -106,6 +106,10 @@ class ModelConfig:
     # A CRF, a softmax for every character, or a score for every span (a global pointer).
     head: Literal["crf", "softmax", "span"] = "crf"
     dropout: float = 0.1  # before the head
+    # What an untrained head holds it for that a character belongs to an entity (Lin et al., "Focal Loss", ICCV 2017,
+    # section 3.3). 0 leaves that to the draw: the first steps then teach what is outside and nothing else, for which an
+    # encoder gives up much of what it knew.
+    prior: float = 0.0
 
 
 @dataclass

@@ -49,7 +49,7 @@ def validate(config: Config) -> None:
             raise UserError(f"{name} is {value}; it must be above 0")
     shares = {f"mix.min_votes_of.{category}": share for category, share in config.mix.min_votes_of.items()}
     for name in ("data.dev_share", "train.warmup", "flat.dropout", "flat.attention_dropout", "model.dropout",
-                 "context.dropout", "pretrain.warmup", "pretrain.mask_share", "pretrain.held_out",
+                 "model.prior", "context.dropout", "pretrain.warmup", "pretrain.mask_share", "pretrain.held_out",
                  "averaging.decay", "regularisation.label_smoothing", "denoise.least", "dictionary.threshold",
                  "mix.min_votes", "predict.min_votes", "predict.min_probability"):  # fmt: skip
         shares[name] = _get(config, name)

@@ -5,8 +5,10 @@ B batch, L characters, H size of the states, K chains, T tags.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from config import Config
@@ -17,7 +19,7 @@ from model.layers.crf import ChainCRF
 from model.layers.divergence import kl_divergence
 from model.layers.softmax import SoftmaxChain
 from utils.preprocess.document import Candidate, ScoredSpan, Span
-from utils.tags import TagScheme
+from utils.tags import OUTSIDE, TagScheme
 
 
 class ChainHead(Head):
@@ -30,6 +32,15 @@ class ChainHead(Head):
         self.label_smoothing = config.regularisation.label_smoothing
         self.emission = nn.Linear(size, self.scheme.num_chains * self.scheme.num_tags)
         self.crf = ChainCRF(self.scheme) if config.model.head == "crf" else SoftmaxChain(self.scheme.num_tags)
+        if self.prior:
+            self._start_outside()
+
+    def _start_outside(self) -> None:
+        """Where nothing is known of a character, all tags but the one for outside share the prior."""
+        others = self.scheme.num_tags - 1
+        with torch.no_grad():
+            bias = self.emission.bias.zero_().unflatten(0, (self.scheme.num_chains, -1))  # (K, T)
+            bias[:, OUTSIDE] = self.outside_logit() + math.log(others)
 
     def scores(self, states: Tensor, character_mask: Tensor) -> Tensor:
         """Emissions (B, K, L, T)."""

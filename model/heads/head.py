@@ -5,6 +5,7 @@ B batch, L characters, H size of the states.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
@@ -38,6 +39,11 @@ class Head(nn.Module):
         super().__init__()
         self.dropout = nn.Dropout(config.model.dropout)
         self.dropout_samples = config.regularisation.dropout_samples
+        self.prior = config.model.prior
+
+    def outside_logit(self) -> float:
+        """The log odds of a character that belongs to no entity, for an untrained head; 0 where it has no prior."""
+        return math.log((1 - self.prior) / self.prior) if self.prior else 0.0
 
     def forward(
         self, states: Tensor, character_mask: Tensor, labels: Labels | None = None, weights: Tensor | None = None

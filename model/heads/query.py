@@ -33,6 +33,8 @@ class QueryHead(Head):
         super().__init__(config)
         self.labeller = SpanLabeller(categories)
         self.ends = nn.Linear(size, 2)
+        if self.prior:
+            nn.init.constant_(self.ends.bias, -self.outside_logit())
         self.match = GlobalPointer(size, 1, config.span.size, config.span.shared)
         self.settings = config.mrc
 

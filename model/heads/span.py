@@ -27,6 +27,8 @@ class SpanHead(Head):
         super().__init__(config)
         self.labeller = SpanLabeller(categories)
         self.pointer = GlobalPointer(size, len(categories), config.span.size, config.span.shared)
+        if self.prior:
+            self.pointer.start_at(-self.outside_logit())
 
     def scores(self, states: Tensor, character_mask: Tensor) -> Tensor:
         """(B, C, L, L)."""

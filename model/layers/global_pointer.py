@@ -34,6 +34,11 @@ class GlobalPointer(nn.Module):
         if shared:
             self.kinds = nn.Linear(2 * key_size, 2 * categories)
 
+    def start_at(self, score: float) -> None:
+        """Have states of which nothing is known score this in all spans; the plain form has no bias to say so with."""
+        if self.shared:
+            nn.init.constant_(self.kinds.bias, score / 2)  # of the first character, and of the last
+
     def forward(self, states: Tensor, character_mask: Tensor) -> Tensor:
         """float32 (B, C, L, L) scores of spans from the first to the second L, `NO_SPAN` where none can be."""
         ends = self.ends(states).float()  # (B, L, 2 D) or (B, L, C 2 D)
