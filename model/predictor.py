@@ -12,7 +12,7 @@ from config import Config
 from data.dataset import Window, collate_windows, window_batches
 from model.model import TaggingNetwork
 from utils.postprocess.process import without_clashes
-from utils.preprocess.document import Candidate, Document, ScoredSpan, Span
+from utils.preprocess.document import Candidate, Document, ScoredSpan, Span, place_in_text
 from utils.preprocess.lattice import Lattices
 from utils.preprocess.segment import most_central, window_bounds
 from utils.preprocess.tokenizer import Vocabulary
@@ -111,7 +111,7 @@ class Predictor:
                     if own[most_central(span.begin, span.end, own)] == (window.begin, window.end):
                         found[window.document].add(span)
         self.network.train(training)
-        return [sorted(found[number], key=lambda span: (span.begin, span.end, span.category)) for number in documents]
+        return [sorted(found[number], key=place_in_text) for number in documents]
 
     def _scores(self, lattices: Lattices, windows: list[Window]) -> tuple[Tensor, Tensor]:
         """(B, ...) and the mask of characters (B, L)."""

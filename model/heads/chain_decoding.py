@@ -13,7 +13,7 @@ from torch import Tensor
 
 from model.layers.crf import ChainCRF, TaggedSpans, backward_scores, forward_scores, span_log_probabilities
 from model.layers.softmax import SoftmaxChain
-from utils.preprocess.document import Candidate, ScoredSpan, Span
+from utils.preprocess.document import Candidate, ScoredSpan, Span, place_in_text
 from utils.tags import CHAIN, FIRST, LAST, SINGLE, FoundSpans, TagScheme
 
 
@@ -75,7 +75,7 @@ class ChainDecoder:
         for key, span, probability in zip(keys, self._named(spans), probabilities, strict=True):
             if probability >= least or key in best or key in labels:
                 texts[key[0]].append(Candidate(*span, probability, key in best))
-        return [sorted(candidates, key=lambda one: (one.begin, one.end, one.category)) for candidates in texts]
+        return [sorted(candidates, key=place_in_text) for candidates in texts]
 
     def _best_spans(self, emissions: Tensor, character_mask: Tensor) -> FoundSpans:
         mask = mask_of_chains(character_mask, self.scheme)  # (B K, L)

@@ -42,8 +42,8 @@ class Head(nn.Module):
         self.prior = config.model.prior
 
     def outside_logit(self) -> float:
-        """The log odds of a character that belongs to no entity, for an untrained head; 0 where it has no prior."""
-        return math.log((1 - self.prior) / self.prior) if self.prior else 0.0
+        """The log odds of a character that belongs to no entity, for an untrained head that has a prior."""
+        return math.log((1 - self.prior) / self.prior)
 
     def forward(
         self, states: Tensor, character_mask: Tensor, labels: Labels | None = None, weights: Tensor | None = None

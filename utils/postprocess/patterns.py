@@ -24,7 +24,7 @@ import string
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from utils.preprocess.document import ScoredSpan, Span, clash, sorted_spans
+from utils.preprocess.document import ScoredSpan, Span, clash, place_in_text, sorted_spans
 
 
 class Pattern(NamedTuple):
@@ -180,7 +180,7 @@ def with_patterns(
     for span in find_patterns(text, {*back_up, *override}):
         if span.category in override or not any(clash(span, other) for other in kept):
             kept.append(ScoredSpan(*span, 1.0))
-    return sorted(kept, key=lambda span: (span.begin, span.end, span.category))
+    return sorted(kept, key=place_in_text)
 
 
 def find_patterns(text: str, categories: Iterable[str]) -> list[Span]:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TextIO
 
-from utils.preprocess.document import Document, ScoredSpan, clash, entity_record
+from utils.preprocess.document import Document, ScoredSpan, clash, entity_record, place_in_text
 from utils.tools import csv_row
 
 COLUMNS = ("ID", "Category", "Pos_b", "Pos_e", "Privacy")
@@ -59,9 +59,7 @@ def vote(
         # Weights that add up to a share may miss it by the last digit.
         if (share > asked and not math.isclose(share, asked)) or math.isclose(share, 1.0):
             merged.append(ScoredSpan(*key, sum(weight * probability for weight, probability in own) / everyone))
-    if not nested:
-        merged = without_clashes(merged)
-    return sorted(merged, key=lambda span: (span.begin, span.end, span.category))
+    return sorted(merged, key=place_in_text) if nested else without_clashes(merged)
 
 
 def without_clashes(spans: Iterable[ScoredSpan]) -> list[ScoredSpan]:
@@ -74,7 +72,7 @@ def without_clashes(spans: Iterable[ScoredSpan]) -> list[ScoredSpan]:
             crowd = []
         crowd.append(span)
     kept += _most_probable(crowd)
-    return sorted(kept, key=lambda span: (span.begin, span.end, span.category))
+    return sorted(kept, key=place_in_text)
 
 
 def _most_probable(crowd: Sequence[ScoredSpan]) -> list[ScoredSpan]:

@@ -176,6 +176,11 @@ def _counted(what: str, counts: Counter[str]) -> str:
     return f"{what} {counts.total()}: {reasons}"
 
 
+def place_in_text(span: Span | ScoredSpan | Candidate) -> tuple[int, int, str]:
+    """What spans of a text are sorted by: begin, end, category."""
+    return span.begin, span.end, span.category
+
+
 def sorted_spans(spans: Iterable[Kind]) -> tuple[Kind, ...]:
     """Without repetitions, by begin, end, category."""
     return tuple(sorted(set(spans), key=lambda span: (span.begin, span.end, span)))
