@@ -6,6 +6,8 @@ B batch, L characters, M words of the largest set, D size of word vectors, F siz
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -45,12 +47,15 @@ class SoftLexiconFeatures(nn.Module):
 
     An empty set holds a word of its own that says so, of frequency 1. Words that the corpora only have inside longer
     ones count as frequent as that too: by their count of 0 they would be no part of any set.
+
+    Vectors are expected of length 1 or so, as the network begins with and as the authors draw theirs: long
+    ones, taken four times, would drown the characters' states beside them.
     """
 
     def __init__(self, words: nn.Embedding) -> None:
         super().__init__()
         self.size = 4 * words.embedding_dim
-        self.empty = nn.Parameter(torch.randn(words.embedding_dim))
+        self.empty = nn.Parameter(torch.randn(words.embedding_dim) / math.sqrt(words.embedding_dim))
         self.register_buffer("frequencies", torch.zeros(words.num_embeddings))
 
     def forward(self, word_sets: Tensor, vectors: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """The network as a whole: groups of parameters, invariances, and what each switch does."""
 
+import dataclasses
 import shutil
 
 import numpy as np
@@ -284,3 +285,15 @@ class TestEncoder:
         bare = self.changed(pretrained_folder, tmp_path, lambda name, tensor: None if "pooler" in name else tensor)
         whole, bare = self.build(pretrained_folder).state_dict(), self.build(bare).state_dict()
         assert whole.keys() == bare.keys() and all(torch.equal(whole[name], bare[name]) for name in whole)
+
+
+def test_word_vectors_of_softlexicon_begin_with_length_one_however_long_they_came(setting):
+    network, _, _, processed = setting("model.name=softlexicon", "lexicon.shortest=1")
+    table = network.words.weight.detach()
+    assert table[1:].square().sum(dim=1).mean().item() == pytest.approx(1.0)
+    assert not table[0].any()  # the pad
+    vectors = np.random.default_rng(0).normal(3, 7, size=tuple(table[1:].shape)).astype(np.float32)
+    network.prepare(dataclasses.replace(processed, vectors=vectors))
+    lengths = np.linalg.norm(vectors, axis=1)
+    expected = torch.from_numpy(vectors / np.sqrt((lengths**2).mean()))
+    torch.testing.assert_close(network.words.weight[1:].detach(), expected)
