@@ -30,12 +30,12 @@ SWITCHES = [
 
 @pytest.fixture(scope="module")
 def setting(small_config, tmp_path_factory):
-    """A function: changes -> (network, training batch of 5 segments, config)."""
-    segmented = tmp_path_factory.mktemp("segmented")
+    """A function: changes -> (network, training batch of 5 segments, config, processed data)."""
+    # Some changes shape the processed data; those of the session are shared with other tests.
+    own = tmp_path_factory.mktemp("model") / "processed"
 
     def make(*changes):
-        folder = [f"data.processed={segmented}"] if "lexicon.match=segment" in changes else []
-        config = small_config("model", *changes, *folder)
+        config = small_config("model", *changes, f"data.processed={own}")
         processed = preprocess(config)
         network = fresh_network(config, processed, seed=1)
         return network, samples_of(network, processed, 5), config, processed
