@@ -108,7 +108,7 @@ class ModelConfig:
     dropout: float = 0.1  # before the head
     # What an untrained head holds it for that a character belongs to an entity (Lin et al., "Focal Loss", ICCV 2017,
     # section 3.3). 0 leaves that to the draw: the first steps then teach what is outside and nothing else, for which an
-    # encoder gives up much of what it knew. FLAT with a CRF is better off with 0, all else not: RESULTS.md, "Systems".
+    # encoder gives up much of what it knew. What was measured: RESULTS.md, "A prior for outside".
     prior: float = 0.0
 
 
