@@ -81,6 +81,9 @@ class LexiconConfig:
     vectors: Literal["random", "encoder", "file", "none"] = "random"
     path: str = ""  # vectors: file -> word2vec text or binary, plain or .gz/.bz2
     dimension: int = 50  # of random vectors; the others bring their own
+    # The length, by root mean square, that training starts the vectors with; 0 leaves those of a file as they are and
+    # others at unit variance.
+    length: float = 0.0
     trainable: bool = True
 
 

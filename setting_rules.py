@@ -26,7 +26,7 @@ def validate(config: Config) -> None:
         "encoder.feed_forward": 1, "flat.layers": 1, "flat.hidden": 2, "flat.heads": 1, "flat.feed_forward": 1,
         "context.layers": 1, "context.hidden": 2, "context.heads": 1, "span.size": 2, "mrc.asked": 0, "mrc.rows": 1,
         "mrc.begin_weight": 0, "mrc.end_weight": 0, "mrc.match_weight": 0, "feature_crf.l1": 0,
-        "feature_crf.l2": 0, "feature_crf.iterations": 1, "lexicon.shortest": 1,
+        "feature_crf.l2": 0, "feature_crf.iterations": 1, "lexicon.shortest": 1, "lexicon.length": 0,
         "train.epochs": 1, "train.batch_size": 1, "train.batch_tokens": 0, "train.accumulation": 1,
         "train.freeze_epochs": 0, "train.unfreeze_every": 0, "train.clip": 0, "train.patience": 0,
         "train.weight_decay": 0, "folds.count": 0, "folds.repeats": 1, "pretrain.epochs": 1, "pretrain.batch_tokens": 1,

@@ -38,6 +38,8 @@ def fresh_network(config: Config, processed: Processed, seed: int, make_head: Ma
     encoder = build_encoder(config.encoder, len(processed.vocabulary), longest, processed.vocabulary.pad)
     network = assemble(config, encoder, inventory, make_head)
     network.prepare(processed)
+    if config.lexicon.length:
+        network.scale_words(config.lexicon.length)
     return network
 
 

@@ -103,6 +103,14 @@ class TaggingNetwork(nn.Module):
         with torch.no_grad():
             self.words.weight[1:] = vectors
 
+    def scale_words(self, length: float) -> None:
+        """Give the word embeddings this root mean square length; row 0 stays the pad."""
+        if self.words is None:
+            return
+        with torch.no_grad():
+            vectors = self.words.weight[1:]  # (words, word size)
+            vectors *= length / vectors.square().sum(dim=1).mean().sqrt().clamp_min(1e-6)
+
 
 def word_embeddings(words: WordTable, trainable: bool) -> nn.Embedding:
     """Random embeddings of the words, 0 being the pad.

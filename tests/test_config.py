@@ -286,6 +286,7 @@ BOUNDS = [
     ("run.threads=-1", "run.threads is -1"),
     ("lexicon.dimension=0", "lexicon.dimension is 0"),
     ("lexicon.shortest=0", "lexicon.shortest is 0"),
+    ("lexicon.length=-1", "lexicon.length is -1"),
     ("context.layers=0", "context.layers is 0"),
     ("context.dropout=1", "context.dropout is 1"),
     ("mrc.rows=0", "mrc.rows is 0"),

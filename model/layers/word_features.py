@@ -48,8 +48,8 @@ class SoftLexiconFeatures(nn.Module):
     An empty set holds a word of its own that says so, of frequency 1. Words that the corpora only have inside longer
     ones count as frequent as that too: by their count of 0 they would be no part of any set.
 
-    Vectors are expected of length 1 or so, as the network begins with and as the authors draw theirs: long
-    ones, taken four times, would drown the characters' states beside them.
+    Vectors should begin with length 1 or so (`lexicon.length`), as the authors draw theirs: long ones, taken four
+    times, would drown the characters' states beside them.
     """
 
     def __init__(self, words: nn.Embedding) -> None:

@@ -31,11 +31,8 @@ class Network(TaggingNetwork):
         self.size = self.context.size
 
     def prepare(self, processed: Processed) -> None:
-        """Word vectors, of mean squared length 1, and frequencies."""
+        """Word vectors and frequencies."""
         super().prepare(processed)
-        with torch.no_grad():
-            vectors = self.words.weight[1:]  # (words, word size)
-            self.words.weight[1:] = vectors / vectors.square().sum(dim=1).mean().sqrt()
         self.features.frequencies.copy_(torch.from_numpy(word_frequencies(processed)))
 
     def states(self, characters: Tensor, character_mask: Tensor, word_sets: Tensor) -> Tensor:

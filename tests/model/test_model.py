@@ -287,13 +287,19 @@ class TestEncoder:
         assert whole.keys() == bare.keys() and all(torch.equal(whole[name], bare[name]) for name in whole)
 
 
-def test_word_vectors_of_softlexicon_begin_with_length_one_however_long_they_came(setting):
-    network, _, _, processed = setting("model.name=softlexicon", "lexicon.shortest=1")
-    table = network.words.weight.detach()
-    assert table[1:].square().sum(dim=1).mean().item() == pytest.approx(1.0)
-    assert not table[0].any()  # the pad
-    vectors = np.random.default_rng(0).normal(3, 7, size=tuple(table[1:].shape)).astype(np.float32)
-    network.prepare(dataclasses.replace(processed, vectors=vectors))
-    lengths = np.linalg.norm(vectors, axis=1)
-    expected = torch.from_numpy(vectors / np.sqrt((lengths**2).mean()))
-    torch.testing.assert_close(network.words.weight[1:].detach(), expected)
+def test_word_vectors_begin_with_the_length_asked_for_however_long_they_came(setting):
+    _, _, config, processed = setting("model.name=softlexicon", "lexicon.length=2")
+    vectors = np.random.default_rng(0).normal(3, 7, size=(len(processed.lexicon.words), 8)).astype(np.float32)
+    as_drawn = fresh_network(config, processed, seed=1).words.weight.detach()
+    from_file = fresh_network(config, dataclasses.replace(processed, vectors=vectors), seed=1).words.weight.detach()
+    for table in (as_drawn, from_file):
+        assert table[1:].square().sum(dim=1).mean().item() == pytest.approx(4.0, rel=1e-5)
+        assert not table[0].any()  # the pad
+    expected = vectors * 2 / np.sqrt((np.linalg.norm(vectors, axis=1) ** 2).mean())
+    torch.testing.assert_close(from_file[1:], torch.from_numpy(expected))
+
+
+def test_networks_without_words_or_with_none_are_not_scaled(setting):
+    setting("model.name=encoder", "lexicon.length=1")
+    network, *_ = setting("lexicon.length=1", "lexicon.shortest=12")
+    assert network.words.weight.shape[0] == 1 and not network.words.weight.any()

@@ -30,6 +30,11 @@ from utils.tools import atomic_folder, digest_file, read_json, write_json
 
 VERSION = 1
 ARRAY_NAMES = (*(field.name for field in fields(Lattices)), "segments", "groups", "vectors")
+# Settings beside those that shape the processed data, which matter only when training.
+ONLY_TRAINING = {
+    "data": ("dev_share", "split_seed", "processed", "additional_leaks"),
+    "lexicon": ("length", "trainable"),
+}
 FILES = {"manifest.json", "documents.jsonl", "vocabulary.txt", "lexicon.txt", *(f"{name}.npy" for name in ARRAY_NAMES)}
 Part = Literal["train", "dev", "test", "additional", "unlabelled"]
 
@@ -75,11 +80,11 @@ class Processed:
 
 def shaping_settings(config: Config) -> dict[str, Any]:
     """The settings that the processed data depends on."""
-    data = asdict(config.data)
-    for later in ("dev_share", "split_seed", "processed", "additional_leaks"):  # these matter only when training
-        del data[later]
-    settings = {"data": data, "lexicon": asdict(config.lexicon), "encoder": {"name": config.encoder.name}}
-    del settings["lexicon"]["trainable"]
+    settings: dict[str, Any] = {"data": asdict(config.data), "lexicon": asdict(config.lexicon)}
+    for section, names in ONLY_TRAINING.items():
+        for name in names:
+            del settings[section][name]
+    settings["encoder"] = {"name": config.encoder.name}
     if config.lexicon.vectors == "encoder":
         settings["encoder"] |= {"layers": config.encoder.layers, "output": config.encoder.output}
     return settings
