@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from pathlib import Path
+
 import pytest
 from transformers import BertConfig, BertModel
 
@@ -10,7 +14,7 @@ from config import Config, load_config
 from model.training import train
 from preprocess import preprocess
 from tests.model.watched import Witness
-from utils.preprocess.processed import load_processed
+from utils.preprocess.processed import load_processed, shaping_settings
 from utils.preprocess.sample import write_sample
 
 SMALL = [
@@ -36,12 +40,17 @@ def small_config(sample_folder, tmp_path_factory):
 
     def make(name: str, *changes: str) -> Config:
         places = [
-            f"run.name={name}", f"run.folder={home}/runs", f"data.processed={home}/processed",
+            f"run.name={name}", f"run.folder={home}/runs",
             f"data.train={sample_folder}/train_data", f"data.test={sample_folder}/test_data",
         ]  # fmt: skip
-        return load_config([], [*SMALL, *places, *changes])
+        config = load_config([], [*SMALL, *places, *changes])
+        # A folder for each shape of the data: no test reads what another one shaped otherwise.
+        shape = json.dumps(shaping_settings(config), sort_keys=True)
+        config.data.processed = str(home / hashlib.sha256(shape.encode()).hexdigest())
+        if not Path(config.data.processed).exists():
+            preprocess(config)
+        return config
 
-    preprocess(make("any"))
     return make
 
 

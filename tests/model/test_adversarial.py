@@ -12,7 +12,6 @@ from model.build import fresh_network
 from model.heads.head import Output
 from model.optimizer import build_optimizer
 from model.training import train
-from preprocess import preprocess
 from tests.model.batches import batch_of, samples_of
 from tests.model.watched import equal, weights
 from utils.preprocess.processed import load_processed
@@ -377,12 +376,9 @@ def test_a_method_changes_what_is_learned_only_once_it_has_begun(run):
     assert not equal(weights(same), weights(late))
 
 
-def test_unlabelled_texts_join_and_a_resumed_run_sees_them_as_an_unbroken_one_does(
-    run, interrupted, sample_folder, small_config, tmp_path
-):
+def test_unlabelled_texts_join_and_a_resumed_run_sees_them_as_an_unbroken_one_does(run, interrupted, sample_folder):
     changes = ["adversarial.method=vat", "adversarial.steps=1", "adversarial.unlabelled=true", "train.epochs=2",
-               f"data.unlabelled={sample_folder}/test_data", f"data.processed={tmp_path}/unlabelled"]  # fmt: skip
-    preprocess(small_config("vat_whole", *changes))
+               f"data.unlabelled={sample_folder}/test_data"]  # fmt: skip
     whole, _ = run("vat_whole", *changes)
     interrupted("vat_stopped", *changes)
     resumed, _ = run("vat_stopped", *changes, go_on=True)
@@ -415,11 +411,10 @@ def test_contradictions_are_one_line(changes, telling):
 
 
 @pytest.mark.parametrize("without", ["model.name=encoder", "lexicon.match=none"])
-def test_words_to_move_that_are_not_there_are_refused(small_config, without, tmp_path):
-    config = small_config("wordless", "adversarial.method=fgm", "adversarial.targets=[words]", without,
-                          f"data.processed={tmp_path}")  # fmt: skip
+def test_words_to_move_that_are_not_there_are_refused(small_config, without):
+    config = small_config("wordless", "adversarial.method=fgm", "adversarial.targets=[words]", without)
     with pytest.raises(Exception, match="the network has none") as refused:
-        train(config, preprocess(config))
+        train(config, load_processed(config))
     assert type(refused.value).__name__ == "UserError" and "\n" not in str(refused.value)
 
 

@@ -13,8 +13,8 @@ from model.build import fresh_network
 from model.layers.encoder import build_encoder
 from model.model import parameter_groups
 from model.optimizer import build_optimizer
-from preprocess import preprocess
 from tests.model.batches import batch_of, samples_of
+from utils.preprocess.processed import load_processed
 
 SWITCHES = [
     [], ["model.name=encoder"], ["model.head=softmax"], ["model.head=span"],
@@ -29,14 +29,12 @@ SWITCHES = [
 
 
 @pytest.fixture(scope="module")
-def setting(small_config, tmp_path_factory):
+def setting(small_config):
     """A function: changes -> (network, training batch of 5 segments, config, processed data)."""
-    # Some changes shape the processed data; those of the session are shared with other tests.
-    own = tmp_path_factory.mktemp("model") / "processed"
 
     def make(*changes):
-        config = small_config("model", *changes, f"data.processed={own}")
-        processed = preprocess(config)
+        config = small_config("model", *changes)
+        processed = load_processed(config)
         network = fresh_network(config, processed, seed=1)
         return network, samples_of(network, processed, 5), config, processed
 

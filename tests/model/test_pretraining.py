@@ -10,7 +10,6 @@ from main import main
 from model.build import fresh_network
 from model.layers.encoder import build_encoder
 from model.pretraining import WordFiller, pretrain, word_numbers
-from preprocess import preprocess
 from utils.preprocess.processed import load_processed
 from utils.preprocess.tokenizer import Vocabulary
 
@@ -89,13 +88,11 @@ def test_the_loss_is_the_cross_entropy_of_the_hidden_characters(pretrained_folde
 
 @pytest.fixture
 def config(small_config, pretrained_folder, tmp_path):
-    made = small_config(
-        "pretrained", f"encoder.name={pretrained_folder}", f"data.processed={tmp_path}/processed",
+    return small_config(
+        "pretrained", f"encoder.name={pretrained_folder}",
         "pretrain.epochs=8", "pretrain.rate=5e-3", "pretrain.held_out=0.1", "pretrain.batch_tokens=600",
         f"pretrain.output={tmp_path}/encoder",
     )  # fmt: skip
-    preprocess(made)
-    return made
 
 
 def test_the_encoder_learns_and_training_starts_from_it(config, small_config):

@@ -107,12 +107,10 @@ def _segments(config):
     return sum(int(document in documents) for document in processed.segments[:, 0])
 
 
-def test_a_frozen_encoder_does_not_move_and_then_does(run, pretrained_folder, small_config):
+def test_a_frozen_encoder_does_not_move_and_then_does(run, pretrained_folder):
     change = [f"encoder.name={pretrained_folder}", "train.epochs=3", "train.freeze_epochs=2"]
-    config = small_config("frozen", *change, "data.processed=" + str(pretrained_folder) + "-processed")
-    preprocess(config)
     witness = Witness()
-    run("frozen", *change, f"data.processed={config.data.processed}", witness=witness)
+    run("frozen", *change, witness=witness)
     pretrained = transformers.AutoModel.from_pretrained(pretrained_folder).state_dict()
     assert all(torch.equal(pretrained[name], tensor) for name, tensor in witness.encoders[0].items())
     assert equal(witness.encoders[0], witness.encoders[1])
@@ -201,12 +199,11 @@ for name, changes in json.loads(sys.argv[2]).items():
 
 def test_two_processes_train_one_network_also_where_parts_of_it_get_no_gradients(small_config, sample_folder, tmp_path):
     config = small_config("alone", "folds.count=0")
-    wordless = f"data.processed={tmp_path}/wordless"
-    preprocess(small_config("wordless", "lexicon.shortest=12", wordless))
+    wordless = small_config("wordless", "lexicon.shortest=12")
     cases = {
         "frozen": [],
         "lower_layer": ["encoder.output=1"],
-        "no_words": ["model.name=lattice_lstm", "lexicon.shortest=12", wordless],
+        "no_words": ["model.name=lattice_lstm", "lexicon.shortest=12", f"data.processed={wordless.data.processed}"],
         "no_tags_in_the_second_pass": ["adversarial.method=vat"],
     }
     settings = {

@@ -6,20 +6,20 @@ import torch
 from config import UserError
 from model.build import fresh_network
 from model.networks.mrc import draw_questions
-from preprocess import preprocess
 from tests.model.batches import batch_of, samples_of
+from utils.preprocess.processed import load_processed
 
 QUESTIONS = "mrc.queries={name: 谁, company: 哪家公司的名字, email: 邮箱}"
 
 
 @pytest.fixture
-def setting(small_config, tmp_path):
+def setting(small_config):
     """A function: changes -> (network, batch, processed)."""
 
     def make(*changes):
-        places = ["model.name=mrc", "data.categories=[name,company,email]", f"data.processed={tmp_path}"]
-        processed = preprocess(small_config("mrc", *places, QUESTIONS, *changes))
-        network = fresh_network(small_config("mrc", *places, QUESTIONS, *changes), processed, seed=1)
+        config = small_config("mrc", "model.name=mrc", "data.categories=[name,company,email]", QUESTIONS, *changes)
+        processed = load_processed(config)
+        network = fresh_network(config, processed, seed=1)
         return network, batch_of(network, samples_of(network, processed), processed), processed
 
     return make
