@@ -122,7 +122,7 @@ def _train(
 ) -> None:
     settings = config.pretrain
     loader = _loader(segments, config, processed)
-    total = settings.epochs * len(loader)
+    total, step = settings.epochs * len(loader), 0
     optimizer = torch.optim.AdamW(filler.parameters(), weight_decay=WEIGHT_DECAY, fused=True)
     filler.train()
     with tqdm(total=total, desc="pretrain", unit="step") as progress:
@@ -130,7 +130,7 @@ def _train(
             segments.epoch = epoch
             loader.batch_sampler.set_epoch(epoch)
             for batch in loader:
-                factor = linear(progress.n, round(settings.warmup * total), total)
+                factor = linear(step, round(settings.warmup * total), total)
                 for group in optimizer.param_groups:
                     group["lr"] = settings.rate * factor
                 loss = _forward(filler, batch, device, half)
@@ -139,7 +139,8 @@ def _train(
                 optimizer.step()
                 optimizer.zero_grad()
                 progress.update()
-                if progress.n % 10 == 0:
+                step += 1
+                if step % 10 == 0:
                     progress.set_postfix(epoch=epoch + 1, loss=f"{loss.item():.3f}")
 
 

@@ -108,6 +108,17 @@ def test_the_encoder_learns_and_training_starts_from_it(config, small_config):
     assert vocabulary.tokens == processed.vocabulary.tokens
 
 
+def test_the_rate_follows_the_steps_also_where_no_bar_is_shown(config, monkeypatch):
+    import model.pretraining as pretraining
+
+    asked = []
+    monkeypatch.setattr(pretraining, "linear", lambda step, warmup, total: asked.append((step, total)) or 1.0)
+    config.pretrain.epochs = 2
+    pretrain(config, load_processed(config))
+    steps, totals = zip(*asked, strict=True)
+    assert steps == tuple(range(totals[0])) and len(set(totals)) == 1
+
+
 def test_dev_and_test_texts_are_not_read(config, monkeypatch):
     import model.pretraining as pretraining
     from data.split import make_splits
