@@ -12,7 +12,6 @@ A grid of changes to a configuration is YAML, the name of each system and what i
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -24,7 +23,7 @@ import yaml
 
 from config import Config, UserError, load_config
 from typed_settings import looked_in
-from utils.preprocess.processed import shaping_settings
+from utils.preprocess.processed import shape_digest
 
 
 class SystemSettings(NamedTuple):
@@ -78,8 +77,7 @@ def systems_of_configs(
         files, name = (*configs, path), Path(path).stem
         if name in systems:
             raise UserError(f"--configs: two files are called {name}; a system goes by the name of its file")
-        shaped = json.dumps(shaping_settings(load_config(list(files), list(overrides))), sort_keys=True)
-        processed = folder / "processed" / hashlib.sha256(shaped.encode()).hexdigest()[:12]
+        processed = folder / "processed" / shape_digest(load_config(list(files), list(overrides)))
         systems[name] = SystemSettings(files, (*overrides, *as_overrides([("data.processed", str(processed))])))
     return systems
 

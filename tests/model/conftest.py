@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,7 @@ from config import Config, load_config
 from model.training import train
 from preprocess import preprocess
 from tests.model.watched import Witness
-from utils.preprocess.processed import load_processed, shaping_settings
+from utils.preprocess.processed import load_processed, shape_digest
 from utils.preprocess.sample import write_sample
 
 SMALL = [
@@ -45,8 +43,7 @@ def small_config(sample_folder, tmp_path_factory):
         ]  # fmt: skip
         config = load_config([], [*SMALL, *places, *changes])
         # A folder for each shape of the data: no test reads what another one shaped otherwise.
-        shape = json.dumps(shaping_settings(config), sort_keys=True)
-        config.data.processed = str(home / hashlib.sha256(shape.encode()).hexdigest())
+        config.data.processed = f"{home}/{shape_digest(config)}"
         if not Path(config.data.processed).exists():
             preprocess(config)
         return config

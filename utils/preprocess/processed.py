@@ -90,6 +90,12 @@ def shaping_settings(config: Config) -> dict[str, Any]:
     return settings
 
 
+def shape_digest(config: Config) -> str:
+    """Equal for configurations that can share processed data, as long as their inputs stay as they are."""
+    shaped = json.dumps(shaping_settings(config), sort_keys=True)
+    return hashlib.sha256(shaped.encode()).hexdigest()[:12]
+
+
 def input_files(config: Config) -> list[Path]:
     """Every file that the processed data is made of."""
     paths = []
