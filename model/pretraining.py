@@ -122,14 +122,14 @@ def _train(
 ) -> None:
     settings = config.pretrain
     loader = _loader(segments, config, processed)
-    total, step = settings.epochs * len(loader), 0
+    total = settings.epochs * len(loader)
     optimizer = torch.optim.AdamW(filler.parameters(), weight_decay=WEIGHT_DECAY, fused=True)
     filler.train()
     with tqdm(total=total, desc="pretrain", unit="step") as progress:
         for epoch in range(settings.epochs):
             segments.epoch = epoch
             loader.batch_sampler.set_epoch(epoch)
-            for batch in loader:
+            for step, batch in enumerate(loader, start=epoch * len(loader)):
                 factor = linear(step, round(settings.warmup * total), total)
                 for group in optimizer.param_groups:
                     group["lr"] = settings.rate * factor
@@ -139,8 +139,7 @@ def _train(
                 optimizer.step()
                 optimizer.zero_grad()
                 progress.update()
-                step += 1
-                if step % 10 == 0:
+                if (step + 1) % 10 == 0:
                     progress.set_postfix(epoch=epoch + 1, loss=f"{loss.item():.3f}")
 
 
