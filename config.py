@@ -440,15 +440,6 @@ def load_config(paths: list[str | Path] | None = None, overrides: list[str] | No
     return config
 
 
-def given_settings(paths: list[str | Path] | None = None, overrides: list[str] | None = None) -> dict[str, str]:
-    """The settings, as `section.name`, that files and overrides name, each with where it is named last.
-
-    Both must have passed `load_config`.
-    """
-    layers = read_layers(paths, overrides)
-    return {f"{section}.{name}": where for where, values in layers for section in values for name in values[section]}
-
-
 def from_dict(values: dict[str, Any], where: str) -> Config:
     """A configuration from nested dictionaries, as `to_dict` makes them."""
     config = Config()

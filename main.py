@@ -16,13 +16,13 @@ Exit status 0, or 2 with one line on standard error, or 130 after Ctrl-C.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from config import Config, CorpusConfig, CorpusFormat, UserError, given_settings, load_config
+from config import Config, CorpusConfig, CorpusFormat, UserError, load_config
 from utils.command_line import Parser, run_command
 from utils.preprocess.document import Problems
 
@@ -223,8 +223,9 @@ def _open_runs(config: Config, options: argparse.Namespace) -> list[RunParts]:
 
     opened = []
     for path in map(Path, options.runs or [config.run_folder]):
-        own = replace(config, run=replace(config.run, folder=str(path.parent), name=path.name))
-        run, without_effect = open_run(own, given_settings(options.config, options.set))
+        if path.name in ("", ".."):  # as --runs . has it, and a run goes by its name
+            path = Path(os.path.abspath(path))
+        run, without_effect = open_run(path, options.config, options.set, among_others=bool(options.runs))
         if without_effect:
             print(f"{path} keeps the settings it was trained with, whatever the files now say of "
                   + ", ".join(without_effect))  # fmt: skip

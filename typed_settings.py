@@ -39,6 +39,10 @@ class _Given:
         return self.value if quoted or self.value is None or isinstance(self.value, bool) else self.typed.strip()
 
 
+class _Dotted(dict):
+    """What `section.key=value` says, nested: of a setting that is a mapping it gives one key and leaves the others."""
+
+
 def looked_in(path: Path) -> str:
     """For messages on a path that is not there: where a relative one was looked for."""
     return "" if path.is_absolute() else f" in {Path.cwd()}"
@@ -79,7 +83,7 @@ def _read_override(override: str) -> dict[str, Any]:
     if not isinstance(value, (dict, list)):
         value = _Given(text, value)
     for name in reversed(key.strip().split(".")):
-        value = {name: value}
+        value = _Dotted({name: value})
     return value
 
 
@@ -106,7 +110,9 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 def merge(target: Any, values: Any, where: str) -> None:
     """Set fields of the dataclass `target`, and of those in it, from nested dictionaries.
 
-    Each value is converted by its field's type. A dataclass with a class method `from_text` takes a bare string too.
+    Each value is converted by its field's type. A dataclass with a class method `from_text` takes a bare string too,
+    and None, as YAML has it where everything in a section is commented out, changes nothing in one. A mapping replaces
+    the one that was there, but for a single key of `section.setting.key=value`.
 
     Raises:
         UserError: an unknown key (the nearest known one is named), or a value of the wrong type.
@@ -115,6 +121,8 @@ def merge(target: Any, values: Any, where: str) -> None:
 
 
 def _merge(target: Any, values: Any, where: str, prefix: str, root: type) -> None:
+    if values is None:
+        return
     if isinstance(values, _Given):
         values = values.text if isinstance(values.value, str) else values.value
     if isinstance(values, str) and hasattr(target, "from_text"):
@@ -131,22 +139,24 @@ def _merge(target: Any, values: Any, where: str, prefix: str, root: type) -> Non
         if dataclasses.is_dataclass(current):
             _merge(current, value, where, f"{name}.", root)
         else:
-            setattr(target, key, _convert(value, hints[key], name, where))
+            converted = _convert(value, hints[key], name, where)
+            setattr(target, key, {**current, **converted} if isinstance(value, _Dotted) else converted)
 
 
 def _nearest(key: str, known: Iterable[str], prefix: str, root: type) -> str:
-    """The nearest known key, in this section first, then anywhere."""
-    close = difflib.get_close_matches(str(key), list(known), n=1, cutoff=0.5)
-    if close:
+    """The same key in other sections, else the nearest known one, in this section first, then anywhere."""
+    everywhere: dict[str, list[str]] = {}
+    for section in dataclasses.fields(root):
+        if dataclasses.is_dataclass(section.default_factory):
+            for option in dataclasses.fields(section.default_factory):
+                everywhere.setdefault(option.name, []).append(f"{section.name}.{option.name}")
+    if key in everywhere:
+        return f"; did you mean {' or '.join(everywhere[key])}?"
+    if close := difflib.get_close_matches(str(key), list(known), n=1, cutoff=0.5):
         return f"; did you mean {prefix}{close[0]}?"
-    everywhere = {
-        option.name: f"{section.name}.{option.name}"
-        for section in dataclasses.fields(root)
-        if dataclasses.is_dataclass(section.default_factory)
-        for option in dataclasses.fields(section.default_factory)
-    }
-    close = difflib.get_close_matches(str(key), list(everywhere), n=1, cutoff=0.8)
-    return f"; did you mean {everywhere[close[0]]}?" if close else f"; known here: {', '.join(known)}"
+    if close := difflib.get_close_matches(str(key), list(everywhere), n=1, cutoff=0.8):
+        return f"; did you mean {' or '.join(everywhere[close[0]])}?"
+    return f"; known here: {', '.join(known)}"
 
 
 def _convert(value: Any, hint: Any, name: str, where: str) -> Any:

@@ -7,7 +7,6 @@ from config import (
     CorpusConfig,
     UserError,
     from_dict,
-    given_settings,
     load_config,
     save_config,
     to_dict,
@@ -91,15 +90,27 @@ def test_a_bare_string_replaces_the_whole_corpus(write):
     assert load_config([first], ["data.train.path=c"]).data.train == CorpusConfig("c", "b", "ccf", {"PER": "name"})
 
 
-def test_given_settings_are_those_that_files_and_overrides_name(write):
-    path = write("run: {name: x}\ntrain: {epochs: 2, clip: 1}")
-    named = given_settings([path], ["train.epochs=3", "data.train.format=ccf"])
-    assert named == {
-        "run.name": str(path),
-        "train.clip": str(path),
-        "train.epochs": "--set train.epochs=3",
-        "data.train": "--set data.train.format=ccf",
-    }
+def test_a_dotted_key_of_a_mapping_leaves_its_other_keys(write):
+    first = write("mix: {weights: {A: 1, B: 2}, min_votes_of: {name: 0.3}}", "first.yaml")
+    config = load_config([first], ["mix.weights.B=3", "mix.weights.C=4", "mix.min_votes_of.QQ=0.2"])
+    assert config.mix.weights == {"A": 1, "B": 3, "C": 4}
+    assert config.mix.min_votes_of == {"name": 0.3, "QQ": 0.2}
+    assert load_config([first]).mix.weights == {"A": 1, "B": 2}
+
+
+def test_a_whole_mapping_replaces_the_one_before(write):
+    first = write("mix: {weights: {A: 1, B: 2}}", "first.yaml")
+    assert load_config([first], ["mix.weights={C: 4}"]).mix.weights == {"C": 4}
+    assert load_config([first, write("mix: {weights: {C: 4}}", "second.yaml")]).mix.weights == {"C": 4}
+
+
+def test_a_section_in_which_all_is_commented_out_changes_nothing(write):
+    assert load_config([write("model:\n  # name: flat\ntrain: {epochs: 2}")]).model == Config().model
+
+
+def test_a_key_of_other_sections_is_looked_for_in_all_of_them():
+    assert "unknown setting epochs; did you mean train.epochs or pretrain.epochs?" in refusal([], ["epochs=3"])
+    assert "did you mean encoder.layers or flat.layers or context.layers?" in refusal([], ["model.layers=3"])
 
 
 def test_class_priors_are_numbers(write):

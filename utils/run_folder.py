@@ -14,6 +14,7 @@ eval/, predictions/       what `--mode eval` and `--mode predict` wrote
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from torch import Tensor
 from transformers import AutoConfig, PretrainedConfig
 
 from config import Config, UserError, from_dict, save_config, to_dict, validate
-from typed_settings import looked_in
+from typed_settings import looked_in, merge, read_layers
 from utils.preprocess.lexicon import Lexicon, load_words, save_words
 from utils.preprocess.tokenizer import Vocabulary
 from utils.tools import atomic_file, read_json, write_json
@@ -125,15 +126,18 @@ def _load_encoder(folder: Path) -> PretrainedConfig:
     return AutoConfig.from_pretrained(folder)
 
 
-def open_run(given: Config, named: dict[str, str]) -> tuple[RunParts, list[str]]:
-    """The trained run in `given.run_folder`, to score it or to read texts with it.
+def open_run(
+    folder: Path, files: list[str | Path] | None, overrides: list[str] | None, among_others: bool = False
+) -> tuple[RunParts, list[str]]:
+    """The trained run in this folder, to score it or to read texts with it.
 
     A run keeps the settings it was trained with, but for those of `mix` and `predict`, the device, and where things are
-    (`FREE`).
+    (`FREE`), which the command line may change.
 
     Args:
-        given: the settings of the command line.
-        named: which of them files and overrides name, as `config.given_settings` tells; the others change nothing.
+        folder: of the run.
+        files, overrides: of the command line; both must have passed `load_config`.
+        among_others: several runs are opened, so that a file's `data.processed`, which is one place, is not theirs.
 
     Returns:
         The run; and those settings that a file names with another value than the run's own, which has no effect.
@@ -141,23 +145,28 @@ def open_run(given: Config, named: dict[str, str]) -> tuple[RunParts, list[str]]
     Raises:
         UserError: no such run, or `--set` would change what only training can change.
     """
-    parts = load_parts(given.run_folder)
+    parts = load_parts(folder)
     own = parts.config
     own.data.processed = str(own.processed_folder)  # which may have been named after a run that was renamed since
+    trained, given_in = copy.deepcopy(own), {}
+    for where, values in read_layers(files, overrides):
+        merge(own, values, where)
+        given_in |= {(section, name): where for section in values for name in values[section] or ()}
     without_effect = []
-    for dotted, where in named.items():
-        section, name = dotted.split(".")
-        block, value = getattr(own, section), getattr(getattr(given, section), name)
-        if section in LATER or dotted in FREE:
-            setattr(block, name, value)
-        elif getattr(block, name) != value and where.startswith("--set"):
+    for (section, name), where in given_in.items():
+        dotted, from_file = f"{section}.{name}", not where.startswith("--set")
+        free = dotted in FREE and not (among_others and from_file and dotted == "data.processed")
+        before = getattr(getattr(trained, section), name)
+        if section in LATER or free or getattr(getattr(own, section), name) == before:
+            continue
+        if not from_file:
             raise UserError(
-                f"{where}: {given.run_folder} was trained with {dotted} {getattr(block, name)}; "
+                f"{where}: {folder} was trained with {dotted} {before}; "
                 f"without training again only mix.*, predict.*, {', '.join(sorted(FREE))} can be set"
             )
-        elif getattr(block, name) != value:
-            without_effect.append(dotted)
-    own.run.name, own.run.folder = given.run.name, given.run.folder
+        setattr(getattr(own, section), name, before)
+        without_effect.append(dotted)
+    own.run.name, own.run.folder = folder.name, str(folder.parent)
     validate(own)
     return parts, without_effect
 
