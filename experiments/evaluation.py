@@ -12,7 +12,7 @@ from model.mixture import Mixture, mixture_of
 from model.tagger import files_of_folds
 from utils.metrics import Score, Scores, score_spans
 from utils.preprocess.document import Document, Problems, category_counts, to_jsonl
-from utils.preprocess.formats import check_categories, read_corpus
+from utils.preprocess.formats import check_categories, read_corpus, why_unlabelled
 from utils.preprocess.processed import load_processed
 from utils.run_folder import RunParts
 
@@ -41,16 +41,25 @@ def score_corpus(
     """
     documents = read_corpus(corpus, problems)
     together = mixture_of(runs, only)
-    categories = sorted(category_counts(documents))
+    labels = category_counts(documents)
+    categories = sorted(labels)
     if not categories:
-        raise UserError(f"{corpus.path}: no labelled span to score against; check --labels")
+        raise UserError(f"{corpus.path}: no labelled span to score against ({why_unlabelled(corpus, problems)})")
     if not set(categories) & set(together.categories):
         raise UserError(
             f"{corpus.path}: labels only {', '.join(categories)}, but {runs[0].folder} knows "
             f"{', '.join(together.categories)}; score a run that was trained with the categories of this corpus"
         )
-    documents = check_categories(documents, together.categories, problems, corpus.path)
-    return Evaluation(*_score(together, documents), documents)
+    # As `score_split` counts: what a run's data has labels of and the run does not find, as rules find no names, is
+    # missed. What none of the runs' data knows of would say nothing of them.
+    known = sorted({category for run in runs for category in run.categories})
+    unknown = [category for category in categories if category not in known]
+    note = ""
+    if unknown:
+        count = sum(labels[category] for category in unknown)
+        note = f"{count} labels are not counted, of categories that the runs' data has not: {', '.join(unknown)}"
+    documents = check_categories(documents, known, problems, corpus.path)
+    return Evaluation(*_score(together, documents), documents, note)
 
 
 def score_split(runs: Sequence[RunParts], part: str, only: Sequence[int] | None = None) -> Evaluation:

@@ -60,13 +60,50 @@ def test_runs_are_scored_together_on_the_dev_part_they_share(home, capsys):
 def test_on_the_test_part_all_folds_of_every_run_vote(home):
     folded = settings(home, "feature_crf", "run.name=folded", "folds.count=3", "lexicon.match=all")
     assert main(["--mode", "train", *folded]) == 0
-    runs = ["--runs", str(home / "runs" / "rules"), str(home / "runs" / "folded"), "--output", str(home / "out")]
+    assert_test_part_and_its_corpus_score_alike(home, "rules", "folded")
+
+
+def test_what_rules_do_not_look_for_is_missed_wherever_the_texts_come_from(home):
+    assert_test_part_and_its_corpus_score_alike(home, "rules")
+
+
+def assert_test_part_and_its_corpus_score_alike(home, *names):
+    runs = ["--runs", *(str(home / "runs" / name) for name in names), "--output", str(home / "out")]
     assert main(["--mode", "eval", "--split", "test", *runs]) == 0
     labels = ["--input", str(home / "sample" / "test_data"), "--labels", str(home / "sample" / "test_label")]
     assert main(["--mode", "eval", *labels, *runs]) == 0
     of_split, of_corpus = (json.loads((home / "out" / f"{name}.json").read_text(encoding="utf-8"))
                            for name in ("test", "corpus-test_data"))  # fmt: skip
-    assert of_split["micro"] == of_corpus["micro"]
+    for same in ("micro", "digest", "note"):
+        assert of_split[same] == of_corpus[same]
+
+
+def test_labels_of_categories_that_no_run_was_told_of_are_counted_out_and_said(home, tmp_path):
+    text = "联系13912345678，周五见"
+    entities = [{"category": "mobile", "pos_b": 2, "pos_e": 12}, {"category": "weekday", "pos_b": 14, "pos_e": 15}]
+    corpus = tmp_path / "days.jsonl"
+    corpus.write_text(json.dumps({"text": text, "entities": entities}) + "\n", encoding="utf-8")
+    assert both(home, "eval", "--input", str(corpus)) == 0
+    scores = json.loads((home / "out" / "corpus-days.json").read_text(encoding="utf-8"))
+    assert scores["note"] == "1 labels are not counted, of categories that the runs' data has not: weekday"
+    assert sum(labelled for _, _, labelled in scores["by_document"]) == 1
+
+
+def test_runs_keep_their_own_data_where_a_file_names_another(home, tmp_path, capsys):
+    more = tmp_path / "more.yaml"
+    more.write_text("{data: {processed: elsewhere}, mix: {override: [email]}}", encoding="utf-8")
+    assert both(home, "eval", "--config", str(more)) == 0
+    assert "keeps the settings it was trained with, whatever the files now say of data.processed" in (
+        capsys.readouterr().out
+    )
+    assert both(home, "eval", "--set", "data.processed=elsewhere") == 2
+    assert "elsewhere: no processed data" in capsys.readouterr().err
+
+
+def test_a_run_may_be_the_folder_one_stands_in(home, monkeypatch, capsys):
+    monkeypatch.chdir(home / "runs" / "rules")
+    assert main(["--mode", "eval", "--runs", ".", "--output", str(home / "out"), "--set", "mix.weights.rules=2"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def _eval_alone(home, name):
