@@ -62,13 +62,14 @@ def train(
         refuse_other_run(config.run_folder, config, processed.digest)
     accelerator = make_accelerator(config)
     chosen = [fold for fold in range(len(splits)) if only_fold in (None, fold)]
-    if accelerator.is_main_process and not go_on:
-        _clear_earlier_training(config, processed, chosen)
-    accelerator.wait_for_everyone()
     # Before the hours of training, not after them.
     if left_out := say_left_out([splits[fold] for fold in chosen], len(processed.of_part("additional"))):
         accelerator.print(left_out)
-    return [_train_fold(config, processed, splits[fold], fold, go_on, accelerator) for fold in chosen]
+    metrics: list[dict[str, Any]] = []
+    for fold in chosen:
+        replaced = chosen if not (go_on or metrics) else []
+        metrics.append(_train_fold(config, processed, splits[fold], fold, replaced, go_on, accelerator))
+    return metrics
 
 
 def _characters(processed: Processed, documents: list[int]) -> int:
@@ -89,11 +90,14 @@ def make_accelerator(config: Config) -> Accelerator:
     )
 
 
-def _clear_earlier_training(config: Config, processed: Processed, chosen: list[int]) -> None:
+def _clear_earlier_training(config: Config, processed: Processed, chosen: list[int], accelerator: Accelerator) -> None:
     """Remove what an earlier training left, so that nothing of two trainings is ever mixed.
 
-    Folds that are not trained now may stay if they had the same settings and data.
+    Folds that are not `chosen` to be trained now may stay if they had the same settings and data. Called when the first
+    of them is ready to begin: settings that are refused cost no earlier training.
     """
+    if not (chosen and accelerator.is_main_process):
+        return
     run = config.run_folder
     stale = [fold_folder(run, fold) for fold in chosen]
     if not _belongs(config, processed.digest):
@@ -114,7 +118,13 @@ def _belongs(config: Config, data: str) -> bool:
 
 
 def _train_fold(
-    config: Config, processed: Processed, split: Split, fold: int, go_on: bool, accelerator: Accelerator
+    config: Config,
+    processed: Processed,
+    split: Split,
+    fold: int,
+    replaced: list[int],
+    go_on: bool,
+    accelerator: Accelerator,
 ) -> dict[str, Any]:
     folder = fold_folder(config.run_folder, fold)
     if go_on and (folder / "metrics.json").exists():
@@ -129,12 +139,11 @@ def _train_fold(
         "dev_characters": _characters(processed, split.dev),
     }
     if is_traditional(config.model.name):
+        _clear_earlier_training(config, processed, replaced, accelerator)
         metrics = about_split | train_traditional(config, processed, split, folder)
         write_json(folder / "metrics.json", metrics)
         return metrics
     network = fresh_network(config, processed, config.run.seed + fold)
-    if accelerator.is_main_process:
-        save_parts(_parts(config, processed, network))
     dataset = SegmentDataset(processed, split.train, network.head.labeller)
     if not len(dataset):
         raise UserError("no training segments are left; check data.train and data.dev_share")
@@ -145,6 +154,10 @@ def _train_fold(
     callbacks = _callbacks(config, folder, about)
     unlabelled = unlabelled_batches(config, processed, network, loader.batch_sampler, accelerator)
     trainer = Trainer(network, loader, config, accelerator, evaluate, callbacks, f"fold {fold}", unlabelled)
+    _clear_earlier_training(config, processed, replaced, accelerator)
+    if accelerator.is_main_process:
+        save_parts(_parts(config, processed, network))
+    accelerator.wait_for_everyone()
     if go_on:
         resume(trainer, folder)
     metrics = about_split | {

@@ -19,7 +19,7 @@ from preprocess import preprocess
 from tests.model.watched import Witness, equal, weights
 from utils.preprocess.processed import load_processed
 from utils.random_states import random_states
-from utils.run_folder import fold_folder, weights_path
+from utils.run_folder import fold_folder, load_parts, weights_path
 
 ROOT = pathlib.Path(__file__).parents[2]
 CONFIGS = sorted(path for path in (ROOT / "configs").glob("*.yaml") if path.name != "local.yaml")
@@ -156,6 +156,15 @@ def test_training_again_leaves_nothing_of_the_training_before(run):
     stray.write_text("{}")
     run("again", "train.epochs=1")
     assert not stray.exists()
+
+
+@pytest.mark.parametrize(("change", "telling"), [("model.name=flatt", "flatt"), ("encoder.output=5", "encoder.output")])
+def test_a_training_that_is_refused_costs_no_earlier_one(run, change, telling):
+    config, _ = run("kept", "train.epochs=1")
+    before = weights(config)
+    with pytest.raises(UserError, match=telling):
+        run("kept", "train.epochs=1", change)
+    assert equal(weights(config), before) and load_parts(config.run_folder).config == config
 
 
 def test_an_epoch_longer_than_the_data_is_one_short_batch(run):
