@@ -179,16 +179,17 @@ def span_log_probabilities(
 ) -> Tensor:
     """Log of the posterior probability that a span with exactly these bounds and category stands in the text.
 
-    It sums the weight of every tagging that has the span's tags at its characters and no continuation after it, over
-    that of all taggings: the chain's forward scores at `begin`, the one path through the span, the backward scores
-    after it.
+    It sums the weight of every tagging in which `TagScheme.find_spans` sees the span, over that of all taggings: the
+    chain's forward scores at `begin`, the one path through the span, the backward scores after it. What follows a whole
+    span does not matter, but for one character where the tag of a span's begin is that of a single one: it is whole
+    only if no continuation follows.
 
     Args:
         emissions: (B, L, T).
         mask: (B, L) bool.
         scores: of the transitions.
         spans: S spans.
-        opening: (T,) bool, tags that may follow a span's end.
+        opening: (T,) bool, tags that are no continuation of a span.
 
     Returns:
         (S,) log probabilities.
@@ -220,6 +221,7 @@ def span_log_probabilities(
     lengths = mask.sum(dim=1)
     after = (end + 1).clamp(max=emissions.shape[1] - 1)
     onward = scores.pairs[final] + emissions[sequence, after] + backward[sequence, after]  # (S, T)
-    onward = torch.logsumexp(onward.masked_fill(~opening, float("-inf")), dim=1)
+    goes_on = (~several & (spans.first == spans.single)).unsqueeze(1) & ~opening  # (S, T)
+    onward = torch.logsumexp(onward.masked_fill(goes_on, float("-inf")), dim=1)
     closed = torch.where(end + 1 < lengths[sequence], onward, scores.end[final])
     return (opened + path + closed - log_partition[sequence]).clamp(max=0.0)
