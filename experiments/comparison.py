@@ -99,7 +99,8 @@ class Comparison:
         for cell, config in waiting:
             self._note(cell, unprepared[config.processed_folder])
         waiting = [(cell, config) for cell, config in waiting if cell not in self.failures]
-        with ThreadPoolExecutor(jobs) as pool:
+        pool = ThreadPoolExecutor(jobs)
+        try:
             running = {pool.submit(self._train_and_score, cell, config): cell for cell, config in waiting}
             for done in as_completed(running):
                 cell = running[done]
@@ -109,6 +110,8 @@ class Comparison:
                     self.finished.add(cell)
                 print(f"{cell.run_name}: {self.failures.get(cell, 'finished')}", flush=True)
                 write_tables(self.rows(), self.folder, self.title)
+        finally:  # after Ctrl-C, which the running commands get too, none of the others may begin
+            pool.shutdown(cancel_futures=True)
         rows = self.rows()
         write_tables(rows, self.folder, self.title)
         return markdown(rows)

@@ -103,7 +103,11 @@ def read_grid(path: Path) -> dict[str, tuple[str, ...]]:
             raise UserError(f"{path}: {name!r} names a folder too; use letters, digits, and . + - _")
         if not isinstance(changes or {}, dict):
             raise UserError(f"{path}: {name} should hold settings such as train.epochs: 5, found {changes!r}")
-        systems[name] = as_overrides(_flat(changes or {}))
+        pairs = _flat(changes or {})
+        if whole := [key for key, _ in pairs if "." not in key]:
+            raise UserError(f"{path}: {name}: {whole[0]} is no section.key, so this is no grid of changes; give a "
+                            "configuration with --config")  # fmt: skip
+        systems[name] = as_overrides(pairs)
     return systems
 
 

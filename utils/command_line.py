@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -44,5 +45,7 @@ def run_command(program: str, command: Callable[[], None], when_stopped: str) ->
     except OSError as error:
         status, line = 2, f"{error}; check that place, its rights and the room there"
     if line:  # only now that the error is gone and with it all progress bars, which end their line then
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()  # in a log that both go to, what was said before stands before it
         print(f"{program}: {line}", file=sys.stderr)
     return status

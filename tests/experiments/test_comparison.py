@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import statistics
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 import experiments.commands as commands_of
 from config import UserError, load_config
+from experiments import comparison
 from experiments.comparison import Comparison, dev_counts, is_finished
 from experiments.grid import SystemSettings, make_cells, read_grid, systems_of_grid
 from experiments.statistics import bootstrap_difference, micro_f1
@@ -359,11 +361,36 @@ def test_a_stopped_cell_goes_on(compared, monkeypatch, tmp_path):
     assert any("--resume" in command for command in commands)
 
 
+def test_after_a_stop_no_other_cell_begins(compared, monkeypatch, tmp_path):
+    settings, grid, _ = compared
+    begun = []
+
+    def slow(self, cell, config):
+        begun.append(cell)
+        time.sleep(0.2)
+        return "stopped"
+
+    def stop(running):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(
+        Comparison, "_preprocess", lambda self, cells: dict.fromkeys(c.processed_folder for _, c in cells)
+    )
+    monkeypatch.setattr(Comparison, "_train_and_score", slow)
+    monkeypatch.setattr(comparison, "as_completed", stop)
+    several = ablation([str(settings)], [], grid, 2, tmp_path)
+    assert len(several.cells) > 2
+    with pytest.raises(KeyboardInterrupt):
+        several.run()
+    assert len(begun) == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "telling"),
     [
         ("--mode ablate", "needs --grid FILE"),
         ("--mode ablate --grid nowhere.yaml", "no such grid file"),
+        ("--mode ablate --grid configs/demo.yaml", "is no section.key, so this is no grid of changes"),
         ("--mode ablate --grid configs/grids/demo.yaml --seeds 0", "at least one"),
         ("--mode ablate --grid configs/grids/demo.yaml --jobs -1", "at least one"),
         ("--mode train --grid configs/grids/demo.yaml", "does not belong to --mode train"),
