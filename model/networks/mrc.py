@@ -39,6 +39,12 @@ class Network(TaggingNetwork):
         self.asked, self.rows = config.mrc.asked, config.mrc.rows
         vocabulary = inventory.vocabulary
         questions = [vocabulary.encode(text) for text in questions_of(config, inventory)]
+        asked_before: dict[bytes, str] = {}
+        for category, question in zip(inventory.categories, questions, strict=True):
+            other = asked_before.setdefault(question.tobytes(), category)
+            if other != category:
+                raise UserError(f"mrc.queries: the questions of {other} and {category} are the same to the encoder, so "
+                                "it cannot tell them apart; ask in characters that it knows")  # fmt: skip
         longest = max(map(len, questions))
         padded = np.full((len(questions), longest + 2), vocabulary.pad, dtype=np.int64)
         for row, question in zip(padded, questions, strict=True):

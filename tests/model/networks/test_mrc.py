@@ -108,6 +108,7 @@ def test_the_loss_of_all_questions_drawn_is_that_of_all(setting):
     [
         ("mrc.queries={name: 谁}", "no question for company"),
         ("mrc.queries={name: '', company: 公司, email: 邮箱}", "no question for name"),
+        ("mrc.queries={name: 谁, company: 公司, email: 谁}", "questions of .* are the same to the encoder"),
     ],
 )
 def test_a_category_without_a_question_is_refused(setting, change, telling):
