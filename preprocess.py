@@ -25,7 +25,7 @@ from data.corpus_commands import leakcheck, write_copy_with_noise, write_diction
 from utils.command_line import Parser, run_command
 from utils.preprocess.document import Document, Problems, category_counts
 from utils.preprocess.duplicates import group_near_duplicates
-from utils.preprocess.formats import check_categories, read_corpus
+from utils.preprocess.formats import check_categories, read_corpus, why_unlabelled
 from utils.preprocess.label_errors import KINDS
 from utils.preprocess.lattice import Lattices, build_lattices
 from utils.preprocess.lexicon import Lexicon, jieba_words, usable_words
@@ -124,7 +124,9 @@ def read_documents(config: Config, problems: Problems) -> tuple[list[Document], 
     train = read_corpus(data.train, problems)
     categories = data.categories or sorted(category_counts(train))
     if not categories:
-        raise UserError(f"{data.train.path}: no labelled span in the training corpus; check data.train.labels")
+        raise UserError(
+            f"{data.train.path}: no labelled span in the training corpus ({why_unlabelled(data.train, problems)})"
+        )
     documents: list[Document] = []
     parts: list[Part] = []
     for part, corpus in named_corpora(config):

@@ -74,7 +74,13 @@ class Tagger:
         return any(reader.nests for reader in self.readers)
 
     def predict(self, texts: Sequence[str]) -> list[list[PredictedSpan]]:
-        """The spans of each text, by begin, end and category."""
+        """The spans of each text, by begin, end and category.
+
+        Raises:
+            TypeError: one text in the place of a list, whose characters would be read as texts.
+        """
+        if isinstance(texts, str):
+            raise TypeError("predict takes a list of texts; for one, predict([text])[0]")
         documents = (Document(str(number), text) for number, text in enumerate(texts))
         return [
             [

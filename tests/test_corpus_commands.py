@@ -98,7 +98,7 @@ def test_noise_reads_labels_and_formats_as_told(workspace, capsys, tmp_path):
     assert preprocess.main(arguments) == 2
     assert "no labelled span" in capsys.readouterr().err
     assert preprocess.main([*arguments, "--format", "bmes"]) == 2
-    assert "cannot be read as a text file" in capsys.readouterr().err
+    assert "is a folder, and a file was expected" in capsys.readouterr().err
     assert preprocess.main([*arguments, "--labels", str(elsewhere), "--format", "ccf"]) == 0
 
 
@@ -140,8 +140,11 @@ def test_the_sample_corpus_is_written_and_named_in_one_line(tmp_path, capsys, mo
     monkeypatch.chdir(tmp_path)
     assert preprocess.main(["--sample", "6", "--sample-folder", "other"]) == 0
     assert capsys.readouterr().out.startswith("wrote other: ")
+    (folder / "half.tsv").write_text("张三\tname\n", encoding="utf-8")  # which would be lost only if it were replaced
     assert preprocess.main(arguments) == 0
     assert "already there" in capsys.readouterr().out
+    assert preprocess.main([*arguments, "--seed", "3"]) == 2
+    assert "half.tsv, and a sample would replace it" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -414,7 +414,11 @@ def test_data_made_again_from_other_texts_is_not_scored(home, command, refused, 
     ("line", "telling"),
     [
         ('{"text": "张三", "entities": [{"category": "PER", "pos_b": 0, "pos_e": 1}]}', ["labels only PER", "company"]),
-        ('{"text": "张三"}', ["no labelled span"]),
+        ('{"text": "张三"}', ["no labelled span", "`entities`, a list of {category, pos_b, pos_e}"]),
+        (
+            '{"text": "张三", "entities": [{"category": "name", "pos_b": 3, "pos_e": 40}]}',
+            ["no labelled span", "dropped 1", "corpus.jsonl:1"],
+        ),
         ("not json", ["format not recognised"]),
         ("", ["format not recognised"]),
     ],
@@ -634,3 +638,18 @@ def test_a_process_elsewhere_whose_reader_leaves_ends_quietly(home, tmp_path):
     os.close(write)
     assert (done.returncode, done.stderr) == (0, b"")
     assert json.loads((tmp_path / "out" / "predict.jsonl").read_text(encoding="utf-8"))["text"] == "张三在北京"
+
+
+def test_in_a_log_of_both_streams_the_error_comes_last(tmp_path):
+    """The last line of a command's log is what a table says of a cell that failed."""
+    program = (
+        "from config import UserError\nfrom utils.command_line import run_command\n"
+        "def command():\n    print('18 documents are left out')\n    raise UserError('no such thing')\n"
+        "run_command('main.py', command, '')"
+    )
+    with (tmp_path / "log").open("wb") as log:
+        subprocess.run(
+            [sys.executable, "-c", program], stdout=log, stderr=log, cwd=ROOT,
+            env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
+        )  # fmt: skip
+    assert (tmp_path / "log").read_text() == "18 documents are left out\nmain.py: no such thing\n"

@@ -80,6 +80,12 @@ def test_spans_are_exact_and_have_probabilities(trained):
             assert span.category in load_processed(config).categories
 
 
+def test_one_text_in_the_place_of_a_list_is_refused(trained):
+    """It would be read as texts of one character, and nothing private be found in any."""
+    with pytest.raises(TypeError, match="a list of texts"):
+        load_tagger(trained[0].run_folder).predict("请联系张伟")
+
+
 def test_neither_batches_nor_chunks_change_a_prediction(trained):
     config, _ = trained
     texts = texts_of(config)[:12]

@@ -153,6 +153,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     try:
         with path.open("rb") as stream:
             yield from decode_lines(stream, str(path))
+    except IsADirectoryError:
+        raise UserError(f"{path}: is a folder, and a file was expected; name the file in it") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read as a text file ({error.strerror or error})") from None
 

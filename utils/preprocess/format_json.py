@@ -23,7 +23,7 @@ def read_cluener(corpus: CorpusConfig, problems: Problems) -> Iterator[Located]:
     |---------|-------------------------------------------------------------------|
     | `text`  | the sentence                                                      |
     | `label` | `{category: {text: [[begin, end], ...]}}`, end inclusive          |
-    | `id`    | optional; otherwise the running number, from 0                    |
+    | `id`    | optional; otherwise the line's number, from 0                     |
 
     Raises:
         UserError: the file is missing or not UTF-8.
@@ -44,7 +44,7 @@ def read_jsonl(corpus: CorpusConfig, problems: Problems) -> Iterator[Located]:
     | `doubtful` | optional; a list like `entities`, each with an optional `belief` from 0 to 1, 0 if not   |
     |            | given; the category may be `*`                                                           |
     | `weight`   | optional; what the document's loss counts for; 1 if not given                            |
-    | `id`       | optional; otherwise the running number, from 0                                           |
+    | `id`       | optional; otherwise the line's number, from 0                                            |
 
     Raises:
         UserError: the file is missing or not UTF-8.
@@ -67,18 +67,21 @@ def parse_line(line: str) -> Any:
 
 def _documents(corpus: CorpusConfig, problems: Problems) -> Iterator[tuple[str, Document, dict[str, Any]]]:
     """Place, id and text, and the whole record, of every line that has a text."""
-    lines = (numbered for numbered in read_lines(Path(corpus.path)) if numbered[1].strip())
-    for running, (number, line) in enumerate(lines):
+    for number, line in read_lines(Path(corpus.path)):
+        if not line.strip():
+            continue
         where = f"{corpus.path}:{number}"
         record = parse_line(line)
         if not isinstance(record, dict):
             problems.add("line is not a JSON object", where, repr(line[:80]))
         elif not isinstance(record.get("text"), str):
-            problems.add("line without a text", where, f"its keys are {', '.join(record) or 'none'}")
+            keys = ", ".join(record) or "none"
+            found = f"it is {record['text']!r:.80}" if "text" in record else f"its keys are {keys}"
+            problems.add("line without a text", where, found)
         else:
             record = writable_record(record, where, problems)
             identity = record.get("id")
-            yield where, Document(str(running if identity is None else identity), record["text"]), record
+            yield where, Document(str(number - 1 if identity is None else identity), record["text"]), record
 
 
 def _tree_labels(tree: Any, where: str, problems: Problems) -> Iterator[Label]:

@@ -31,6 +31,13 @@ FORMATS = (
     "ccf (a folder or zip of N.txt), cluener (JSON lines with text and label), bmes (a character and a tag a line), "
     "jsonl (JSON lines with text) or labelstudio (a JSON list of tasks)"
 )
+LABELS = {
+    "ccf": "N.csv files, where labels says or in X_label beside X_data",
+    "cluener": "`label`, {category: {text: [[begin, end]]}}",
+    "bmes": "the tag after each character, such as B-name",
+    "jsonl": "`entities`, a list of {category, pos_b, pos_e}, pos_e inclusive",
+    "labelstudio": "the annotations of its tasks",
+}
 
 
 # ------------------------------------------------------------------------------------------------------------ corpora
@@ -92,6 +99,14 @@ def recognise(path: Path) -> str:
         if is_tagged(line):
             return "bmes"
     raise UserError(f"{path}: format not recognised; a corpus is {FORMATS}")
+
+
+def why_unlabelled(corpus: CorpusConfig, problems: Problems) -> str:
+    """For messages on a corpus without a label: what was dropped of it, or where its format has labels."""
+    if problems.counts:
+        return f"{problems.summary()}; first {problems.messages[0]}"
+    name = recognise(Path(corpus.path)) if corpus.format == "auto" else corpus.format
+    return f"read as {name}, which has its labels in {LABELS[name]}"
 
 
 def check_categories(documents: list[Document], allowed: list[str], problems: Problems, where: str) -> list[Document]:
@@ -171,8 +186,9 @@ def read_texts(path: Path | None, stream: TextIO | None, problems: Problems) -> 
     |---------------------------|---------------------------------------------------------------|----------------------|
     | a folder or zip of `.txt` | a file each; the id is its name without `.txt`                | its path, `a/3`      |
     | one `.txt`                | one                                                           |                      |
-    | `.jsonl` or `.json`       | a line each: `text`, optional `id` and `entities`             | its line, `texts#12` |
-    | no path                   | a line of `stream` each; the id is its running number, from 0 |                      |
+    | `.jsonl` or `.json`       | a line each: `text`, optional `id` (else the line's number,   | its line, `texts#12` |
+    |                           | from 0) and `entities`                                        |                      |
+    | no path                   | a line of `stream` each; the id is its number, from 0         |                      |
 
     A text whose id an earlier one has takes another, with a line in `problems`: it may well be another text.
 

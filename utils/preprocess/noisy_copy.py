@@ -18,7 +18,7 @@ from typing import Any
 from config import CorpusConfig, UserError
 from typed_settings import nearest
 from utils.preprocess.document import Document, Problems, category_counts, to_jsonl
-from utils.preprocess.formats import read_corpus
+from utils.preprocess.formats import read_corpus, why_unlabelled
 from utils.preprocess.label_errors import KINDS, count_errors
 from utils.preprocess.noise import NoiseRates, add_noise
 from utils.tools import atomic_file, check_writable
@@ -55,7 +55,9 @@ def write_noisy_copy(
     truth = read_corpus(corpus, problems)
     categories = sorted(category_counts(truth))
     if not categories:
-        raise UserError(f"{corpus.path}: no labelled span, so that no label can be made wrong; check --labels")
+        raise UserError(
+            f"{corpus.path}: no labelled span, so that none can be made wrong ({why_unlabelled(corpus, problems)})"
+        )
     by_category = read_rates(given, rates, categories)
     noisy = add_noise(truth, rates, seed, by_category)
     record = {

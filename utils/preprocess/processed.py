@@ -165,6 +165,8 @@ def load_processed(config: Config) -> Processed:
     """
     folder = config.processed_folder
     again = "run preprocess.py with the same --config and --set"
+    if not config.data.train.path:
+        again = "name a configuration with --config"
     if not folder.is_dir():
         raise UserError(f"{folder}: no processed data{looked_in(folder)}; {again}")
     manifest = read_json(folder / "manifest.json", again)

@@ -197,6 +197,7 @@ def write_sample(folder: Path, train: int, test: int, seed: int, noise: NoiseRat
     found = _read_marker(folder)
     if found and found["settings"] == settings:
         return SampleReport(folder, False, **found)
+    _refuse_foreign(folder)
     parts = {"train": make_documents(train, seed, "train"), "test": make_documents(test, seed, "test")}
     counts = {f"{part}_spans": dict(category_counts(documents)) for part, documents in parts.items()}
     report = {"train": train, "test": test, **counts, "settings": settings}
@@ -208,24 +209,22 @@ def write_sample(folder: Path, train: int, test: int, seed: int, noise: NoiseRat
 
 
 def _read_marker(folder: Path) -> dict[str, Any] | None:
-    """What the folder's marker says; None for a new or empty folder.
-
-    Raises:
-        UserError: if the folder holds what write_sample did not make: it would be lost.
-    """
-    if not folder.exists():
-        return None
-    names = {path.name for path in folder.iterdir()} if folder.is_dir() else {folder.name}
-    if not names:
-        return None
-    if MARKER not in names or (foreign := names - {MARKER, *PARTS}):
-        what = ", ".join(sorted(foreign)) if MARKER in names else "a folder or file that is not a sample"
-        raise UserError(f"{folder}: holds {what}, and a sample would replace it; move it or choose another folder")
+    """What the folder's marker says, if there is one that can be read."""
     try:
         found = json.loads((folder / MARKER).read_text(encoding="utf-8"))
         return found if "settings" in found else None
     except (OSError, ValueError):
-        return None  # ours, but unreadable: to be replaced
+        return None
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Raise UserError if the folder holds what write_sample did not make: it would be lost."""
+    if not folder.exists():
+        return
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else {folder.name}
+    if names and (MARKER not in names or (foreign := names - {MARKER, *PARTS})):
+        what = ", ".join(sorted(foreign)) if MARKER in names else "a folder or file that is not a sample"
+        raise UserError(f"{folder}: holds {what}, and a sample would replace it; move it or choose another folder")
 
 
 def _write_folder(

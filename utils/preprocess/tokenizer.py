@@ -34,7 +34,7 @@ class Vocabulary:
         rows = {token: row for row, token in enumerate(tokens)}
         missing = [special for special in SPECIALS[:4] if special not in rows]
         if missing:
-            raise UserError(f"the encoder's vocabulary lacks {' '.join(missing)}; a BERT-like vocabulary is needed")
+            raise UserError(f"the vocabulary lacks {' '.join(missing)}; take that of a BERT-like encoder, whole")
         self.tokens = tokens
         self.pad, self.unknown, self.begin, self.end = (rows[special] for special in SPECIALS[:4])
         self.mask = rows.get(SPECIALS[4])
@@ -72,7 +72,11 @@ class Vocabulary:
     def load(cls, path: Path) -> Vocabulary:
         """Read what `save` wrote, or an encoder's vocab.txt."""
         # A vocabulary may hold U+2028 and other characters that splitlines would split at.
-        return cls(path.read_text(encoding="utf-8").rstrip("\n").split("\n"))
+        tokens = path.read_text(encoding="utf-8").rstrip("\n").split("\n")
+        try:
+            return cls(tokens)
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from None
 
     @classmethod
     def from_texts(cls, texts: Iterable[str], min_count: int = 2) -> Vocabulary:

@@ -40,13 +40,13 @@ def test_jsonl_keeps_entities_and_empty_texts(tmp_path):
     assert problems.messages == [f"{path}:3: id given before, another one taken: 'a' is 'a#3'"]
 
 
-def test_a_running_number_that_is_also_an_id_hides_no_line(tmp_path):
+def test_a_line_number_that_is_also_an_id_hides_no_line(tmp_path):
     path = tmp_path / "texts.jsonl"
-    lines = ['{"id": 1, "text": "一"}', "", '{"text": "二"}', '{"id": "texts#3", "text": "三"}', '{"text": "四"}']
+    lines = ['{"id": 2, "text": "一"}', "", '{"text": "二"}', '{"id": "texts#3", "text": "三"}', '{"text": "四"}']
     path.write_text("\n".join(lines), encoding="utf-8")
     documents, problems = read(path)
     assert [(document.id, document.text) for document in documents] == [
-        ("1", "一"), ("texts#3", "二"), ("texts#4", "三"), ("3", "四"),
+        ("2", "一"), ("texts#3", "二"), ("texts#4", "三"), ("4", "四"),
     ]  # fmt: skip
     assert problems.changed.total() == 2 and not problems.counts
 
