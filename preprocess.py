@@ -97,7 +97,7 @@ def preprocess(config: Config, force: bool = False) -> Processed:
     lattices, lexicon = _lattices(config, documents, parts, vocabulary, problems)
     segments, lost = _segments(config, documents, problems)
     vectors, covered = _vectors(config, lexicon, vocabulary, problems)
-    groups = group_near_duplicates([document.text for document in documents], config.data.duplicate_share)
+    groups = _groups(documents, parts, config.data.duplicate_share)
     inputs = fingerprints(input_files(config))
     manifest = {"version": VERSION, "settings": shaping_settings(config), "inputs": inputs, "categories": categories}
     processed = Processed(
@@ -137,6 +137,17 @@ def read_documents(config: Config, problems: Problems) -> tuple[list[Document], 
         documents += kept
         parts += [part] * len(kept)
     return documents, parts, categories
+
+
+def _groups(documents: list[Document], parts: list[Part], share: float) -> np.ndarray:
+    """Near-duplicates among what is trained on or held out, (documents,); every other document is a group of its own.
+
+    Additional and unlabelled texts could link two of these, and with them another dev part would be drawn than without.
+    """
+    groups = np.arange(len(documents))
+    own = np.flatnonzero(np.isin(parts, ("train", "dev")))
+    groups[own] = own[group_near_duplicates([documents[number].text for number in own], share)]
+    return groups
 
 
 def _segments(config: Config, documents: list[Document], problems: Problems) -> tuple[np.ndarray, int]:

@@ -28,10 +28,8 @@ def corpora_by_name(config: Config, problems: Problems) -> dict[str, list[Docume
         corpora[name] = read_corpus(corpus, problems, labelled=part != "unlabelled")
     if "train" not in corpora or "dev" in corpora:
         return corpora
-    # Near-duplicates among all documents, not the training ones alone, or another part would be drawn.
-    texts = [document.text for documents in corpora.values() for document in documents]
-    groups = group_near_duplicates(texts, config.data.duplicate_share)
     train = corpora.pop("train")
+    groups = group_near_duplicates([document.text for document in train], config.data.duplicate_share)
     rest, drawn = divide_train(train, groups, list(range(len(train))), config)[0]
     parts = {"train": [train[number] for number in rest], "dev part": [train[number] for number in drawn]}
     return {name: part for name, part in parts.items() if part} | corpora

@@ -34,6 +34,14 @@ def test_the_dev_part_is_the_one_that_training_holds_out(workspace, configure, c
     assert others == processed.documents[len(workspace.documents) :]
 
 
+def test_what_else_is_named_draws_no_other_dev_part(workspace, configure):
+    for seed in range(5):
+        changes = [f"data.split_seed={seed}", "data.dev_share=0.25"]
+        with_others = corpora_by_name(configure(*changes), Problems())
+        alone = corpora_by_name(load_config([workspace.settings], changes), Problems())
+        assert with_others["dev part"] == alone["dev part"]
+
+
 def test_a_dev_corpus_or_no_dev_part_leaves_train_whole(workspace, configure):
     corpora = corpora_by_name(configure("data.dev_share=0", "train.select=last"), Problems())
     assert list(corpora) == ["train", "test", "additional[0]", "additional[1]", "unlabelled"]

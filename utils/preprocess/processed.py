@@ -28,7 +28,7 @@ from utils.preprocess.lexicon import Lexicon, load_words, save_words
 from utils.preprocess.tokenizer import Vocabulary, encoder_files
 from utils.tools import atomic_folder, digest_file, read_json, write_json
 
-VERSION = 1
+VERSION = 2
 ARRAY_NAMES = (*(field.name for field in fields(Lattices)), "segments", "groups", "vectors")
 # Settings beside those that shape the processed data, which matter only when training.
 ONLY_TRAINING = {

@@ -29,7 +29,7 @@ def describe(processed: Processed, problems: Problems, lost: int, covered: float
         report["categories"][part] = dict(category_counts(own).most_common())
     characters = max(int(lengths.sum()), 1)
     return report | {
-        "groups": len(set(processed.groups.tolist())),
+        "groups": len(set(processed.groups[np.isin(processed.parts, ("train", "dev"))].tolist())),
         "words": len(processed.lexicon.words),
         "words_per_character": len(lattices.words) / characters,
         "vocabulary_coverage": float((lattices.tokens != processed.vocabulary.unknown).mean()) if characters else 1.0,
@@ -55,7 +55,7 @@ def print_report(report: dict[str, Any], problems: Problems, folder: Path, secon
         f"{report['words']} words, {report['words_per_character']:.2f} per character; "
         f"vocabulary covers {report['vocabulary_coverage']:.2%} of the characters; "
         f"vectors {'are random' if covered is None else f'for {covered:.1%} of the words'}; "
-        f"{report['groups']} groups of near-duplicate texts"
+        f"{report['groups']} groups of near-duplicate texts to train on or hold out"
     )
     memory = peak_memory_mib()
     used = f" and {memory:.0f} MiB" if memory else ""
