@@ -53,11 +53,8 @@ def score_corpus(
     # As `score_split` counts: what a run's data has labels of and the run does not find, as rules find no names, is
     # missed. What none of the runs' data knows of would say nothing of them.
     known = sorted({category for run in runs for category in run.categories})
-    unknown = [category for category in categories if category not in known]
-    note = ""
-    if unknown:
-        count = sum(labels[category] for category in unknown)
-        note = f"{count} labels are not counted, of categories that the runs' data has not: {', '.join(unknown)}"
+    unknown = ", ".join(f"{category} {labels[category]}" for category in categories if category not in known)
+    note = f"labels that are not counted, since the runs' data has no such category: {unknown}" if unknown else ""
     documents = check_categories(documents, known, problems, corpus.path)
     return Evaluation(*_score(together, documents), documents, note)
 

@@ -85,7 +85,7 @@ def test_labels_of_categories_that_no_run_was_told_of_are_counted_out_and_said(h
     corpus.write_text(json.dumps({"text": text, "entities": entities}) + "\n", encoding="utf-8")
     assert both(home, "eval", "--input", str(corpus)) == 0
     scores = json.loads((home / "out" / "corpus-days.json").read_text(encoding="utf-8"))
-    assert scores["note"] == "1 labels are not counted, of categories that the runs' data has not: weekday"
+    assert scores["note"] == "labels that are not counted, since the runs' data has no such category: weekday 1"
     assert sum(labelled for _, _, labelled in scores["by_document"]) == 1
 
 
