@@ -27,7 +27,11 @@ ADDING = ("add", "weight")  # the actions after which a span is a label
 
 
 class Decision(NamedTuple):
-    """One label that is doubtful or one span that is missing. `share` is what was held against the threshold."""
+    """One label that is doubtful or one span that is missing. `share` is what was held against the threshold.
+
+    Where a person has corrected the bounds or the category of a doubtful label, `span` is what they say and `corrected`
+    the label as it stands, whose place it takes.
+    """
 
     document: str
     kind: Literal["doubtful", "missing"]
@@ -35,6 +39,7 @@ class Decision(NamedTuple):
     tally: Tally
     share: float
     action: str
+    corrected: Span | None = None
 
     @property
     def certainty(self) -> float:
@@ -142,8 +147,11 @@ def _most_certain_first(decision: Decision) -> tuple:
 
 def _cleaned(document: Document, decisions: Sequence[Decision]) -> Document:
     spans, doubts = set(document.spans), list(document.doubtful)
-    for decision in _that_fit(decisions):
+    for decision in _that_fit(document.spans, decisions):
         span = decision.span
+        if decision.corrected:
+            spans.discard(decision.corrected)
+            spans.add(span)
         if decision.action in ADDING:
             spans.add(span)
         elif decision.action == "remove":
@@ -157,13 +165,14 @@ def _cleaned(document: Document, decisions: Sequence[Decision]) -> Document:
     return replace(document, spans=sorted_spans(spans), doubtful=sorted_spans(doubts))
 
 
-def _that_fit(decisions: Sequence[Decision]) -> list[Decision]:
+def _that_fit(labels: Sequence[Span], decisions: Sequence[Decision]) -> list[Decision]:
     """Decisions of one document whose spans fit in a chain, which holds no two of a category that share a character.
 
-    A span that is added takes the place of the doubtful labels it clashes with. Beside one that is kept nothing is
-    missing.
+    A span that is added takes the place of the doubtful labels it clashes with. Beside a label that is kept nothing is
+    missing, nor beside one that no decision is of, as where a person has deleted its row.
     """
-    kept = [one.span for one in decisions if one.action == "keep"]
+    judged = {one.corrected or one.span for one in decisions if one.kind == "doubtful"}
+    kept = [one.span for one in decisions if one.action == "keep"] + [one for one in labels if one not in judged]
     fitting = [one for one in decisions if one.kind == "doubtful" or not _clashes(one.span, kept)]
     added = [one.span for one in fitting if one.kind == "missing" and one.action in ADDING]
     return [one._replace(action="remove") if one.kind == "doubtful" and _clashes(one.span, added) else one

@@ -17,12 +17,12 @@ from pathlib import Path
 from config import UserError
 from utils.postprocess.decisions import ACTIONS, Decision
 from utils.postprocess.votes import Tally
-from utils.preprocess.document import Document, Problems
+from utils.preprocess.document import Document, Problems, Span
 from utils.preprocess.labels import check_label
 from utils.tools import atomic_file, csv_row, digest_file, write_text
 
 COLUMNS = ("id", "kind", "category", "pos_b", "pos_e", "privacy", "action", "share", "votes", "voters", "probability",
-           "before", "after")  # fmt: skip
+           "before", "after", "label")  # fmt: skip
 NEEDED = ("id", "kind", "category", "pos_b", "pos_e", "action")
 CONTEXT = 20  # characters shown on either side
 
@@ -50,7 +50,10 @@ def keep_corrections(folder: Path) -> Path | None:
 
 
 def read_decisions(path: Path, documents: Sequence[Document], problems: Problems) -> list[Decision]:
-    """Decisions as a person left them; a row that fits no text is dropped with a line in `problems`.
+    """Decisions as a person left them; a row that fits no text or label is dropped with a line in `problems`.
+
+    The column `label` tells which label a doubtful row is of, whatever has become of its bounds and category; a row
+    without one is of the label that stands there.
 
     Raises:
         UserError: the file is missing, is no such table, or holds a kind or an action that does not exist, or a number
@@ -71,6 +74,7 @@ def read_decisions(path: Path, documents: Sequence[Document], problems: Problems
     if missing := [name for name in NEEDED if name not in columns]:
         raise UserError(f"{path}: no column {', '.join(missing)}; a table of decisions has {', '.join(NEEDED)}")
     texts = {document.id: document.text for document in documents}
+    labels = {document.id: {_named(span): span for span in document.spans} for document in documents}
     decisions = []
     for number, row in enumerate(rows, start=2):
         where = f"{path}, row {number}"  # as a spreadsheet counts; a row may run over several lines
@@ -84,10 +88,18 @@ def read_decisions(path: Path, documents: Sequence[Document], problems: Problems
             continue
         # The text in the row may belong to other bounds that the person has corrected, so it is not compared.
         span = check_label(texts[row["id"]], row["category"], row["pos_b"], row["pos_e"], None, where, problems)
-        if span:
-            number = {name: _number(row, name, where) for name in ("votes", "voters", "probability", "share")}
-            tally = Tally(int(number["votes"]), int(number["voters"]), number["probability"])
-            decisions.append(Decision(row["id"], row["kind"], span, tally, number["share"], row["action"]))
+        if not span:
+            continue
+        corrected = None
+        if row["kind"] == "doubtful":
+            label = labels[row["id"]].get(row.get("label") or _named(span))
+            if label is None:
+                problems.add("no such label to doubt", where, row.get("label") or _named(span))
+                continue
+            corrected = None if label == span else label
+        number = {name: _number(row, name, where) for name in ("votes", "voters", "probability", "share")}
+        tally = Tally(int(number["votes"]), int(number["voters"]), number["probability"])
+        decisions.append(Decision(row["id"], row["kind"], span, tally, number["share"], row["action"], corrected))
     return decisions
 
 
@@ -101,6 +113,10 @@ def _number(row: Mapping[str, str], name: str, where: str) -> float:
     if not math.isfinite(number):
         raise UserError(f"{where}: {name} {written!r}; it is a number, or empty")
     return number
+
+
+def _named(span: Span) -> str:
+    return f"{span.category} {span.begin} {span.end}"
 
 
 def _row(decision: Decision, texts: Mapping[str, str]) -> dict[str, str | int]:
@@ -119,6 +135,7 @@ def _row(decision: Decision, texts: Mapping[str, str]) -> dict[str, str | int]:
         "probability": f"{tally.probability:.4f}",
         "before": text[max(span.begin - CONTEXT, 0) : span.begin],
         "after": text[span.end + 1 : span.end + 1 + CONTEXT],
+        "label": _named(decision.corrected or span) if decision.kind == "doubtful" else "",
     }
 
 

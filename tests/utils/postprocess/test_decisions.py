@@ -191,6 +191,27 @@ def test_of_a_doubtful_label_and_what_is_seen_in_its_place_one_is_left(
         assert {Span(*doubt[:3]) for doubt in cleaned.doubtful} == of[doubts]
 
 
+@pytest.mark.parametrize(
+    ("action", "spans", "doubtful"),
+    [
+        ("keep", [Span("name", 0, 2)], []),
+        ("remove", [], []),
+        ("mask", [Span("name", 0, 2)], [Doubt("name", 0, 2)]),
+        ("weight", [Span("name", 0, 2)], [Doubt("name", 0, 2, 0.25)]),
+    ],
+)
+def test_a_corrected_label_takes_the_place_of_the_one_that_stands(action, spans, doubtful):
+    moved = decision("doubtful", Span("name", 0, 2), action)._replace(corrected=LABEL)
+    (cleaned,) = apply_decisions([Document("0", TEXT, (LABEL,))], [moved])
+    assert (list(cleaned.spans), list(cleaned.doubtful)) == (spans, doubtful)
+
+
+@pytest.mark.parametrize("action", ["add", "mask"])
+def test_beside_a_label_whose_row_was_deleted_nothing_is_missing(action):
+    document = Document("0", TEXT, (LABEL,))
+    assert apply_decisions([document], [decision("missing", Span("name", 1, 3), action)]) == [document]
+
+
 def test_a_label_of_another_category_does_not_give_way():
     other = Span("place", 0, 1)
     decisions = [decision("doubtful", other, "weight"), decision("missing", LABEL, "weight")]

@@ -10,7 +10,10 @@ from utils.postprocess.report import keep_corrections, read_decisions, write_rep
 from utils.postprocess.votes import Tally
 from utils.preprocess.document import Document, Problems, Span
 
-DOCUMENTS = [Document("0", "请联系<b>张伟</b>，\n电话13800138000。"), Document("甲,乙", '他说"好"\r\n然后走了')]
+DOCUMENTS = [
+    Document("0", "请联系<b>张伟</b>，\n电话13800138000。", (Span("name", 6, 7),)),
+    Document("甲,乙", '他说"好"\r\n然后走了'),
+]
 DECISIONS = [
     Decision("0", "doubtful", Span("name", 6, 7), Tally(0, 4, 0.0125), 0.0125, "mask"),
     Decision("甲,乙", "missing", Span("book", 2, 4), Tally(3, 4, 0.75), 0.75, "add"),
@@ -66,6 +69,19 @@ def test_corrections_are_read(table):
     assert first == DECISIONS[0]._replace(action="remove")
     assert second == DECISIONS[1]._replace(span=Span("title", 2, 3))
     assert (third.span, third.action, third.tally) == (Span("mobile", 14, 24), "add", Tally(0, 0, 0))
+
+
+def test_a_doubtful_row_knows_its_label_whatever_becomes_of_its_bounds(table):
+    rows = rows_of(table)
+    rows[0] |= {"category": "company", "pos_b": "3", "action": "keep"}
+    rewrite(table, rows)
+    decision, *_ = read_decisions(table, DOCUMENTS, Problems())
+    assert (decision.span, decision.corrected) == (Span("company", 3, 7), Span("name", 6, 7))
+    rows[0] |= {"label": ""}
+    rewrite(table, rows)
+    problems = Problems()
+    assert len(read_decisions(table, DOCUMENTS, problems)) == 2
+    assert problems.counts == {"no such label to doubt": 1}
 
 
 def test_a_table_that_was_corrected_is_kept_under_another_name(table):
