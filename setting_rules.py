@@ -122,6 +122,10 @@ def validate(config: Config) -> None:
          and averaging.every > config.train.epochs - averaging.start_epoch,
          f"averaging.every {averaging.every} epochs after {averaging.start_epoch} never comes in train.epochs "
          f"{config.train.epochs}"),
+        (averaging.method == "ema" and averaging.unit == "epoch"
+         and averaging.decay ** (config.train.epochs - averaging.start_epoch) > 0.5,
+         f"averaging.decay {averaging.decay} an epoch keeps more than half of the first weights to the end; set "
+         "averaging.unit to step, or a smaller decay"),
         (averaging.rate != "schedule" and averaging.method != "swa",
          f"averaging.rate {averaging.rate} belongs to averaging.method swa, not {averaging.method}"),
         (config.train.select in ("swa", "ema") and config.train.select != averaging.method,

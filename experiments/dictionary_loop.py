@@ -51,7 +51,7 @@ from utils.preprocess.dictionary import Dictionary, label, read_dictionary, writ
 from utils.preprocess.dictionary_growth import grow
 from utils.preprocess.document import Document, Problems, ScoredSpan
 from utils.preprocess.processed import Processed
-from utils.run_folder import load_tensors, weights_path
+from utils.run_folder import encoder_digest, load_tensors, weights_path
 from utils.tools import read_json, write_json
 
 # Of the section `dictionary`, what is not the affair of other methods and may not change between rounds.
@@ -168,9 +168,11 @@ class DictionaryLoop:
         config, folder = self.reading_config(), self._round(number)
         categories = labelled.categories
         shares = labelled_shares(self.texts.texts, [document.spans for document in labelled.documents], categories)
+        # Where longer entries have joined that swallow all of a category, nothing of it is labelled any more.
+        one_character = 1 / sum(map(len, self.texts.texts))
         risk = PositiveUnlabelledRisk(
-            torch.tensor([priors[name] for name in categories]),
-            torch.tensor([shares[name] for name in categories]),
+            torch.tensor([max(priors[name], one_character) for name in categories]),
+            torch.tensor([max(shares[name], one_character) for name in categories]),
             self.settings,
         )
         network = fresh_network(config, labelled, config.run.seed, partial(PositiveUnlabelledHead, risk=risk))
@@ -245,6 +247,7 @@ class DictionaryLoop:
             "dictionary": sorted(dictionary.items()),
         }
         digests = {name: hashlib.sha256(json.dumps(one).encode()).hexdigest() for name, one in contents.items()}
+        digests["encoder"] = encoder_digest(self.config.encoder.name)
         own = asdict(self.settings)
         return {
             **settings,

@@ -90,7 +90,8 @@ def score_split(runs: Sequence[RunParts], part: str, only: Sequence[int] | None 
         scores, of_each = _score(mixture_of(runs, [fold]), held_out[fold])
         total = scores if total is None else total + scores
         by_document += of_each
-    chosen = any(run.encoder is not None and run.config.train.select == "best" for run in runs)
+    chosen = any(run.encoder is not None and (run.config.train.select == "best" or run.config.train.patience)
+                 for run in runs)  # fmt: skip
     notes = ["the epoch was chosen on this part, so these scores flatter a little"] if chosen else []
     if len(trained) < len(held_out):
         notes.append(f"from fold {', '.join(map(str, trained))} of {len(held_out)}")

@@ -32,7 +32,15 @@ from utils.device import choose_device, set_up_processor
 from utils.metrics import Scores, score_spans
 from utils.preprocess.processed import Processed
 from utils.preprocess.tokenizer import Vocabulary
-from utils.run_folder import RunParts, fold_folder, fold_folders, read_metrics, refuse_other_run, save_parts
+from utils.run_folder import (
+    RunParts,
+    encoder_digest,
+    fold_folder,
+    fold_folders,
+    read_metrics,
+    refuse_other_run,
+    save_parts,
+)
 from utils.tools import check_writable, peak_memory_mib, writable, write_json
 
 
@@ -263,4 +271,5 @@ def _parts(config: Config, processed: Processed, network: TaggingNetwork) -> Run
         network.encoder.transformer.config,
         word_size(config, processed),
         processed.digest,
+        encoder_digest(config.encoder.name),
     )

@@ -15,6 +15,7 @@ eval/, predictions/       what `--mode eval` and `--mode predict` wrote
 from __future__ import annotations
 
 import copy
+import functools
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,8 +31,8 @@ from transformers import AutoConfig, PretrainedConfig
 from config import Config, UserError, from_dict, save_config, to_dict, validate
 from typed_settings import looked_in, merge, read_layers
 from utils.preprocess.lexicon import Lexicon, load_words, save_words
-from utils.preprocess.tokenizer import Vocabulary
-from utils.tools import atomic_file, read_json, write_json
+from utils.preprocess.tokenizer import Vocabulary, encoder_files
+from utils.tools import atomic_file, digest_file, read_json, write_json
 
 VERSION = 3
 # What a run may use and where things are, which changes nothing of what is learned.
@@ -52,6 +53,7 @@ class RunParts:
     encoder: PretrainedConfig | None  # none where the system is no network
     word_size: int
     data: str  # digest of the processed data it was trained on
+    pretrained: str = ""  # digest of the files of a local encoder it began with
 
 
 def fold_folder(run: Path, fold: int) -> Path:
@@ -76,6 +78,7 @@ def save_parts(parts: RunParts) -> None:
         "lexicon": lexicon_digest(parts.lexicon.words),
         "word_size": parts.word_size,
         "data": parts.data,
+        "pretrained": parts.pretrained,
         "network": parts.encoder is not None,
     }
     write_json(run / "manifest.json", manifest)
@@ -106,6 +109,7 @@ def load_parts(run: Path) -> RunParts:
             encoder=_load_encoder(run / "encoder") if manifest["network"] else None,
             word_size=manifest["word_size"],
             data=manifest["data"],
+            pretrained=manifest.get("pretrained", ""),
         )
     except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
         raise UserError(f"{run}: damaged ({str(error).splitlines()[0]}); {REMEDY}") from None
@@ -175,7 +179,7 @@ def refuse_other_run(run: Path, config: Config, data: str) -> None:
     """A stopped run goes on only as it began.
 
     Raises:
-        UserError: the run in this folder has other settings, or was trained on other data.
+        UserError: the run in this folder has other settings, or was trained on other data or from another encoder.
     """
     if not (run / "manifest.json").exists():
         return
@@ -183,11 +187,24 @@ def refuse_other_run(run: Path, config: Config, data: str) -> None:
     remedy = "start without --resume, or give the run another name with --set run.name=NAME"
     if parts.data != data:
         raise UserError(f"{run}: was trained on other processed data; {remedy}")
+    if parts.pretrained and parts.pretrained != encoder_digest(config.encoder.name):
+        raise UserError(f"{run}: began with other weights than {config.encoder.name} holds now; {remedy}")
     began, now = to_dict(parts.config), to_dict(config)
     for section, values in now.items():
         for name, value in values.items():
             if f"{section}.{name}" not in FREE and section not in LATER and began[section][name] != value:
                 raise UserError(f"{run}: began with {section}.{name} {began[section][name]}, not {value}; {remedy}")
+
+
+def encoder_digest(name: str) -> str:
+    """SHA-256 of all files of an encoder in a local folder, whose weights may be replaced; empty of any other."""
+    stats = [(path, path.stat()) for path in encoder_files(name, weights=True)]
+    return _digest_of_files(tuple((path, stat.st_size, stat.st_mtime_ns) for path, stat in stats)) if stats else ""
+
+
+@functools.cache  # a grid asks for every cell
+def _digest_of_files(files: tuple[tuple[Path, int, int], ...]) -> str:
+    return hashlib.sha256("".join(digest_file(path) for path, _, _ in files).encode()).hexdigest()
 
 
 def reading_settings(config: Config) -> dict[str, Any]:

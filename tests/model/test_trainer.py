@@ -13,6 +13,7 @@ import transformers
 import yaml
 
 from config import UserError, load_config
+from experiments.evaluation import score_split
 from model.trainer import Trainer
 from model.training import train
 from preprocess import preprocess
@@ -87,6 +88,18 @@ def test_a_run_does_not_go_on_with_other_settings(run):
         run("changed", "train.other_rate=0.5", go_on=True)
 
 
+def test_a_run_does_not_go_on_from_another_encoder_in_the_same_place(run, pretrained_folder, tmp_path):
+    encoder = shutil.copytree(pretrained_folder, tmp_path / "encoder")
+    change = [f"encoder.name={encoder}", "train.epochs=1"]
+    run("pretrained_again", *change)
+    run("pretrained_again", *change, go_on=True)
+    other = transformers.AutoModel.from_pretrained(encoder)
+    torch.nn.init.zeros_(other.embeddings.word_embeddings.weight)
+    other.save_pretrained(encoder)
+    with pytest.raises(UserError, match=r"began with other weights than .*encoder holds now"):
+        run("pretrained_again", *change, go_on=True)
+
+
 def test_rates_warm_up_and_decay_with_optimizer_steps_not_batches(run):
     witness = Witness()
     config, _ = run("rates", "train.accumulation=3", "train.warmup=0.25", "train.epochs=4", witness=witness)
@@ -125,6 +138,14 @@ def test_early_stopping_stops_after_patience_and_keeps_the_best(run):
     assert len(metrics[0]["history"]) == 3  # nothing is learned: the first epoch stays the best
     assert metrics[0]["best_epoch"] == 1
     assert weights(config, "best").keys() == weights(config, "last").keys()
+
+
+def test_early_stopping_waits_for_the_average_that_was_asked_for(run):
+    config, metrics = run("patience_swa", "train.epochs=5", "train.patience=1", "train.select=swa",
+                          "averaging.method=swa", "averaging.start_epoch=2", "train.encoder_rate=1e-12",
+                          "train.other_rate=1e-12", "train.crf_rate=1e-12")  # fmt: skip
+    assert len(metrics[0]["history"]) == 3 and weights(config, "swa")
+    assert "chosen on this part" in score_split([load_parts(config.run_folder)], "dev").note
 
 
 def test_best_and_last_are_what_they_say(run):
