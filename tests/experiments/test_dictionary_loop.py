@@ -5,6 +5,7 @@ import json
 import random
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -230,6 +231,18 @@ def test_a_killed_loop_goes_on_and_comes_out_the_same(looped, new_forms, config_
     whole = looped(Finder(new_forms), "dictionary.rounds=5", "run.name=whole")
     for one, other in zip(records, whole, strict=True):
         assert one | {"seconds": 0} == other | {"seconds": 0}
+
+
+def test_a_category_that_longer_entries_have_swallowed_is_no_end(config_of):
+    config = config_of("dictionary.rounds=1")
+    loop = DictionaryLoop(config, read_texts(config, Problems()), given(config))
+    processed = preprocess(loop.reading_config())
+    gone = processed.categories[0]
+    bare = [replace(document, spans=tuple(span for span in document.spans if span.category != gone))
+            for document in loop._match(given(config))]  # fmt: skip
+    labelled = replace(processed, documents=bare)
+    found = loop._train_and_predict(1, labelled, loop._priors(labelled, []))
+    assert len(found) == len(bare)
 
 
 def test_a_training_stopped_between_epochs_goes_on_with_the_next(config_of, monkeypatch):

@@ -88,6 +88,15 @@ def settings(tmp_path):
     return path
 
 
+def test_additional_documents_are_not_made_noisy(settings, tmp_path):
+    write_sample(tmp_path / "more", 6, 2, 4)
+    overrides = [f"data.additional=[{tmp_path}/more/train_data]", "data.additional_leaks=keep"]
+    arguments = [argument for override in overrides for argument in ("--set", override)]
+    assert preprocess.main(["--config", str(settings), *arguments]) == 0
+    train, dev = NoiseStudy([str(settings)], overrides, {}, 0, tmp_path / "study")._truth()
+    assert len(train) + len(dev) == 16
+
+
 def test_a_study_from_end_to_end_is_made_once(settings, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(denoise_runs, "run_script", in_process)
     (tmp_path / "remedies.yaml").write_text("mask: {}\ncorrect: {denoise.missing: add}\n")
