@@ -20,7 +20,7 @@ from typing import Any
 from config import CorpusConfig, UserError
 from utils.preprocess.document import Document, Problems, Span, sorted_spans
 from utils.preprocess.files import read_text
-from utils.preprocess.labels import Located, check_label, expect_kind, writable_record
+from utils.preprocess.labels import Located, Lost, check_label, expect_kind, writable_record
 
 Bounds = tuple[Any, Any]  # begin and end of a label, end exclusive: as read, so of any type
 
@@ -43,8 +43,14 @@ def read_labelstudio(corpus: CorpusConfig, problems: Problems) -> Iterator[Locat
             problems.add("task without a text", where, f"its data are {', '.join(data) or 'nothing'}")
             continue
         identity = str(named if data.get("id") is None else data["id"])
-        spans = (span for span in _spans(data["text"], task, where, problems) if span)
-        yield Located(where, Document(identity, data["text"], sorted_spans(spans)))
+        annotations = _objects(task.get("annotations"), "annotations", where, problems)
+        standing = [one for one in annotations if not one.get("was_cancelled")]
+        if standing:
+            spans = (span for span in _spans(data["text"], standing[-1], where, problems) if span)
+            yield Located(where, Document(identity, data["text"], sorted_spans(spans)))
+        else:  # skipped, or not looked at yet: that it has no label is not known
+            lost = Lost("task without an annotation", where, f"{len(annotations)} were cancelled")
+            yield Located(where, Document(identity, data["text"]), lost)
 
 
 def parse_tasks(text: str) -> list[dict[str, Any]] | None:
@@ -93,10 +99,8 @@ def _result(text: str, span: Span) -> dict[str, Any]:
     return {"from_name": "label", "to_name": "text", "type": "labels", "value": value}
 
 
-def _spans(text: str, task: dict[str, Any], where: str, problems: Problems) -> Iterator[Span | None]:
-    annotations = _objects(task.get("annotations"), "annotations", where, problems)
-    standing = [one for one in annotations if not one.get("was_cancelled")]
-    results = _objects(standing[-1].get("result"), "result", where, problems) if standing else []
+def _spans(text: str, annotation: dict[str, Any], where: str, problems: Problems) -> Iterator[Span | None]:
+    results = _objects(annotation.get("result"), "result", where, problems)
     values = [expect_kind(dict, result.get("value"), "value", where, problems) for result in results]
     for value, (begin, end) in zip(values, _bounds(text, values), strict=True):
         for category in expect_kind(list, value.get("labels"), "labels", where, problems):

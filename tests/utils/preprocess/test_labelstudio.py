@@ -48,6 +48,17 @@ def test_a_doubtful_label_carries_a_note():
     assert doubted["meta"] == {"text": ["doubtful: 0.0123"]}
 
 
+def test_a_task_that_was_skipped_or_not_looked_at_is_none_without_names(tmp_path):
+    skipped, waiting = task(was_cancelled=True), {"id": 8, "data": {"text": "张三"}, "annotations": []}
+    documents, problems = read(
+        tmp_path, [skipped, waiting, {"id": 9, "data": {"text": "无"}, "annotations": [{"result": []}]}]
+    )
+    assert documents == [Document("9", "无")]
+    assert problems.counts == {"task without an annotation": 2}
+    texts = read_corpus(CorpusConfig(str(tmp_path / "export.json")), Problems(), labelled=False)
+    assert [document.text for document in texts] == ["张三😀在北京", "张三", "无"]
+
+
 def test_the_last_annotation_that_stands_counts(tmp_path):
     one = task({"start": 0, "end": 2, "text": "张三", "labels": ["name"]})
     one["annotations"] += [
@@ -113,7 +124,7 @@ def test_what_does_not_fit_is_reported(tmp_path):
 
 @pytest.mark.parametrize(
     ("annotations", "reported"),
-    [(None, 0), ([{"result": None}], 0), ([{"result": [{"value": None}]}], 0), (17, 1), ([17], 1), ([{"result": 3}], 1),
+    [([{"result": None}], 0), ([{"result": [{"value": None}]}], 0), ([{"result": 3}], 1), ([17, {"result": []}], 1),
      ([{"result": ["x"]}], 1), ([{"result": [{"value": "x"}]}], 1), ([{"result": [{"value": {"labels": 3}}]}], 1)],
 )  # fmt: skip
 def test_labels_of_another_shape_are_reported(tmp_path, annotations, reported):
