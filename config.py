@@ -213,7 +213,7 @@ class TrainConfig:
     clip: float = 5.0  # largest gradient norm; 0 leaves gradients alone
     precision: Literal["float32", "bf16"] = "float32"
     # Weights for eval and predict: those of the best dev score, averages included; or of the last epoch, with which the
-    # dev score chooses nothing; or the average.
+    # dev score chooses nothing (if patience is 0); or the average.
     select: Literal["best", "last", "swa", "ema"] = "best"
     patience: int = 0  # epochs without a better dev F1 before training stops; 0 never stops early
 

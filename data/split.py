@@ -85,7 +85,8 @@ def divide_by_form(forms: list[set[str]], fold_of: np.ndarray, count: int, seed:
     """Which texts each fold holds out if labelled surface forms are divided, not texts.
 
     After CrossWeigh (Wang et al., EMNLP 2019): every form belongs to one fold at random, and a fold holds out all texts
-    that have one of its forms, so that what trains has none of them labelled. A text may be held out by several folds.
+    that have one of its forms, so that what trains has none of them labelled. A text may be held out by several folds,
+    which may train on those of its forms that belong to others, and all folds on what forms additional documents have.
 
     Args:
         forms: the labelled surface forms of each text.
