@@ -160,9 +160,8 @@ class NoiseStudy:
         processed = load_processed(self.given)
         single = load_config(self.configs, [*self.overrides, "folds.count=0"])
         (split,) = make_splits(processed, single)
-        train = [
-            number for number in split.train if processed.parts[number] == "train"
-        ]  # additional ones stay as they are
+        # Additional documents train as they are, and get no wrong labels.
+        train = [number for number in split.train if processed.parts[number] == "train"]
         if 0 < self.documents < len(train):
             train = sorted(random.Random(0).sample(train, self.documents))
         return [processed.documents[number] for number in train], [processed.documents[number] for number in split.dev]
