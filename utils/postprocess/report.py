@@ -92,9 +92,10 @@ def read_decisions(path: Path, documents: Sequence[Document], problems: Problems
             continue
         corrected = None
         if row["kind"] == "doubtful":
-            label = labels[row["id"]].get(row.get("label") or _named(span))
+            named = row.get("label") or _named(span)
+            label = labels[row["id"]].get(named)
             if label is None:
-                problems.add("no such label to doubt", where, row.get("label") or _named(span))
+                problems.add("no such label to doubt", where, named)
                 continue
             corrected = None if label == span else label
         number = {name: _number(row, name, where) for name in ("votes", "voters", "probability", "share")}

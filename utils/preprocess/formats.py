@@ -57,7 +57,7 @@ def read_corpus(corpus: CorpusConfig, problems: Problems, labelled: bool = True)
         raise UserError("a corpus has no path; set its path")
     path = Path(corpus.path)
     require(path)
-    name = recognise(path) if corpus.format == "auto" else corpus.format
+    name = _format_of(corpus)
     before = problems.counts.copy()
     located = _with_text(READERS[name](corpus, problems), problems)
     located = _unique(_with_labels(located, problems) if labelled else located, problems)
@@ -68,6 +68,10 @@ def read_corpus(corpus: CorpusConfig, problems: Problems, labelled: bool = True)
         raise UserError(f"{path}: no usable document in format {name} ({dropped}); expected {FORMATS}")
     _warn_of_unused(corpus, documents, problems)
     return [_renamed(document, corpus.categories) for document in documents]
+
+
+def _format_of(corpus: CorpusConfig) -> str:
+    return recognise(Path(corpus.path)) if corpus.format == "auto" else corpus.format
 
 
 def recognise(path: Path) -> str:
@@ -105,7 +109,7 @@ def why_unlabelled(corpus: CorpusConfig, problems: Problems) -> str:
     """For messages on a corpus without a label: what was dropped of it, or where its format has labels."""
     if problems.counts:
         return f"{problems.summary()}; first {problems.messages[0]}"
-    name = recognise(Path(corpus.path)) if corpus.format == "auto" else corpus.format
+    name = _format_of(corpus)
     return f"read as {name}, which has its labels in {LABELS[name]}"
 
 

@@ -49,7 +49,7 @@ class Processed:
         categories: in their fixed order.
         lattices: one for each document.
         segments: int64 (S, 3) document, begin, end (exclusive).
-        groups: int64 (D,) equal for near-duplicate texts.
+        groups: int64 (D,) equal for near-duplicate training and dev texts; every other document has one of its own.
         lexicon: the words that the corpora have.
         vectors: float32 (words, size), or None for random ones.
         manifest: as on disk.
