@@ -33,6 +33,7 @@ class RunConfig:
     workers: int = 0  # processes that prepare batches; they help beside a GPU alone
 
 
+Precision = Literal["auto", "float32", "bf16"]
 CorpusFormat = Literal["auto", "ccf", "cluener", "bmes", "jsonl", "labelstudio"]
 
 
@@ -211,7 +212,8 @@ class TrainConfig:
     freeze_epochs: int = 0  # epochs at the start in which the encoder neither gets gradients nor moves
     unfreeze_every: int = 0  # then one layer more thaws, from the top, every so many epochs; 0: all at once
     clip: float = 5.0  # largest gradient norm; 0 leaves gradients alone
-    precision: Literal["float32", "bf16"] = "float32"
+    # Of training; reading always uses auto. auto: bf16 where the device has instructions for it, float32 elsewhere.
+    precision: Precision = "auto"
     # Weights for eval and predict: those of the best dev score, averages included; or of the last epoch, with which the
     # dev score chooses nothing (if patience is 0); or the average.
     select: Literal["best", "last", "swa", "ema"] = "best"

@@ -87,7 +87,7 @@ def prepare_pipeline(run: Path, texts: list[str], threads: int, batch_size: int)
     model = transformers.AutoModelForTokenClassification.from_config(description)
     encoder = tagger.readers[0].network.encoder.transformer
     model.base_model.load_state_dict(encoder.state_dict(), strict=False)
-    if tagger.config.train.precision == "bf16":
+    if tagger.readers[0].half:
         model = model.to(torch.bfloat16)
     vocabulary = {token: row for row, token in enumerate(tagger.parts.vocabulary.tokens)}
     tokenizer = transformers.BertTokenizer(vocab=vocabulary, model_max_length=tagger.config.data.max_len + 2)

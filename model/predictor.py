@@ -11,6 +11,7 @@ from torch import Tensor
 from config import Config
 from data.dataset import Window, collate_windows, window_batches
 from model.model import TaggingNetwork
+from utils.device import choose_half
 from utils.postprocess.process import without_clashes
 from utils.preprocess.document import Candidate, Document, ScoredSpan, Span, place_in_text
 from utils.preprocess.lattice import Lattices
@@ -54,8 +55,8 @@ class Predictor:
         vocabulary: Vocabulary,
         device: torch.device,
     ) -> Predictor:
-        """One that reads as the settings say: in training's precision, in windows of the length trained on."""
-        half = config.train.precision == "bf16"
+        """One that reads as the settings say, in windows of the length trained on and in the device's own precision."""
+        half = choose_half("auto", device)
         reading = config.predict
         return cls(network, vocabulary, config.data.max_len, reading.overlap, reading.batch_tokens, device, half)
 

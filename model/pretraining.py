@@ -26,7 +26,7 @@ from data.masking import NOT_A_TARGET, MaskedSegments, collate_hidden
 from data.split import make_splits
 from model.layers.encoder import build_encoder
 from model.schedule import linear
-from utils.device import choose_device, set_up_processor
+from utils.device import choose_device, choose_half, set_up_processor
 from utils.preprocess.processed import Processed
 from utils.tools import atomic_folder, check_replaceable
 
@@ -83,7 +83,7 @@ def pretrain(config: Config, processed: Processed) -> Pretraining:
     encoder = build_encoder(config.encoder, len(processed.vocabulary), longest, processed.vocabulary.pad)
     filler = WordFiller(encoder.transformer).to(device)
     train, held_out = _segments(config, processed)
-    half = config.train.precision == "bf16"
+    half = choose_half(config.train.precision, device)
     started = time.perf_counter()
     before = _loss(filler, held_out, config, processed, device, half)
     _train(filler, train, config, processed, device, half)

@@ -24,6 +24,7 @@ from model.optimizer import build_optimizer
 from model.passes import Passes
 from model.schedule import Schedule
 from utils.callbacks.events import Callback, TrainingState
+from utils.device import choose_half
 from utils.metrics import Scores
 from utils.random_states import random_states, restore_random_states
 
@@ -65,7 +66,7 @@ class Trainer:
         self.steps_per_epoch = -(-len(self._loader) // config.train.accumulation)
         self.schedule = Schedule(config.train, config.averaging, self.steps_per_epoch)
         self.total_steps = self.schedule.total_steps
-        half = config.train.precision == "bf16"
+        half = choose_half(config.train.precision, accelerator.device)
         self._passes = Passes(network, self._wrapped, accelerator, config.regularisation, half)
         adversarial = config.adversarial.method != "none"
         self._adversary = Adversary(network, config.adversarial, unlabelled) if adversarial else None

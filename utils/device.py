@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import os
 import sys
 
 import torch
 
-from config import Config, UserError
+from config import Config, Precision, UserError
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
@@ -29,6 +30,35 @@ def choose_device(config: Config) -> str:
     except (RuntimeError, AssertionError):
         raise UserError(f"run.device is {name}, which PyTorch does not find here; take auto or cpu") from None
     return name
+
+
+def choose_half(precision: Precision, device: torch.device) -> bool:
+    """Whether to compute in bf16 (mixed precision) on a device, or in float32.
+
+    An explicit `bf16` is followed everywhere; where the device only emulates it, a line on standard error says so.
+    """
+    if precision == "bf16" and not has_bf16(device):
+        _warn_of_emulation(device.type)
+    return precision == "bf16" or (precision == "auto" and has_bf16(device))
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether the device has instructions for bf16. Emulated bf16 is several times slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type != "cpu":
+        return False
+    # PyTorch may be told to use fewer instructions than the processor has (ATEN_CPU_CAPABILITY).
+    if torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "AVX2"):
+        return False
+    processor = torch.cpu.get_capabilities()
+    return bool(processor.get("avx512_bf16") or processor.get("amx_bf16"))
+
+
+@functools.cache  # once, however many networks are trained
+def _warn_of_emulation(kind: str) -> None:
+    print(f"train.precision is bf16, which this {kind} device emulates slowly; set train.precision to auto",
+          file=sys.stderr, flush=True)  # fmt: skip
 
 
 def set_up_processor(config: Config) -> None:

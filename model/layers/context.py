@@ -53,9 +53,12 @@ class BidirectionalLSTM(nn.Module):
 
     def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:
         """Pads, which stand after the text, are zero."""
-        for there, back in zip(self.forwards, self.backwards, strict=True):
-            states = there(vectors)[0], turned(back(turned(vectors, mask))[0], mask)
-            vectors = torch.cat(states, dim=2) * mask.unsqueeze(2)
+        # Not in half precision: cells add up over a whole text, and processors without bf16 have no such kernel.
+        with torch.autocast(vectors.device.type, enabled=False):
+            vectors = vectors.to(self.forwards[0].weight_ih_l0.dtype)
+            for there, back in zip(self.forwards, self.backwards, strict=True):
+                states = there(vectors)[0], turned(back(turned(vectors, mask))[0], mask)
+                vectors = torch.cat(states, dim=2) * mask.unsqueeze(2)
         return vectors
 
 

@@ -14,10 +14,12 @@ import yaml
 
 from config import UserError, load_config
 from experiments.evaluation import score_split
+from model import load_tagger
 from model.trainer import Trainer
 from model.training import train
 from preprocess import preprocess
 from tests.model.watched import Witness, equal, weights
+from utils.device import has_bf16
 from utils.preprocess.processed import load_processed
 from utils.random_states import random_states
 from utils.run_folder import fold_folder, load_parts, weights_path
@@ -208,9 +210,29 @@ def test_batches_prepared_by_other_processes_are_the_same(run):
     assert equal(weights(alone), weights(helped))
 
 
-def test_half_precision_trains(run):
-    _, metrics = run("half", "train.precision=bf16", "train.epochs=1")
-    assert metrics[0]["history"][0]["loss"] > 0
+@pytest.mark.half_precision
+@pytest.mark.parametrize("system", ["flat", "bilstm"])
+def test_half_precision_trains_close_to_full_precision(run, system):
+    changes = [f"model.name={system}", "train.epochs=1"]
+    full, (of_full,) = run(f"{system}_full", *changes, "train.precision=float32")
+    half, (of_half,) = run(f"{system}_half", *changes, "train.precision=bf16")
+    assert not equal(weights(full), weights(half))
+    assert of_half["history"][0]["loss"] == pytest.approx(of_full["history"][0]["loss"], rel=0.05)
+
+
+@pytest.mark.half_precision
+def test_precision_auto_is_the_fastest_that_the_processor_has(run):
+    chosen = "bf16" if has_bf16(torch.device("cpu")) else "float32"
+    auto, _ = run("auto", "train.epochs=1")
+    explicit, _ = run("explicit", "train.epochs=1", f"train.precision={chosen}")
+    assert equal(weights(auto), weights(explicit))
+
+
+@pytest.mark.half_precision
+def test_reading_takes_the_machines_precision_whatever_training_took(small_config, run):
+    config, _ = run("read_anywhere", "train.epochs=1", "train.precision=bf16")
+    (reader,) = load_tagger(config.run_folder).readers
+    assert reader.half == has_bf16(torch.device("cpu"))
 
 
 TWO_PROCESSES = """

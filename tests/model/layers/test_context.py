@@ -47,3 +47,15 @@ def test_an_lstm_reads_in_both_directions():
     moved = (context(changed, mask) - context(vectors, mask)).abs()[0] > 1e-7  # (L, H)
     assert moved.any(dim=1).all()
     assert not moved[:3, :4].any() and not moved[4:, 4:].any()
+
+
+@pytest.mark.half_precision
+@torch.no_grad()
+def test_half_precision_ends_at_the_recurrence():
+    torch.manual_seed(1)
+    lstm = BidirectionalLSTM(6, 4, 2)
+    vectors, mask = torch.randn(2, 5, 6), torch.ones(2, 5, dtype=torch.bool)
+    expected = lstm(vectors, mask)
+    with torch.autocast("cpu", torch.bfloat16):
+        states = lstm(vectors, mask)
+    assert torch.equal(states, expected)

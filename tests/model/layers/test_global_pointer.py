@@ -49,6 +49,7 @@ def test_scores_are_the_formula(shared):
                     assert found == pytest.approx(expected.item(), rel=1e-4, abs=1e-5)
 
 
+@pytest.mark.half_precision
 @torch.no_grad()
 @pytest.mark.parametrize("shared", [True, False])
 def test_half_precision_ends_with_queries_and_keys(shared):

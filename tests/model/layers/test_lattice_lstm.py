@@ -114,6 +114,7 @@ def test_without_words_it_is_an_lstm(texts):
     torch.testing.assert_close(states, plain(vectors[:1])[0], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.half_precision
 @torch.no_grad()
 def test_half_precision_ends_at_the_recurrence(texts):
     _, mask, _ = texts
