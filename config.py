@@ -15,8 +15,8 @@ from typing import Any, Literal
 import yaml
 
 from setting_rules import validate
-from typed_settings import UserError as UserError  # every room has it from here
-from typed_settings import merge, read_layers
+from utils.errors import UserError as UserError
+from utils.settings import merge, read_layers
 
 # ----------------------------------------------------------------------------------------------------------- settings
 
@@ -235,7 +235,7 @@ class PretrainConfig:
 
 @dataclass
 class AdversarialConfig:
-    """Training on embeddings moved to where the loss is worst (model/adversarial.py)."""
+    """Training on embeddings moved to where the loss is worst (model/training/adversarial.py)."""
 
     method: Literal["none", "fgsm", "fgm", "pgd", "freelb", "vat"] = "none"
     # What is moved: the encoder's token embeddings, the word vectors, or both.
@@ -281,7 +281,7 @@ MissingAction = Literal["ignore", "mask", "mask_all", "weight", "add"]
 
 @dataclass
 class DenoiseConfig:
-    """Labels against the votes of networks that have not seen them (utils/postprocess/decisions.py)."""
+    """Labels against the votes of networks that have not seen them (experiments/denoising/decisions.py)."""
 
     # What labels are held against: the share of votes, the mean probability, or thresholds that the probabilities set
     # themselves (confident learning).
@@ -305,7 +305,7 @@ class DenoiseConfig:
 
 @dataclass
 class PseudoConfig:
-    """Labels for unlabelled texts from votes (utils/postprocess/selfsupervise.py)."""
+    """Labels for unlabelled texts from votes (experiments/denoising/pseudo_labels.py)."""
 
     measure: Literal["votes", "probability"] = "probability"
     certain_from: float = 0.9  # share from which a span becomes a label
@@ -318,7 +318,7 @@ class PseudoConfig:
 class DictionaryConfig:
     """Learning from a dictionary and raw text (`--mode dictionary`), which are those of data.train and data.unlabelled.
 
-    The section ends with what the loop's risk is made of (model/layers/positive_unlabelled_risk.py).
+    The section ends with what the loop's risk is made of (experiments/dictionary/risk.py).
     """
 
     path: str = ""  # the dictionary: a surface form, a tab and its category on each line
@@ -342,7 +342,7 @@ class DictionaryConfig:
     unit: Literal["word", "character"] = "word"  # what is decided as a whole: a word of jieba's segmentation, or less
     minimum_length: int = 2  # characters of what the classifiers may find
     # Class priors, the share of all characters that belong to a category: those given; for the others what the first
-    # dictionary labels over `coverage`, or Elkan and Noto's estimate (model/class_prior.py). With `found`, all of them
+    # dictionary labels over `coverage`, or Elkan and Noto's estimate (class_prior.py). With `found`, all of them
     # are replaced after the first round by the share that the round before found.
     priors: dict[str, float] = field(default_factory=dict)
     prior: Literal["coverage", "elkan_noto", "found"] = "coverage"
@@ -357,7 +357,7 @@ class DictionaryConfig:
 
 @dataclass
 class MixConfig:
-    """Several runs that read the same texts (`--runs`), and patterns that help them (utils/postprocess/patterns.py)."""
+    """Several runs that read the same texts (`--runs`), and patterns that help them (model/reading/patterns.py)."""
 
     weights: dict[str, float] = field(default_factory=dict)  # of the votes of runs, by their names; others have 1
     min_votes: float = 0.5  # share of the votes that a span needs (more than this, or all)

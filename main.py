@@ -22,13 +22,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from config import Config, CorpusConfig, CorpusFormat, UserError, load_config
+from config import Config, CorpusConfig, CorpusFormat, load_config
+from data.corpus.document import Problems
 from utils.command_line import Parser, run_command
-from utils.preprocess.document import Problems
+from utils.errors import UserError
 
 if TYPE_CHECKING:
-    from experiments.grid import SystemSettings
-    from utils.run_folder import RunParts
+    from experiments.comparison.grid import SystemSettings
+    from model.run_folder import RunParts
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,9 +49,9 @@ def _run(arguments: list[str] | None) -> None:
 
 def train(config: Config, options: argparse.Namespace) -> None:
     """`--mode train`."""
-    from model.training import train as train_folds
-    from utils.preprocess.processed import load_processed
-    from utils.run_folder import selected_epoch
+    from data.processed import load_processed
+    from model.run_folder import selected_epoch
+    from model.training.folds import train as train_folds
 
     metrics = train_folds(config, load_processed(config), options.fold, options.resume)
     if like := max(fold["train_documents_like_dev"] for fold in metrics):
@@ -65,9 +66,9 @@ def train(config: Config, options: argparse.Namespace) -> None:
 
 def evaluate(config: Config, options: argparse.Namespace) -> None:
     """`--mode eval`."""
-    from experiments.evaluation import score_corpus, score_split
-    from utils.run_folder import reading_settings
-    from utils.tools import check_writable, write_json
+    from model.reading.evaluation import score_corpus, score_split
+    from model.run_folder import reading_settings
+    from utils.files import check_writable, write_json
 
     problems = Problems()
     runs = _open_runs(config, options)
@@ -97,10 +98,11 @@ def predict(config: Config, options: argparse.Namespace) -> None:
     """`--mode predict`."""
     from tqdm import tqdm
 
-    from model.mixture import mixture_of
-    from utils.postprocess.process import PredictionWriter
-    from utils.preprocess.formats import read_texts
-    from utils.tools import atomic_file, check_writable, peak_memory_mib
+    from data.corpus.formats import read_texts
+    from model.reading.mixture import mixture_of
+    from model.reading.vote import PredictionWriter
+    from utils.files import atomic_file, check_writable
+    from utils.memory import peak_memory_mib
 
     problems = Problems()
     source = None if options.input in (None, "-") else Path(options.input)
@@ -138,8 +140,8 @@ def predict(config: Config, options: argparse.Namespace) -> None:
 
 def pretrain(config: Config, options: argparse.Namespace) -> None:
     """`--mode pretrain`."""
-    from model.pretraining import pretrain as pretrain_encoder
-    from utils.preprocess.processed import load_processed
+    from data.processed import load_processed
+    from model.training.pretraining import pretrain as pretrain_encoder
 
     done = pretrain_encoder(config, load_processed(config))
     print(f"{config.pretrain.epochs} epochs over {done.characters} characters in {done.seconds:.0f} s; loss per hidden "
@@ -149,7 +151,7 @@ def pretrain(config: Config, options: argparse.Namespace) -> None:
 
 def ablate(config: Config, options: argparse.Namespace) -> None:
     """`--mode ablate`."""
-    from experiments.grid import systems_of_grid
+    from experiments.comparison.grid import systems_of_grid
 
     if options.grid is None:
         raise UserError("--mode ablate needs --grid FILE, the systems to compare; some are shipped in configs/grids/")
@@ -160,8 +162,8 @@ def ablate(config: Config, options: argparse.Namespace) -> None:
 
 def compare(config: Config, options: argparse.Namespace) -> None:
     """`--mode compare`."""
-    from experiments.comparison import system_costs
-    from experiments.grid import systems_of_configs
+    from experiments.comparison.comparison import system_costs
+    from experiments.comparison.grid import systems_of_configs
 
     if not options.configs:
         raise UserError("--mode compare needs --configs FILE ..., one for each system; some are in configs/systems/")
@@ -178,7 +180,7 @@ def _compare(
     systems: dict[str, SystemSettings], folder: Path, title: str, options: argparse.Namespace, **more: Any
 ) -> None:
     """Train and score systems, and show the table."""
-    from experiments.comparison import Comparison
+    from experiments.comparison.comparison import Comparison
 
     seeds, jobs = (default if given is None else given for given, default in ((options.seeds, 3), (options.jobs, 1)))
     if jobs < 1:
@@ -189,9 +191,9 @@ def _compare(
 
 def denoise(config: Config, options: argparse.Namespace) -> None:
     """`--mode denoise` and `--mode pipeline`."""
-    from experiments.denoise import Denoise
+    from experiments.denoising.plan import Denoise
     from experiments.stages import Plan
-    from utils.tools import check_writable
+    from utils.files import check_writable
 
     work = Denoise(config)
     plan = Plan(work.folder, work.pipeline() if options.mode == "pipeline" else work.denoise())
@@ -207,11 +209,11 @@ def denoise(config: Config, options: argparse.Namespace) -> None:
 
 def learn_from_dictionary(config: Config, options: argparse.Namespace) -> None:
     """`--mode dictionary`."""
-    from experiments.dictionary import learn
-    from preprocess import preprocess
+    from experiments.dictionary.command import learn
+    from model.prepare import prepare
 
     problems = Problems()
-    print(learn(config, problems, preprocess))
+    print(learn(config, problems, prepare))
     print(f"results: {config.dictionary_folder}")
     if problems.found:
         print(problems.report())
@@ -219,7 +221,7 @@ def learn_from_dictionary(config: Config, options: argparse.Namespace) -> None:
 
 def _open_runs(config: Config, options: argparse.Namespace) -> list[RunParts]:
     """The trained run, or those of --runs, with their own settings but for what the command line may change of them."""
-    from utils.run_folder import open_run
+    from model.run_folder import open_run
 
     opened = []
     for path in map(Path, options.runs or [config.run_folder]):
@@ -236,9 +238,9 @@ def _open_runs(config: Config, options: argparse.Namespace) -> list[RunParts]:
 
 def _say_what_is_not_trained(run: RunParts, fold: int | None) -> None:
     """The best weights so far are there after the first epoch, and the first folds before the last."""
-    from model.tagger import files_of_folds
-    from utils.callbacks.checkpoint import epochs_done
-    from utils.run_folder import fold_folder
+    from model.reading.tagger import files_of_folds
+    from model.run_folder import fold_folder
+    from model.training.callbacks.checkpoint import epochs_done
 
     trained, wanted = files_of_folds(run, None if fold is None else [fold]), max(run.config.folds.count, 1)
     for folder in (fold_folder(run.folder, one) for one in trained):

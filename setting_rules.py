@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from typed_settings import UserError
+from utils.errors import UserError
 
 if TYPE_CHECKING:
     from config import Config, DictionaryConfig
 
 
-WITH_PATTERNS = ("mobile", "email", "QQ", "vx")  # categories of utils/postprocess/patterns.py
+WITH_PATTERNS = ("mobile", "email", "QQ", "vx")  # categories of model/reading/patterns.py
 
 
 def validate(config: Config) -> None:

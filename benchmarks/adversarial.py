@@ -18,9 +18,9 @@ import torch
 
 from benchmarks.measure import measure, print_table, save_json
 from benchmarks.train_step import BATCH, LENGTH, SHAPES, build, configure, random_batch
-from model.adversarial import Adversary
-from model.optimizer import build_optimizer
-from model.passes import Passes
+from model.training.adversarial import Adversary
+from model.training.optimizer import build_optimizer
+from model.training.passes import Passes
 
 METHODS = {
     "plain": [],

@@ -18,8 +18,7 @@ import torch
 
 from benchmarks.measure import measure, print_table, save_json
 from benchmarks.reference import BareAttention, seed_attention
-from config import load_config
-from data.positions import relative_positions
+from data.batches.positions import relative_positions
 from model.layers.attention import RelativeAttention
 from model.layers.position import RelativePositions
 from model.layers.sampled import make_pattern
@@ -54,7 +53,7 @@ def main() -> int:
 
 def prepare(system: str, batch: int, length: int, words: int, threads: int) -> Callable[[], None]:
     """One forward and backward pass of a system on a random batch; the same seed gives all systems the same one."""
-    set_up_processor(load_config([], [f"run.threads={threads}"]))
+    set_up_processor(threads)
     torch.manual_seed(0)
     shares = torch.tensor(WORD_LENGTH_SHARES).expand(batch, -1)
     kinds = torch.multinomial(shares, words, replacement=True)

@@ -19,12 +19,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from config import UserError
-from experiments.grid import read_grid
+from data.metrics import Score
+from data.noise.noise import NoiseRates
+from experiments.comparison.grid import read_grid
 from experiments.noise_study import NoiseStudy
 from utils.command_line import Parser, run_command
-from utils.metrics import Score
-from utils.preprocess.noise import NoiseRates
+from utils.errors import UserError
 
 
 def main(arguments: list[str] | None = None) -> int:

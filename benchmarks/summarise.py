@@ -16,9 +16,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from config import UserError
+from model.run_folder import fold_folder, fold_folders, read_metrics, selected_epoch
 from utils.command_line import Parser, run_command
-from utils.run_folder import fold_folder, fold_folders, read_metrics, selected_epoch
+from utils.errors import UserError
 
 
 def main(arguments: list[str] | None = None) -> int:

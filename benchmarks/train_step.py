@@ -23,14 +23,14 @@ from accelerate.utils import send_to_device
 
 from benchmarks.measure import measure, print_table, save_json
 from config import Config, load_config
-from data.inputs import Batch
+from data.batches.inputs import Batch
+from data.lattice.lattice import LatticeSlice
+from data.lattice.tokenizer import SPECIALS, Vocabulary
 from model.build import assemble
-from model.layers.encoder import encoder_from_config, scratch_config
+from model.layers.character_encoder import encoder_from_config, scratch_config
 from model.model import Inventory, TaggingNetwork, WordTable
-from model.optimizer import build_optimizer
+from model.training.optimizer import build_optimizer
 from utils.device import set_up_processor
-from utils.preprocess.lattice import LatticeSlice
-from utils.preprocess.tokenizer import SPECIALS, Vocabulary
 
 SHAPES = {  # hidden, heads, layers, feed-forward
     "BERT-base": (768, 12, 12, 3072),
@@ -91,7 +91,7 @@ def configure(shape: str, threads: int, changes: list[str]) -> Config:
         "encoder.name=scratch", f"encoder.hidden={hidden}", f"encoder.heads={heads}", f"encoder.depth={depth}",
         f"encoder.feed_forward={feed_forward}", f"data.max_len={LENGTH}", f"run.threads={threads}", *changes,
     ])  # fmt: skip
-    set_up_processor(config)
+    set_up_processor(config.run.threads)
     return config
 
 

@@ -18,8 +18,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 
 from benchmarks.measure import MIB, measure, save_json
-from utils.preprocess.document import Problems
-from utils.preprocess.vectors import read_vectors
+from data.corpus.document import Problems
+from data.lattice.vectors import read_vectors
 
 
 def main() -> int:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 
 from config import Config
+from data.corpus.document import Document, Problems
+from data.corpus.duplicates import group_near_duplicates
+from data.corpus.formats import read_corpus
+from data.processed import named_corpora
 from data.split import divide_train
-from utils.preprocess.document import Document, Problems
-from utils.preprocess.duplicates import group_near_duplicates
-from utils.preprocess.formats import read_corpus
-from utils.preprocess.processed import named_corpora
 
 
 def corpora_by_name(config: Config, problems: Problems) -> dict[str, list[Document]]:

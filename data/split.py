@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from config import Config, UserError
-from utils.preprocess.document import Document
-from utils.preprocess.duplicates import leaking
-from utils.preprocess.processed import Processed
+from config import Config
+from data.corpus.document import Document
+from data.corpus.duplicates import leaking
+from data.processed import Processed
+from utils.errors import UserError
 
 
 @dataclass(frozen=True)

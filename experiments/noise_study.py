@@ -18,20 +18,21 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from config import Config, CorpusConfig, UserError, load_config
+from config import Config, CorpusConfig, load_config
+from data.corpus.document import Document, Problems
+from data.metrics import Score
+from data.noise.noise import NoiseRates, add_noise
+from data.processed import load_processed
 from data.split import make_splits
-from experiments.denoise import Denoise, read_documents, write_documents
-from experiments.denoise_runs import DenoiseRuns, lasting
+from experiments.denoising.decision_table import read_decisions
+from experiments.denoising.decisions import Decision, decide
+from experiments.denoising.plan import Denoise, read_documents, write_documents
+from experiments.denoising.runs import DenoiseRuns, lasting
+from experiments.denoising.votes import count_votes
 from experiments.stages import Plan
-from utils.metrics import Score
-from utils.postprocess.decisions import Decision, decide
-from utils.postprocess.report import read_decisions
-from utils.postprocess.votes import count_votes
-from utils.preprocess.document import Document, Problems
-from utils.preprocess.noise import NoiseRates, add_noise
-from utils.preprocess.processed import load_processed
-from utils.run_folder import reading_settings
-from utils.tools import read_json, write_json
+from model.run_folder import reading_settings
+from utils.errors import UserError
+from utils.files import read_json, write_json
 
 Remedies = dict[str, tuple[str, ...]]  # the settings that each changes
 AGAIN = "remove it and run the benchmark again"

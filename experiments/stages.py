@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from utils.preprocess.files import require
-from utils.tools import digest_file, read_json, write_json
+from data.corpus.corpus_files import require
+from utils.files import digest_file, read_json, write_json
 
 
 @dataclass(frozen=True)

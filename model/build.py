@@ -7,15 +7,16 @@ from pathlib import Path
 
 import torch
 
-from config import Config, UserError
+from config import Config
+from data.processed import Processed
 from model.heads.chains import ChainHead
 from model.heads.head import Head
 from model.heads.span import SpanHead
-from model.layers.encoder import CharacterEncoder, build_encoder, encoder_from_config
+from model.layers.character_encoder import CharacterEncoder, build_encoder, encoder_from_config
 from model.model import Inventory, TaggingNetwork, WordTable
 from model.networks import network_class
-from utils.preprocess.processed import Processed
-from utils.run_folder import RunParts, load_tensors
+from model.run_folder import RunParts, load_tensors
+from utils.errors import UserError
 
 MakeHead = Callable[[Config, Sequence[str], int], Head]  # from settings, categories and the size of the states
 

@@ -11,13 +11,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from config import Config, UserError
-from data.inputs import Inputs, collate_characters
-from data.labels import Labels
+from config import Config
+from data.batches.inputs import Inputs, collate_characters
+from data.batches.labels import Labels
+from data.lattice.tokenizer import Vocabulary
+from data.processed import Processed
 from model.heads.head import Head, Output
-from model.layers.encoder import CharacterEncoder
-from utils.preprocess.processed import Processed
-from utils.preprocess.tokenizer import Vocabulary
+from model.layers.character_encoder import CharacterEncoder
+from utils.errors import UserError
 
 
 class WordTable(NamedTuple):

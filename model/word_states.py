@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from model.layers.encoder import CharacterEncoder
-from utils.preprocess.tokenizer import Vocabulary
+from data.lattice.tokenizer import Vocabulary
+from model.layers.character_encoder import CharacterEncoder
 
 BATCH_CHARACTERS = 8192
 

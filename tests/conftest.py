@@ -10,14 +10,15 @@ import pytest
 import yaml
 
 import preprocess
-from utils.preprocess.document import Document, Span, category_counts, sorted_spans
-from utils.preprocess.duplicates import group_near_duplicates
-from utils.preprocess.lattice import build_lattices
-from utils.preprocess.lexicon import Lexicon
-from utils.preprocess.processed import Processed
-from utils.preprocess.sample import make_documents, write_ccf
-from utils.preprocess.segment import segment_bounds
-from utils.preprocess.tokenizer import Vocabulary
+from data.corpus.document import Document, category_counts
+from data.corpus.duplicates import group_near_duplicates
+from data.lattice.lattice import build_lattices
+from data.lattice.lexicon import Lexicon
+from data.lattice.segment import segment_bounds
+from data.lattice.tokenizer import Vocabulary
+from data.processed import Processed
+from data.sample.sample import make_documents, write_ccf
+from data.spans import Span, sorted_spans
 
 ALPHABET = "天地玄黄宇宙洪荒日月盈昃辰宿列张"
 

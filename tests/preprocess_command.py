@@ -1,6 +1,6 @@
 """What tests of preprocess.py share; the fixture that runs it is in conftest.py."""
 
-from utils.preprocess.document import to_json
+from data.corpus.document import to_json
 
 
 def write_jsonl(path, documents):

@@ -2,16 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from config import (
-    Config,
-    CorpusConfig,
-    UserError,
-    from_dict,
-    load_config,
-    save_config,
-    to_dict,
-    validate,
-)
+from config import Config, CorpusConfig, from_dict, load_config, save_config, to_dict, validate
+from utils.errors import UserError
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = sorted(path for path in (ROOT / "configs").glob("*.yaml") if path.name != "local.yaml")

@@ -14,9 +14,9 @@ import pytest
 import yaml
 
 import main
+from data.sample.sample import write_sample
+from model.run_folder import VERSION
 from preprocess import main as preprocess_main
-from utils.preprocess.sample import write_sample
-from utils.run_folder import VERSION
 
 ROOT = Path(__file__).parents[1]
 CHANGED = {  # what of the settings differs from the defaults; learns something in seconds
@@ -273,7 +273,7 @@ def test_an_output_that_cannot_be_is_noticed_before_the_work(refused, home, tmp_
     def work(*_, **__):
         raise AssertionError("the network was loaded")
 
-    monkeypatch.setattr("model.tagger.load_network", work)
+    monkeypatch.setattr("model.reading.tagger.load_network", work)
     (tmp_path / "file").write_text("mine")
     message = refused("predict", "--input", home.corpus / "test_data", "--output", tmp_path / place)
     assert f"{tmp_path / place}: cannot be written" in message and "choose another folder" in message
@@ -295,7 +295,7 @@ def test_settings_of_prediction_are_honoured(home, predicted):
 
 
 def test_settings_that_shape_the_windows_are_honoured_before_they_are_cut(home, predicted, monkeypatch):
-    from model import predictor
+    from model.reading import predictor
 
     overlaps = []
 
@@ -441,7 +441,7 @@ def histories(run):
 
 
 def test_a_stopped_training_goes_on_to_the_same_end(home, command, tmp_path, monkeypatch):
-    from utils.callbacks.checkpoint import Checkpoint
+    from model.training.callbacks.checkpoint import Checkpoint
 
     places = [("--set", f"run.folder={tmp_path / name}") for name in ("whole", "stopped")]
     assert command("train", *BRIEF, *places[0])[0] == 0
@@ -509,7 +509,7 @@ def test_a_run_folder_that_cannot_be_is_noticed_before_the_work(refused, tmp_pat
     def work(*_, **__):
         raise AssertionError("a network was made")
 
-    monkeypatch.setattr("model.training.fresh_network", work)
+    monkeypatch.setattr("model.training.folds.fresh_network", work)
     (tmp_path / "file").write_text("mine")
     message = refused("train", "--set", f"run.folder={tmp_path / place}")
     assert "cannot be written" in message and str(tmp_path / place) in message

@@ -5,9 +5,9 @@ import shutil
 
 import pytest
 
+from data.sample.sample import write_sample
 from main import main
 from preprocess import main as preprocess_main
-from utils.preprocess.sample import write_sample
 
 
 @pytest.fixture(scope="module")

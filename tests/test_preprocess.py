@@ -8,9 +8,10 @@ import pytest
 
 import preprocess
 from config import load_config
+from data.corpus.document import Document, category_counts
+from data.processed import load_processed
+from data.spans import Span
 from tests.preprocess_command import left_over, refused, write_jsonl
-from utils.preprocess.document import Document, Span, category_counts
-from utils.preprocess.processed import load_processed
 
 ROOT = Path(__file__).parents[1]
 
@@ -267,7 +268,7 @@ def test_vectors_from_the_encoder_are_its_mean_states(workspace, run, tmp_path):
     import torch
     import transformers
 
-    from utils.preprocess.tokenizer import SPECIALS
+    from data.lattice.tokenizer import SPECIALS
 
     tokens = [*SPECIALS, *"我在北京大学读过书"]
     folder = tmp_path / "encoder"
@@ -395,7 +396,7 @@ def test_ctrl_c_is_one_line_and_keeps_the_folder_of_the_last_run(run, workspace,
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("utils.preprocess.processed.np.save", stop)
+    monkeypatch.setattr("data.processed.np.save", stop)
     status, _, err = run(arguments=["--force"])
     assert (status, err) == (130, "preprocess.py: stopped; nothing was written\n")
     assert {path.name: path.read_bytes() for path in workspace.processed.iterdir()} == before
@@ -419,7 +420,7 @@ def test_writing_that_breaks_off_leaves_nothing_behind(workspace, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("utils.preprocess.processed.np.save", full)
+    monkeypatch.setattr("data.processed.np.save", full)
     assert preprocess.main(["--config", str(workspace.settings)]) == 2
     assert list(workspace.processed.parent.iterdir()) == []
 

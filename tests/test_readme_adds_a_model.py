@@ -5,10 +5,10 @@ import re
 import pytest
 
 import model.networks
+from data.sample.sample import write_sample
 from main import main
 from preprocess import main as preprocess_main
 from tests.test_config import ROOT
-from utils.preprocess.sample import write_sample
 
 
 def block(readme, language):

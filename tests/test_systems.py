@@ -7,16 +7,17 @@ import pytest
 import torch
 import yaml
 
-from config import UserError, load_config
-from experiments.grid import systems_of_configs
+from config import load_config
+from experiments.comparison.grid import systems_of_configs
 from main import main
 from model.build import fresh_network
 from model.networks import network_class
-from model.optimizer import build_optimizer
+from model.prepare import prepare
 from model.traditional import is_traditional, system_class
-from preprocess import preprocess
+from model.training.optimizer import build_optimizer
 from tests.model.batches import batch_of, samples_of
 from tests.test_config import ROOT
+from utils.errors import UserError
 
 SYSTEMS = sorted((ROOT / "configs" / "systems").glob("*.yaml"))
 WITHOUT_ENCODER = ROOT / "configs" / "encoders" / "none.yaml"
@@ -25,7 +26,7 @@ WITHOUT_ENCODER = ROOT / "configs" / "encoders" / "none.yaml"
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
     """A config file of a corpus of a few documents."""
-    from utils.preprocess.sample import write_sample
+    from data.sample.sample import write_sample
 
     folder = tmp_path_factory.mktemp("systems")
     write_sample(folder / "sample", 24, 4, 3)
@@ -59,7 +60,7 @@ def settings_for(path, base, tmp_path):
 @pytest.mark.parametrize("path", SYSTEMS, ids=lambda path: path.stem)
 def test_every_shipped_system_trains_a_step(path, base, tmp_path):
     config = settings_for(path, base, tmp_path)
-    processed = preprocess(config)
+    processed = prepare(config)
     if is_traditional(config.model.name):
         kind = system_class(config.model.name)
         kind.fit(config, processed, processed.of_part("train")[:4], tmp_path / kind.filename)

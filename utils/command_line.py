@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from config import UserError
+from utils.errors import UserError
 
 
 class Parser(argparse.ArgumentParser):

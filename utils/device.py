@@ -10,18 +10,17 @@ import sys
 
 import torch
 
-from config import Config, Precision, UserError
+from utils.errors import UserError
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
 
-def choose_device(config: Config) -> str:
-    """The device that `run.device` names; `auto` takes an accelerator where there is one.
+def choose_device(name: str) -> str:
+    """The device of a name, as `run.device` has it; `auto` takes an accelerator where there is one.
 
     Raises:
         UserError: no such device here.
     """
-    name = config.run.device
     if name == "auto":
         accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
         return accelerator.type if accelerator else "cpu"
@@ -32,7 +31,7 @@ def choose_device(config: Config) -> str:
     return name
 
 
-def choose_half(precision: Precision, device: torch.device) -> bool:
+def choose_half(precision: str, device: torch.device) -> bool:
     """Whether to compute in bf16 (mixed precision) on a device, or in float32.
 
     An explicit `bf16` is followed everywhere; where the device only emulates it, a line on standard error says so.
@@ -61,16 +60,16 @@ def _warn_of_emulation(kind: str) -> None:
           file=sys.stderr, flush=True)  # fmt: skip
 
 
-def set_up_processor(config: Config) -> None:
-    """Give PyTorch the number of processor threads that `run.threads` asks for, and bound what it remembers.
+def set_up_processor(threads: int) -> None:
+    """Give PyTorch so many processor threads (0 leaves its own choice), and bound what it remembers.
 
     oneDNN keeps the last 1,024 kernels it made, one for every shape it meets. Batches of ever new sizes would fill that
     with more than a GiB and gain nothing: a step uses a few dozen. Only before the first kernel can this be changed.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
     _keep_freed_memory()
-    if config.run.threads:
-        torch.set_num_threads(config.run.threads)
+    if threads:
+        torch.set_num_threads(threads)
 
 
 def _keep_freed_memory() -> None:

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from data.batches.tags import CHAIN, FIRST, LAST, SINGLE, FoundSpans, TagScheme
+from data.spans import Candidate, ScoredSpan, Span, place_in_text
 from model.layers.crf import ChainCRF, TaggedSpans, backward_scores, forward_scores, span_log_probabilities
 from model.layers.softmax import SoftmaxChain
-from utils.preprocess.document import Candidate, ScoredSpan, Span, place_in_text
-from utils.tags import CHAIN, FIRST, LAST, SINGLE, FoundSpans, TagScheme
 
 
 class ChainDecoder:

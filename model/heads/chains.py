@@ -12,14 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from config import Config
-from data.labels import ChainLabeller
+from data.batches.labels import ChainLabeller
+from data.batches.tags import OUTSIDE, TagScheme
+from data.spans import Candidate, ScoredSpan, Span
 from model.heads.chain_decoding import ChainDecoder, mask_of_chains
 from model.heads.head import Head
 from model.layers.crf import ChainCRF
 from model.layers.divergence import kl_divergence
 from model.layers.softmax import SoftmaxChain
-from utils.preprocess.document import Candidate, ScoredSpan, Span
-from utils.tags import OUTSIDE, TagScheme
 
 
 class ChainHead(Head):

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from config import Config
-from data.labels import Labeller, Labels
-from utils.preprocess.document import Candidate, ScoredSpan, Span
+from data.batches.labels import Labeller, Labels
+from data.spans import Candidate, ScoredSpan, Span
 
 
 class Output(NamedTuple):

@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from config import Config
-from data.span_labels import SpanLabeller
+from data.batches.span_labels import SpanLabeller
+from data.spans import Candidate, ScoredSpan, Span
 from model.heads.head import Head
 from model.layers.global_pointer import NO_SPAN, GlobalPointer, possible_spans
-from utils.preprocess.document import Candidate, ScoredSpan, Span
 
 
 class SpanHead(Head):

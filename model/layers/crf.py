@@ -17,7 +17,7 @@ import torchcrf
 from torch import Tensor
 from torch.nn.functional import embedding, one_hot
 
-from utils.tags import TagScheme
+from data.batches.tags import TagScheme
 
 FORBIDDEN = -10_000.0
 

@@ -6,8 +6,8 @@ import importlib
 import pkgutil
 from typing import TYPE_CHECKING
 
-from config import UserError
 from model import traditional
+from utils.errors import UserError
 
 if TYPE_CHECKING:
     from model.model import TaggingNetwork

@@ -9,8 +9,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from config import Config
+from model.layers.character_encoder import CharacterEncoder
 from model.layers.context import Context
-from model.layers.encoder import CharacterEncoder
 from model.model import Inventory, TaggingNetwork
 
 

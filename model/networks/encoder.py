@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from config import Config
-from model.layers.encoder import CharacterEncoder
+from model.layers.character_encoder import CharacterEncoder
 from model.model import Inventory, TaggingNetwork
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from torch import Tensor
 
 from config import Config
-from data.inputs import collate_lattices
-from model.layers.encoder import CharacterEncoder
-from model.layers.flat import FlatEncoder
+from data.batches.inputs import collate_lattices
+from model.layers.character_encoder import CharacterEncoder
+from model.layers.flat_encoder import FlatEncoder
 from model.model import Inventory, TaggingNetwork, word_embeddings
 
 

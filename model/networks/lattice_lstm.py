@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from config import Config
-from data.inputs import collate_words
-from model.layers.encoder import CharacterEncoder
-from model.layers.lattice_lstm import BidirectionalLatticeLSTM
+from data.batches.inputs import collate_words
+from model.layers.character_encoder import CharacterEncoder
+from model.layers.lattice_cells import BidirectionalLatticeLSTM
 from model.model import Inventory, TaggingNetwork, chosen_words, word_embeddings
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from config import Config, UserError
-from data.inputs import collate_words
-from model.layers.encoder import CharacterEncoder
-from model.layers.lr_cnn import RethinkingCNN, words_by_length
+from config import Config
+from data.batches.inputs import collate_words
+from model.layers.character_encoder import CharacterEncoder
+from model.layers.rethinking_cnn import RethinkingCNN, words_by_length
 from model.model import Inventory, TaggingNetwork, chosen_words, word_embeddings
+from utils.errors import UserError
 
 
 class Network(TaggingNetwork):

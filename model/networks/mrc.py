@@ -13,12 +13,13 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from config import Config, UserError
-from data.labels import Labels
+from config import Config
+from data.batches.labels import Labels
 from model.heads.head import Output
 from model.heads.query import QueryHead
-from model.layers.encoder import CharacterEncoder
+from model.layers.character_encoder import CharacterEncoder
 from model.model import Inventory, TaggingNetwork
+from utils.errors import UserError
 
 
 class Network(TaggingNetwork):

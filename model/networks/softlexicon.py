@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from config import Config
-from data.word_sets import collate_word_sets, word_frequencies
+from data.batches.word_sets import collate_word_sets, word_frequencies
+from data.processed import Processed
+from model.layers.character_encoder import CharacterEncoder
 from model.layers.context import Context
-from model.layers.encoder import CharacterEncoder
 from model.layers.word_features import SoftLexiconFeatures
 from model.model import Inventory, TaggingNetwork, word_embeddings
-from utils.preprocess.processed import Processed
 
 
 class Network(TaggingNetwork):

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from config import Config
-from data.word_sets import collate_word_sets
+from data.batches.word_sets import collate_word_sets
+from model.layers.character_encoder import CharacterEncoder
 from model.layers.context import Context
-from model.layers.encoder import CharacterEncoder
 from model.layers.word_features import SoftwordFeatures
 from model.model import Inventory, TaggingNetwork
 

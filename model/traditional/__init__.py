@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import ClassVar, Protocol
 
 from config import Config
-from utils.preprocess.document import Document, ScoredSpan
-from utils.preprocess.lattice import Lattices
-from utils.preprocess.processed import Processed
-from utils.run_folder import RunParts
+from data.corpus.document import Document
+from data.lattice.lattice import Lattices
+from data.processed import Processed
+from data.spans import ScoredSpan
+from model.run_folder import RunParts
 
 NAMES = ("feature_crf", "rules")
 

@@ -13,14 +13,16 @@ from pathlib import Path
 import numpy as np
 import pycrfsuite
 
-from config import Config, UserError
+from config import Config
+from data.batches.tags import TagScheme
+from data.corpus.document import Document
+from data.lattice.lattice import Lattices
+from data.processed import Processed
+from data.spans import ScoredSpan
+from model.run_folder import RunParts
 from model.traditional.features import features_of
-from utils.preprocess.document import Document, ScoredSpan
-from utils.preprocess.lattice import Lattices
-from utils.preprocess.processed import Processed
-from utils.run_folder import RunParts
-from utils.tags import TagScheme
-from utils.tools import atomic_file
+from utils.errors import UserError
+from utils.files import atomic_file
 
 
 class System:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from utils.preprocess.lattice import LatticeSlice
+from data.lattice.lattice import LatticeSlice
 
 BEFORE_TEXT, AFTER_TEXT = "<s>", "</s>"
 LONGEST = 6  # words of more characters count as this long

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from config import Config
+from data.lattice.lattice import build_lattices
+from data.metrics import score_spans
+from data.processed import Processed
 from data.split import Split
+from model.run_folder import RunParts, save_parts, weights_path
 from model.traditional import TraditionalSystem, system_class
-from utils.metrics import score_spans
-from utils.preprocess.lattice import build_lattices
-from utils.preprocess.processed import Processed
-from utils.run_folder import RunParts, save_parts, weights_path
-from utils.tools import peak_memory_mib
+from utils.memory import peak_memory_mib
 
 
 def train_traditional(config: Config, processed: Processed, split: Split, folder: Path) -> dict[str, Any]:

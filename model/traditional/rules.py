@@ -1,17 +1,19 @@
-"""Patterns alone, for the categories that have a form: mobile, email, QQ and vx (utils/postprocess/patterns.py)."""
+"""Patterns alone, for the categories that have a form: mobile, email, QQ and vx (model/reading/patterns.py)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from config import Config, UserError
-from utils.postprocess.patterns import PATTERNS, find_patterns
-from utils.preprocess.document import Document, ScoredSpan
-from utils.preprocess.lattice import Lattices
-from utils.preprocess.processed import Processed
-from utils.run_folder import RunParts
-from utils.tools import read_json, write_json
+from config import Config
+from data.corpus.document import Document
+from data.lattice.lattice import Lattices
+from data.processed import Processed
+from data.spans import ScoredSpan
+from model.reading.patterns import PATTERNS, find_patterns
+from model.run_folder import RunParts
+from utils.errors import UserError
+from utils.files import read_json, write_json
 
 
 class System:

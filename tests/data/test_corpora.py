@@ -1,10 +1,11 @@
 import pytest
 
-from config import UserError, load_config
+from config import load_config
 from data.corpora import corpora_by_name
+from data.corpus.document import Document, Problems, to_json
 from data.split import make_splits
-from preprocess import preprocess
-from utils.preprocess.document import Document, Problems, to_json
+from model.prepare import prepare
+from utils.errors import UserError
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def configure(workspace, tmp_path):
 @pytest.mark.parametrize("changes", [[], ["data.split_seed=1"], ["data.split_seed=2"], ["folds.count=3"]])
 def test_the_dev_part_is_the_one_that_training_holds_out(workspace, configure, changes):
     config = configure(*changes)
-    processed = preprocess(config)
+    processed = prepare(config)
     corpora = corpora_by_name(config, Problems())
     assert list(corpora) == ["train", "dev part", "test", "additional[0]", "additional[1]", "unlabelled"]
     dev = make_splits(processed, config)[0].dev

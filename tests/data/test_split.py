@@ -3,9 +3,11 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from config import UserError, load_config
+from config import load_config
+from data.corpus.document import Document
+from data.spans import Span
 from data.split import Split, divide, draw_dev, make_splits, say_left_out
-from utils.preprocess.document import Document, Span
+from utils.errors import UserError
 
 
 def config(*overrides):

@@ -6,18 +6,19 @@ from dataclasses import asdict
 import pytest
 import yaml
 
-import experiments.denoise_runs as denoise_runs
+import experiments.denoising.runs as denoise_runs
 import preprocess
 from benchmarks.noise import main, rates_of, table, won_back
-from config import UserError
+from data.corpus.document import Document
+from data.metrics import Score
+from data.noise.noise import NoiseRates
+from data.sample.sample import write_sample
+from data.spans import Span
+from experiments.denoising.decisions import Decision
+from experiments.denoising.votes import Tally
 from experiments.noise_study import NoiseStudy, detect
-from tests.experiments.test_denoise import in_process
-from utils.metrics import Score
-from utils.postprocess.decisions import Decision
-from utils.postprocess.votes import Tally
-from utils.preprocess.document import Document, Span
-from utils.preprocess.noise import NoiseRates
-from utils.preprocess.sample import write_sample
+from tests.experiments.denoising.test_plan import in_process
+from utils.errors import UserError
 
 
 def test_detection_counts_labels_that_are_not_true_and_true_spans_without_a_label():

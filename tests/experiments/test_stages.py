@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from config import UserError
 from experiments.stages import Plan, Stage
+from utils.errors import UserError
 
 
 class Chain:

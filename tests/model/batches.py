@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from data.dataset import SegmentDataset, collate_samples
+from data.batches.dataset import SegmentDataset, collate_samples
 
 
 def samples_of(network, processed, count=4, documents=None):

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from transformers import BertConfig, BertModel
 
-import model.training as training
+import model.training.folds as training
 from config import Config, load_config
-from model.training import train
-from preprocess import preprocess
+from data.processed import load_processed, shape_digest
+from data.sample.sample import write_sample
+from model.prepare import prepare
+from model.training.folds import train
 from tests.model.watched import Witness
-from utils.preprocess.processed import load_processed, shape_digest
-from utils.preprocess.sample import write_sample
 
 SMALL = [
     "encoder.name=scratch", "encoder.hidden=16", "encoder.heads=2", "encoder.depth=2", "encoder.feed_forward=32",
@@ -45,7 +45,7 @@ def small_config(sample_folder, tmp_path_factory):
         # A folder for each shape of the data: no test reads what another one shaped otherwise.
         config.data.processed = f"{home}/{shape_digest(config)}"
         if not Path(config.data.processed).exists():
-            preprocess(config)
+            prepare(config)
         return config
 
     return make

@@ -8,13 +8,14 @@ import pytest
 import safetensors.torch
 import torch
 
-from config import UserError, load_config
+from config import load_config
+from data.processed import load_processed
 from model.build import fresh_network
-from model.layers.encoder import build_encoder
+from model.layers.character_encoder import build_encoder
 from model.model import parameter_groups
-from model.optimizer import build_optimizer
+from model.training.optimizer import build_optimizer
 from tests.model.batches import batch_of, samples_of
-from utils.preprocess.processed import load_processed
+from utils.errors import UserError
 
 SWITCHES = [
     [], ["model.name=encoder"], ["model.head=softmax"], ["model.head=span"],

@@ -2,8 +2,8 @@
 
 import torch
 
-from utils.callbacks.events import Callback
-from utils.run_folder import fold_folder, load_tensors, weights_path
+from model.run_folder import fold_folder, load_tensors, weights_path
+from model.training.callbacks.events import Callback
 
 
 class Witness(Callback):

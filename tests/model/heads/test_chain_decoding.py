@@ -3,10 +3,10 @@
 import pytest
 import torch
 
+from data.batches.tags import TagScheme
+from data.spans import Span
 from model.heads.chain_decoding import ChainDecoder
 from model.layers.crf import ChainCRF, TaggedSpans, span_log_probabilities
-from utils.preprocess.document import Span
-from utils.tags import TagScheme
 
 SCHEMES = [TagScheme("per_type", ["a", "b"]), TagScheme("bmes", ["a", "b"])]
 LENGTHS = [7, 4]

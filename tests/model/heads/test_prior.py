@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from config import load_config
+from data.batches.tags import OUTSIDE
 from model.heads.chains import ChainHead
 from model.heads.query import QueryHead
 from model.heads.span import SpanHead
 from model.layers.crf import log_partition
 from model.layers.global_pointer import possible_spans
-from utils.tags import OUTSIDE
 
 CATEGORIES = ["name", "place", "mail"]
 STATES = torch.zeros(2, 5, 8)  # of which nothing is known

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from config import load_config
+from data.spans import Doubt, Span
 from model.heads.query import QueryHead, span_scores
 from model.layers.global_pointer import NO_SPAN, possible_spans
-from utils.preprocess.document import Doubt, Span
 
 CATEGORIES = ["name", "place"]
 LENGTHS = [6, 3]

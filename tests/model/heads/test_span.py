@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from config import load_config
+from data.spans import Doubt, ScoredSpan, Span
 from model.heads.span import SpanHead
 from model.layers.global_pointer import NO_SPAN, possible_spans
-from utils.preprocess.document import Doubt, ScoredSpan, Span
 
 CATEGORIES = ["name", "place"]
 LENGTHS = [7, 4]

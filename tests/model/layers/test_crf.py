@@ -7,10 +7,10 @@ import pytest
 import torch
 import torchcrf
 
+from data.batches.tags import TagScheme
+from data.spans import Span
 from model.layers.crf import ChainCRF, TaggedSpans, Transitions, backward_scores, forward_scores, span_log_probabilities
 from model.layers.softmax import SoftmaxChain
-from utils.preprocess.document import Span
-from utils.tags import TagScheme
 
 SCHEMES = [TagScheme("per_type", ["a"]), TagScheme("bmes", ["a"]), TagScheme("bmes", ["a", "b"])]
 

@@ -5,10 +5,10 @@ import itertools
 import pytest
 import torch
 
+from data.batches.tags import TagScheme
 from model.layers.crf import ChainCRF
 from model.layers.divergence import kl_divergence, marginals_of
 from model.layers.softmax import SoftmaxChain
-from utils.tags import TagScheme
 
 SCHEME = TagScheme("per_type", ["a"])
 LENGTHS = [4, 1, 3]

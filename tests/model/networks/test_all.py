@@ -3,15 +3,15 @@
 import pytest
 
 from config import load_config
+from data.corpus.document import Document
+from data.lattice.segment import segment_bounds
+from data.metrics import score_spans
+from data.sample.sample import make_documents, write_ccf
 from model import load_tagger
 from model.networks import network_names
+from model.prepare import prepare
 from model.traditional import NAMES
-from model.training import train
-from preprocess import preprocess
-from utils.metrics import score_spans
-from utils.preprocess.document import Document
-from utils.preprocess.sample import make_documents, write_ccf
-from utils.preprocess.segment import segment_bounds
+from model.training.folds import train
 
 SYSTEMS = {
     "encoder": [],
@@ -67,7 +67,7 @@ def test_it_learns_by_heart_and_a_reload_says_the_same(home, system):
     places = [f"data.train={home}/train_data", f"run.folder={home}/runs", f"run.name={name}",
               f"data.processed={home}/{name}"]  # fmt: skip
     config = load_config([], [*SMALL, *places, *changes])
-    processed = preprocess(config)
+    processed = prepare(config)
     train(config, processed)
     texts = [document.text for document in processed.documents]
     tagger, again = load_tagger(config.run_folder), load_tagger(config.run_folder)

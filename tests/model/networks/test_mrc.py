@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from config import UserError
+from data.processed import load_processed
 from model.build import fresh_network
 from model.networks.mrc import draw_questions
 from tests.model.batches import batch_of, samples_of
-from utils.preprocess.processed import load_processed
+from utils.errors import UserError
 
 QUESTIONS = "mrc.queries={name: 谁, company: 哪家公司的名字, email: 邮箱}"
 

@@ -6,12 +6,13 @@ import math
 import pycrfsuite
 import pytest
 
-from config import UserError, load_config
+from config import load_config
+from data.corpus.document import Document
+from data.lattice.lattice import build_lattices
+from model.run_folder import RunParts
 from model.traditional.feature_crf import System, _features
 from tests.conftest import random_documents
-from utils.preprocess.document import Document
-from utils.preprocess.lattice import build_lattices
-from utils.run_folder import RunParts
+from utils.errors import UserError
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from data.lattice.lattice import LatticeSlice
 from model.traditional.features import features_of, kind_of
-from utils.preprocess.lattice import LatticeSlice
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,13 @@
 
 import pytest
 
-from config import UserError, load_config
-from experiments.evaluation import score_split
+from config import load_config
 from model import load_tagger
-from model.training import train
-from preprocess import preprocess
-from utils.run_folder import load_parts
+from model.prepare import prepare
+from model.reading.evaluation import score_split
+from model.run_folder import load_parts
+from model.training.folds import train
+from utils.errors import UserError
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def config(sample_folder, tmp_path):
 
 
 def test_a_run_of_rules_is_scored_and_reads(config):
-    (metrics,) = train(config, preprocess(config))
+    (metrics,) = train(config, prepare(config))
     assert metrics["parameters"] == 0 and metrics["history"][0]["precision"] > 0.9
     scores = score_split([load_parts(config.run_folder)], "test").scores
     assert scores.categories["email"].recall > 0.9 and scores.categories["name"].predicted == 0
@@ -33,4 +34,4 @@ def test_a_run_of_rules_is_scored_and_reads(config):
 def test_data_without_a_category_of_theirs_is_refused(config):
     config.data.categories = ["name"]
     with pytest.raises(UserError, match="rules finds mobile, email, QQ, vx, and the data has none"):
-        train(config, preprocess(config))
+        train(config, prepare(config))

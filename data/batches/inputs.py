@@ -1,0 +1,76 @@
+"""What networks read of lattices: arrays padded to common sizes. A network names the function that makes its batches.
+
+B batch, L characters of the longest text, W words of the text that has most, K distinct relative positions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from data.batches.positions import relative_positions
+from data.lattice.lattice import LatticeSlice
+from data.lattice.tokenizer import Vocabulary
+
+Batch = dict[str, Any]  # the keyword arguments of a network's forward
+Inputs = Callable[[Sequence[LatticeSlice], Vocabulary], Batch]
+
+
+def collate_characters(slices: Sequence[LatticeSlice], vocabulary: Vocabulary) -> Batch:
+    """The characters alone.
+
+    Args:
+        slices: of documents, each with at least one character.
+        vocabulary: for [CLS], [SEP] and pads.
+
+    Returns:
+        token_ids (B, L + 2) with [CLS] and [SEP], character_mask (B, L).
+    """
+    lengths = [len(part.tokens) for part in slices]
+    tokens = np.full((len(slices), max(lengths) + 2), vocabulary.pad, dtype=np.int64)
+    tokens[:, 0] = vocabulary.begin
+    for row, part in enumerate(slices):
+        tokens[row, 1 : lengths[row] + 1] = part.tokens
+        tokens[row, lengths[row] + 1] = vocabulary.end
+    return {
+        "token_ids": torch.from_numpy(tokens),
+        "character_mask": torch.arange(max(lengths)) < torch.tensor(lengths)[:, None],
+    }
+
+
+def collate_words(slices: Sequence[LatticeSlice], vocabulary: Vocabulary) -> Batch:
+    """Characters and the words among them.
+
+    Returns:
+        What `collate_characters` does; word_ids, word_heads and word_tails, integers (B, W), 0 on pads, by head, then
+        tail; and word_mask (B, W).
+    """
+    batch = collate_characters(slices, vocabulary)
+    counts = [len(part.words) for part in slices]
+    ids, heads, tails = (np.zeros((len(slices), max(counts)), dtype=np.int64) for _ in range(3))
+    for row, part in enumerate(slices):
+        ids[row, : counts[row]] = part.words
+        heads[row, : counts[row]] = part.heads
+        tails[row, : counts[row]] = part.tails
+    return batch | {
+        "word_ids": torch.from_numpy(ids),
+        "word_heads": torch.from_numpy(heads),
+        "word_tails": torch.from_numpy(tails),
+        "word_mask": torch.arange(max(counts)) < torch.tensor(counts)[:, None],
+    }
+
+
+def collate_lattices(slices: Sequence[LatticeSlice], vocabulary: Vocabulary) -> Batch:
+    """Characters and words with their relative positions, as FLAT reads them.
+
+    Returns:
+        What `collate_characters` does; word_ids and word_mask (B, W); and the relative positions of all nodes:
+        distances (K, 4) and positions (B, L + W, L + W).
+    """
+    batch = collate_words(slices, vocabulary)
+    heads, tails = batch.pop("word_heads").numpy(), batch.pop("word_tails").numpy()
+    distances, positions = relative_positions(batch["character_mask"].shape[1], heads, tails)
+    return batch | {"distances": torch.from_numpy(distances), "positions": torch.from_numpy(positions)}

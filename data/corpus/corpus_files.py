@@ -1,0 +1,188 @@
+"""Bytes off the disk: lines of a file, files of a folder, files inside a zip that is never unpacked.
+
+Everything is UTF-8 or an error that says where it is not. Nothing is translated: a text comes out as it was stored.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import lzma
+import os
+import re
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePath, PurePosixPath
+from typing import TypeVar
+
+from utils.errors import UserError, looked_in
+
+UTF8_NAME = 0x800  # flag of a file in a zip
+Source = TypeVar("Source")  # what is read to get a file: its path, or what a zip knows of it
+
+
+@dataclass(frozen=True)
+class NamedFile:
+    """One file of a folder or zip.
+
+    Attributes:
+        where: how messages name it, `train_label.zip/a/3.csv`.
+        stem: its name without folder and suffix, `3`.
+        place: its path from the folder or zip, without suffix, `a/3`.
+        raw: its content.
+    """
+
+    where: str
+    stem: str
+    place: str
+    raw: bytes
+
+    def text(self) -> str:
+        """The content exactly as stored, line ends and all. Raises UserError where it is not UTF-8."""
+        return decode(self.raw, self.where)
+
+
+def require(path: Path) -> None:
+    """Raise UserError where `path` is not on the disk."""
+    if not path.exists():
+        raise UserError(f"{path}: no such file or folder{looked_in(path)}; check the path")
+
+
+def is_tree(path: Path) -> bool:
+    """Whether `path` holds files of its own: a folder or a zip."""
+    return path.is_dir() or path.suffix.lower() == ".zip"
+
+
+def named_files(path: Path, suffix: str) -> Iterator[NamedFile]:
+    """The files that end in `suffix`, 2 before 10, one at a time: of a folder or zip, sub-folders included, or `path`.
+
+    Raises:
+        UserError: the path is missing, cannot be read, or is a damaged zip.
+    """
+    require(path)
+    try:
+        if path.is_dir():
+            yield from _files_of_folder(path, suffix)
+        elif is_tree(path):
+            yield from _files_of_zip(path, suffix)
+        elif path.suffix.lower() == suffix:
+            yield _named_file(path, str(path), PurePosixPath(path.name))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error}); check the file and its rights") from None
+    # zipfile raises RuntimeError for a password and for a compression it does not know, and UnicodeDecodeError for a
+    # name that is not the UTF-8 it is said to be.
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: damaged or not a zip ({error}); fetch it again or unpack it") from None
+
+
+def _files_of_folder(path: Path, suffix: str) -> Iterator[NamedFile]:
+    found = ((PurePosixPath(file.relative_to(path).as_posix()), file) for file in path.rglob("*") if file.is_file())
+    for name, file in _wanted(found, suffix):
+        yield _named_file(file, f"{path}/{name}", name)
+
+
+def _files_of_zip(path: Path, suffix: str) -> Iterator[NamedFile]:
+    with zipfile.ZipFile(path) as archive:
+        # A name that was written again is there twice; the later one first, which is the one that unpacking leaves.
+        members = ((PurePosixPath(_name_in_zip(member)), member) for member in reversed(archive.infolist()))
+        files = ((name, member) for name, member in members if not member.is_dir())
+        for name, member in _wanted(files, suffix):
+            yield NamedFile(f"{path}/{name}", name.stem, str(name.with_suffix("")), archive.read(member))
+
+
+def _name_in_zip(member: zipfile.ZipInfo) -> str:
+    """A file's name. Where the zip does not say that it is UTF-8, zipfile takes it for cp437, but nearly always it is
+    UTF-8 all the same, or the GBK of a Chinese Windows."""
+    if member.flag_bits & UTF8_NAME:
+        return member.filename
+    for encoding in ("utf-8", "gb18030"):
+        with contextlib.suppress(UnicodeError):
+            return member.filename.encode("cp437").decode(encoding)
+    return member.filename
+
+
+def _wanted(files: Iterable[tuple[PurePosixPath, Source]], suffix: str) -> list[tuple[PurePosixPath, Source]]:
+    """Those whose names have the suffix and are not hidden, in the order a person counts."""
+
+    def order(file: tuple[PurePosixPath, Source]) -> tuple[list[str | int], str]:
+        # Splitting at a group leaves text at even places and digits at odd ones, so like meets like.
+        pieces = re.split(r"(\d+)", file[0].stem)
+        return [int(piece) if index % 2 else piece for index, piece in enumerate(pieces)], str(file[0])
+
+    return sorted((file for file in files if file[0].suffix.lower() == suffix and not is_hidden(file[0])), key=order)
+
+
+def is_hidden(name: PurePath) -> bool:
+    """Whether a file, named from its folder or zip, is what macOS and editors leave behind: `__MACOSX/`, `._3.txt`."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in name.parts)
+
+
+def _named_file(path: Path, where: str, name: PurePosixPath) -> NamedFile:
+    """One file off the disk, whose name can be written as an id later."""
+    return NamedFile(printable(where), printable(name.stem), printable(str(name.with_suffix(""))), path.read_bytes())
+
+
+def printable(name: str) -> str:
+    """A file's name that can be written: what in it is not UTF-8 is escaped."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def read_text(path: Path) -> str:
+    """A whole text file, without a byte-order mark.
+
+    Raises:
+        UserError: the file is missing, cannot be read, or is not UTF-8.
+    """
+    require(path)
+    try:
+        return decode(path.read_bytes().removeprefix(codecs.BOM_UTF8), str(path))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read as a text file ({error.strerror or error})") from None
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Line numbers from 1 and the lines of a text file, one at a time.
+
+    Raises:
+        UserError: the file is missing, cannot be read, or is not UTF-8.
+    """
+    require(path)
+    try:
+        with path.open("rb") as stream:
+            yield from decode_lines(stream, str(path))
+    except IsADirectoryError:
+        raise UserError(f"{path}: is a folder, and a file was expected; name the file in it") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read as a text file ({error.strerror or error})") from None
+
+
+def decode_lines(stream: Iterable[bytes], where: str) -> Iterator[tuple[int, str]]:
+    """Number and decode lines, without byte-order mark and line ends.
+
+    Bytes are split at newlines only: `str.splitlines` would also cut at the separators U+2028 and U+0085, which occur
+    inside texts.
+    """
+    offset = 0
+    for number, raw in enumerate(stream, start=1):
+        mark = len(codecs.BOM_UTF8) if number == 1 and raw.startswith(codecs.BOM_UTF8) else 0
+        yield number, decode(raw[mark:], where, offset + mark).removesuffix("\n").removesuffix("\r")
+        offset += len(raw)
+
+
+def decode(raw: bytes, where: str, offset: int = 0) -> str:
+    """UTF-8 text; `offset` is where `raw` begins in its file.
+
+    Raises:
+        UserError: naming the file and the first bad byte, and how to convert a file that looks like GBK.
+    """
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        problem = f"{where}: not UTF-8 at byte {offset + error.start}"
+    try:
+        raw.decode("gb18030")
+    except UnicodeDecodeError:
+        raise UserError(f"{problem}; convert it to UTF-8") from None
+    raise UserError(f"{problem}; it looks like GBK: convert it with iconv -f GBK -t UTF-8")

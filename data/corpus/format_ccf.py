@@ -1,0 +1,88 @@
+"""The format of the CCF BDCI 2020 task on private information: a text file and a label file for every document."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from config import CorpusConfig
+from data.corpus.corpus_files import NamedFile, named_files
+from data.corpus.document import Document, Problems
+from data.corpus.label_check import Located, Lost, check_label
+from data.spans import Span, sorted_spans
+from utils.errors import UserError
+
+COLUMNS = ("Category", "Pos_b", "Pos_e", "Privacy")  # ID repeats the file's name and is not needed
+
+
+def read_ccf(corpus: CorpusConfig, problems: Problems) -> Iterator[Located]:
+    """Documents in the order of their numbers; the number is the id.
+
+    Where there are label files, a document without a whole one has lost its labels: that it has none is not known.
+
+    | place                                | holds                                                            |
+    |--------------------------------------|------------------------------------------------------------------|
+    | `corpus.path`, a folder or zip       | `3.txt`: the text, exactly as stored                             |
+    | `corpus.labels`, or `X_label[.zip]`  | `3.csv`: header `ID,Category,Pos_b,Pos_e,Privacy`, a span a row, |
+    | beside a path named `X_data[.zip]`   | Pos_e inclusive, with or without byte-order mark                 |
+
+    Raises:
+        UserError: a path is missing, a zip damaged, a file not UTF-8, a label file without its columns.
+    """
+    path = Path(corpus.path)
+    place = Path(corpus.labels) if corpus.labels else find_labels(path)
+    labels = _label_files(place, problems) if place else {}
+    used = set()
+    for file in named_files(path, ".txt"):
+        document = Document(file.stem, file.text())
+        if not place:
+            yield Located(file.where, document)
+        elif file.stem in labels:
+            used.add(file.stem)
+            spans, lost = _spans(labels[file.stem], document.text, problems)
+            yield Located(file.where, replace(document, spans=spans), lost)
+        else:
+            lost = Lost("document without a label file", file.where, f"no {file.stem}.csv in {place}")
+            yield Located(file.where, document, lost)
+    for stem, label in labels.items():
+        if stem not in used:
+            problems.add("label file without a document", label.where)
+
+
+def find_labels(path: Path) -> Path | None:
+    """`X_label` or `X_label.zip` beside `X_data` or `X_data.zip`, if it is there."""
+    name = path.name.removesuffix(".zip")
+    if not name.endswith("_data"):
+        return None
+    beside = path.with_name(name.removesuffix("_data") + "_label")
+    return next((place for place in (beside, beside.with_name(f"{beside.name}.zip")) if place.exists()), None)
+
+
+def _label_files(place: Path, problems: Problems) -> dict[str, NamedFile]:
+    labels: dict[str, NamedFile] = {}
+    for file in named_files(place, ".csv"):
+        if labels.setdefault(file.stem, file) is not file:
+            problems.add("duplicate label file", file.where, f"{labels[file.stem].where} is used")
+    if not labels:
+        raise UserError(f"{place}: no label files N.csv; check the corpus's labels")
+    return labels
+
+
+def _spans(file: NamedFile, text: str, problems: Problems) -> tuple[tuple[Span, ...], Lost | None]:
+    """The spans of a label file, or none and why, where it cannot be read to its end."""
+    # newline="" leaves line ends to the csv module, as its documentation asks.
+    rows = csv.DictReader(io.StringIO(file.text().removeprefix("\ufeff"), newline=""), strict=True)
+    spans = []
+    try:
+        missing = [column for column in COLUMNS if column not in (rows.fieldnames or ())]
+        if missing:
+            raise UserError(f"{file.where}: no column {', '.join(missing)}; name it in the first line")
+        for row in rows:
+            values = [row[column] or "" for column in COLUMNS]  # a row that is too short holds None
+            spans.append(check_label(text, *values, f"{file.where}:{rows.line_num}", problems))
+    except csv.Error as error:
+        return (), Lost("not valid CSV from here on", f"{file.where}:{rows.line_num + 1}", str(error))
+    return sorted_spans(span for span in spans if span), None

@@ -1,0 +1,147 @@
+"""Label Studio's JSON: a list of tasks, each a text with annotations and predictions.
+
+    [{"data": {"id": "0", "text": "..."},
+      "annotations": [{"result": [{"from_name": "label", "to_name": "text", "type": "labels",
+                                   "value": {"start": 76, "end": 79, "text": "...", "labels": ["name"]}}]}],
+      "predictions": [...]}]
+
+`end` is exclusive there. Offsets count characters; some releases counted UTF-16 units, which differ after an emoji. All
+labels of a task are read so where the own text of one fits that reading alone: in 哈哈哈 a label 哈哈 may fit both.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from config import CorpusConfig
+from data.corpus.corpus_files import read_text
+from data.corpus.document import Document, Problems
+from data.corpus.label_check import Located, Lost, check_label, expect_kind, writable_record
+from data.spans import Span, sorted_spans
+from utils.errors import UserError
+
+Bounds = tuple[Any, Any]  # begin and end of a label, end exclusive: as read, so of any type
+
+
+def read_labelstudio(corpus: CorpusConfig, problems: Problems) -> Iterator[Located]:
+    """Documents of an export, with the labels of each task's last annotation that was not cancelled.
+
+    Raises:
+        UserError: the file is missing, not UTF-8, or no list of tasks.
+    """
+    tasks = parse_tasks(read_text(Path(corpus.path)))
+    if tasks is None:
+        raise UserError(f"{corpus.path}: no list of Label Studio tasks; export the project as JSON")
+    for number, task in enumerate(tasks):
+        task = writable_record(task, f"{corpus.path}, task {number}", problems)
+        data = task["data"]
+        named = number if task.get("id") is None else task["id"]
+        where = f"{corpus.path}, task {named}"
+        if not isinstance(data.get("text"), str):
+            problems.add("task without a text", where, f"its data are {', '.join(data) or 'nothing'}")
+            continue
+        identity = str(named if data.get("id") is None else data["id"])
+        annotations = _objects(task.get("annotations"), "annotations", where, problems)
+        standing = [one for one in annotations if not one.get("was_cancelled")]
+        if standing:
+            spans = (span for span in _spans(data["text"], standing[-1], where, problems) if span)
+            yield Located(where, Document(identity, data["text"], sorted_spans(spans)))
+        else:  # skipped, or not looked at yet: that it has no label is not known
+            lost = Lost("task without an annotation", where, f"{len(annotations)} were cancelled")
+            yield Located(where, Document(identity, data["text"]), lost)
+
+
+def parse_tasks(text: str) -> list[dict[str, Any]] | None:
+    """The tasks in a JSON text, or None where it holds none."""
+    try:
+        tasks = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    fits = isinstance(tasks, list) and all(
+        isinstance(task, dict) and isinstance(task.get("data"), dict) for task in tasks
+    )
+    return tasks if fits and tasks else None
+
+
+def to_labelstudio(
+    documents: Iterable[Document],
+    missing: Mapping[str, Mapping[Span, float]],
+    doubtful: Mapping[str, Mapping[Span, float]],
+) -> str:
+    """Tasks with the labels as an annotation, and what is missing among them, with scores, as a prediction.
+
+    Args:
+        documents: with their labels.
+        missing: spans without a label and their shares, by document.
+        doubtful: labels that carry a note with their share, by document.
+    """
+    tasks = []
+    for document in documents:
+        labels = {span: _result(document.text, span) for span in document.spans}
+        for span, share in doubtful.get(document.id, {}).items():
+            labels[span]["meta"] = {"text": [f"doubtful: {share:.4f}"]}
+        task: dict[str, Any] = {
+            "data": {"id": document.id, "text": document.text},
+            "annotations": [{"result": list(labels.values())}],
+        }
+        if own := missing.get(document.id):
+            results = [_result(document.text, span) | {"score": round(share, 4)} for span, share in own.items()]
+            task["predictions"] = [{"model_version": "votes", "result": results}]
+        tasks.append(task)
+    return json.dumps(tasks, ensure_ascii=False, indent=1) + "\n"
+
+
+def _result(text: str, span: Span) -> dict[str, Any]:
+    value = {"start": span.begin, "end": span.end + 1, "text": text[span.begin : span.end + 1],
+             "labels": [span.category]}  # fmt: skip
+    return {"from_name": "label", "to_name": "text", "type": "labels", "value": value}
+
+
+def _spans(text: str, annotation: dict[str, Any], where: str, problems: Problems) -> Iterator[Span | None]:
+    results = _objects(annotation.get("result"), "result", where, problems)
+    values = [expect_kind(dict, result.get("value"), "value", where, problems) for result in results]
+    for value, (begin, end) in zip(values, _bounds(text, values), strict=True):
+        for category in expect_kind(list, value.get("labels"), "labels", where, problems):
+            last = end - 1 if isinstance(end, int) else end
+            yield check_label(text, category, begin, last, value.get("text"), where, problems)
+
+
+def _bounds(text: str, values: list[dict[str, Any]]) -> list[Bounds]:
+    """Begin and end of each label of a task, in characters; what is no place in the text is left to be reported."""
+    stated = [(value.get("start"), value.get("end")) for value in values]
+    moved = _from_utf16(text, stated)
+    stands, fits = _fitting(text, stated, values), _fitting(text, moved, values)
+    if all(one or not other for one, other in zip(stands, fits, strict=True)):
+        return stated
+    # A label that stands there in characters alone is taken so all the same: nothing else can be meant.
+    kept = [one and not other for one, other in zip(stands, fits, strict=True)]
+    return [one if keep else other for keep, one, other in zip(kept, stated, moved, strict=True)]
+
+
+def _objects(values: Any, key: str, where: str, problems: Problems) -> list[dict[str, Any]]:
+    """The objects in a list; what is none is reported."""
+    listed = expect_kind(list, values, key, where, problems)
+    return [value for one in listed if (value := expect_kind(dict, one, key, where, problems))]
+
+
+def _fitting(text: str, bounds: list[Bounds], values: list[dict[str, Any]]) -> list[bool]:
+    """Whether the own text of each label is what stands within its bounds."""
+    return [
+        isinstance(begin, int) and isinstance(end, int) and text[begin:end] == value.get("text")
+        for (begin, end), value in zip(bounds, values, strict=True)
+    ]
+
+
+def _from_utf16(text: str, bounds: list[Bounds]) -> list[Bounds]:
+    """Bounds in UTF-16 units, in characters: None inside of one; what is no place in the text stays as it is."""
+    units = list(itertools.accumulate((1 + (character > "\uffff") for character in text), initial=0))
+    places = {unit: place for place, unit in enumerate(units)}
+
+    def place(offset: Any) -> Any:
+        return places.get(offset) if isinstance(offset, int) and 0 <= offset <= units[-1] else offset
+
+    return [(place(begin), place(end)) for begin, end in bounds]

@@ -1,0 +1,97 @@
+"""Lattices: texts as arrays of tokens and of the words found in them.
+
+A lattice is made of a whole document. Training segments and prediction windows are slices of it, so that a word is
+found, or not, regardless of where a text happens to be cut.
+
+D documents, C characters of all documents, M words of all documents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from data.lattice.lexicon import Lexicon
+from data.lattice.tokenizer import Vocabulary
+
+
+class LatticeSlice(NamedTuple):
+    """Part of a document. Word places count from the slice's first character; word numbers from 1, 0 being the pad."""
+
+    tokens: np.ndarray  # int32 (characters,)
+    words: np.ndarray  # int32 (words,)
+    heads: np.ndarray  # int32 (words,)
+    tails: np.ndarray  # int32 (words,)
+
+
+@dataclass
+class Lattices:
+    """The lattices of many documents, joined into a few arrays that can be memory-mapped.
+
+    Attributes:
+        tokens: int32 (C,) token rows; token_offsets: int64 (D + 1,), document d is tokens[offsets[d] : offsets[d + 1]].
+        words: int32 (M,) numbers from 1; heads, tails: int32 (M,) within their document, sorted by head;
+            word_offsets: int64 (D + 1,).
+    """
+
+    tokens: np.ndarray
+    token_offsets: np.ndarray
+    words: np.ndarray
+    heads: np.ndarray
+    tails: np.ndarray
+    word_offsets: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.token_offsets) - 1
+
+    def length(self, document: int) -> int:
+        """Characters in a document."""
+        return int(self.token_offsets[document + 1] - self.token_offsets[document])
+
+    def slice(self, document: int, begin: int, end: int) -> LatticeSlice:
+        """Characters begin to end (exclusive) and the words that lie wholly inside."""
+        first_token = self.token_offsets[document]
+        first, last = self.word_offsets[document], self.word_offsets[document + 1]
+        from_here, to_here = first + np.searchsorted(self.heads[first:last], [begin, end])
+        tails = self.tails[from_here:to_here]
+        inside = tails < end
+        return LatticeSlice(
+            self.tokens[first_token + begin : first_token + end],
+            self.words[from_here:to_here][inside],
+            self.heads[from_here:to_here][inside] - begin,
+            tails[inside] - begin,
+        )
+
+    def save(self, folder: Path) -> None:
+        """One .npy file for each array."""
+        for array in fields(self):
+            np.save(folder / f"{array.name}.npy", getattr(self, array.name), allow_pickle=False)
+
+    @classmethod
+    def load(cls, folder: Path) -> Lattices:
+        """Memory-mapped."""
+        return cls(*(np.load(folder / f"{array.name}.npy", mmap_mode="r", allow_pickle=False) for array in fields(cls)))
+
+
+def build_lattices(texts: Iterable[str], vocabulary: Vocabulary, lexicon: Lexicon) -> Lattices:
+    """Tokens and words of each text."""
+    tokens, words, heads, tails = [], [], [], []
+    for text in texts:
+        tokens.append(vocabulary.encode(text))
+        matches = np.array(lexicon.find(text), dtype=np.int32).reshape(-1, 3)
+        words.append(matches[:, 0] + 1)
+        heads.append(matches[:, 1])
+        tails.append(matches[:, 2])
+    return Lattices(_joined(tokens), _offsets(tokens), _joined(words), _joined(heads), _joined(tails), _offsets(words))
+
+
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate(parts).astype(np.int32) if parts else np.zeros(0, dtype=np.int32)
+
+
+def _offsets(parts: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum([len(part) for part in parts], dtype=np.int64)]).astype(np.int64)

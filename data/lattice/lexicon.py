@@ -1,0 +1,109 @@
+"""The lexicon: which words there are, and which of them stand in a text.
+
+jieba's dictionary is read as data, a line `word frequency tag` each.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import ahocorasick
+import jieba
+from tqdm import tqdm
+
+from utils.errors import UserError
+
+_ALL_CHINESE = re.compile(r"[㐀-䶿一-鿿豈-﫿𠀀-𲎯]+")
+
+
+class Match(NamedTuple):
+    """Word number `word` of the lexicon stands at text[head : tail + 1]."""
+
+    word: int
+    head: int
+    tail: int
+
+
+class Lexicon:
+    """Numbered words and a way to find them.
+
+    Attributes:
+        words: in order of their numbers.
+        match: `all` (every word at every place), `segment` (the words of jieba's segmentation), or `none`.
+    """
+
+    def __init__(self, words: list[str], match: str) -> None:
+        self.words = words
+        self.match = match
+        self._numbers = {word: number for number, word in enumerate(words)}
+        self._automaton = _automaton(words) if match == "all" and words else None
+        self._segmenter = _segmenter() if match == "segment" else None
+
+    def find(self, text: str) -> list[Match]:
+        """All matches in a text, by head, then tail."""
+        if self._automaton is not None:
+            matches = [
+                Match(number, end - len(self.words[number]) + 1, end) for end, number in self._automaton.iter(text)
+            ]
+            return sorted(matches, key=lambda match: (match.head, match.tail))
+        if self._segmenter is not None:
+            return list(self._segmented(text))
+        return []
+
+    def _segmented(self, text: str) -> Iterator[Match]:
+        head = 0
+        for word in self._segmenter.cut(text, HMM=False):
+            number = self._numbers.get(word)
+            if number is not None:
+                yield Match(number, head, head + len(word) - 1)
+            head += len(word)
+
+
+def _automaton(words: list[str]) -> ahocorasick.Automaton:
+    automaton = ahocorasick.Automaton(ahocorasick.STORE_INTS)
+    for number, word in enumerate(tqdm(words, "lexicon", unit="word", delay=1)):
+        automaton.add_word(word, number)
+    automaton.make_automaton()
+    return automaton
+
+
+def _segmenter() -> jieba.Tokenizer:
+    jieba.setLogLevel(logging.WARNING)
+    return jieba.Tokenizer()
+
+
+def jieba_words(shortest: int = 2) -> list[str]:
+    """The words of jieba's dictionary that are all Chinese; 337,394 of them have two or more characters."""
+    path = Path(jieba.__file__).with_name("dict.txt")
+    with path.open(encoding="utf-8") as lines:
+        return list(usable_words((line.split(" ", 1)[0] for line in lines), shortest))
+
+
+def usable_words(words: Iterable[str], shortest: int = 2) -> Iterator[str]:
+    """Those that can be lattice nodes: Chinese throughout, so many characters or more, each once."""
+    seen = set()
+    for word in words:
+        if len(word) >= shortest and word not in seen and _ALL_CHINESE.fullmatch(word):
+            seen.add(word)
+            yield word
+
+
+def save_words(words: list[str], path: Path) -> None:
+    """One word a line, in order of their numbers."""
+    path.write_text("".join(f"{word}\n" for word in words), encoding="utf-8", newline="\n")
+
+
+def load_words(path: Path) -> list[str]:
+    """Read what `save_words` wrote.
+
+    Raises:
+        UserError: no such file.
+    """
+    try:
+        return path.read_text(encoding="utf-8").split("\n")[:-1]
+    except FileNotFoundError:
+        raise UserError(f"{path}: the lexicon is missing; the folder is incomplete, make it again") from None

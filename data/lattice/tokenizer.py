@@ -1,0 +1,150 @@
+"""One character is one token, so offsets are exact by construction.
+
+A character the vocabulary lacks is tried in its compatibility form (NFKC) and in lower case, then is `[UNK]`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from utils.errors import UserError
+
+SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+VOCABULARY_FILES = ("vocab.txt", "tokenizer.json")  # the first that is there
+
+
+class Vocabulary:
+    """Characters to rows of the encoder's embedding table.
+
+    Attributes:
+        tokens: every token of the encoder in the order of its rows; only single characters are ever looked up.
+        pad, unknown, begin, end: rows of [PAD], [UNK], [CLS], [SEP]; mask: of [MASK], None where there is none.
+    """
+
+    def __init__(self, tokens: list[str]) -> None:
+        # vocabulary.txt has a token a line, so a token that holds a line break could not be read back.
+        tokens = ["" if "\n" in token or "\r" in token else token for token in tokens]
+        rows = {token: row for row, token in enumerate(tokens)}
+        missing = [special for special in SPECIALS[:4] if special not in rows]
+        if missing:
+            raise UserError(f"the vocabulary lacks {' '.join(missing)}; take that of a BERT-like encoder, whole")
+        self.tokens = tokens
+        self.pad, self.unknown, self.begin, self.end = (rows[special] for special in SPECIALS[:4])
+        self.mask = rows.get(SPECIALS[4])
+        self._rows = {token: row for token, row in rows.items() if len(token) == 1}
+        self._learned: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def encode(self, text: str) -> np.ndarray:
+        """int32 (characters,) rows."""
+        return np.fromiter(map(self.row, text), dtype=np.int32, count=len(text))
+
+    def row(self, character: str) -> int:
+        """The row of one character."""
+        row = self._rows.get(character)
+        if row is None:
+            row = self._learned.get(character)
+        if row is None:
+            row = self._learned[character] = self._look_further(character)
+        return row
+
+    def _look_further(self, character: str) -> int:
+        compatible = unicodedata.normalize("NFKC", character)
+        for form in (compatible, character.lower(), compatible.lower()):
+            if form in self._rows:
+                return self._rows[form]
+        return self.unknown
+
+    def save(self, path: Path) -> None:
+        """One token a line, in the order of the rows."""
+        path.write_text("".join(f"{token}\n" for token in self.tokens), encoding="utf-8", newline="\n")
+
+    @classmethod
+    def load(cls, path: Path) -> Vocabulary:
+        """Read what `save` wrote, or an encoder's vocab.txt."""
+        # A vocabulary may hold U+2028 and other characters that splitlines would split at.
+        tokens = path.read_text(encoding="utf-8").rstrip("\n").split("\n")
+        try:
+            return cls(tokens)
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from None
+
+    @classmethod
+    def from_texts(cls, texts: Iterable[str], min_count: int = 2) -> Vocabulary:
+        """For an encoder from scratch: the characters that occur often enough to be learned, most frequent first."""
+        counts = Counter(character for text in texts for character in text)
+        learnable = (c for c, n in counts.items() if n >= min_count and c not in "\n\r")
+        return cls([*SPECIALS, *sorted(learnable, key=lambda c: (-counts[c], c))])
+
+
+def encoder_vocabulary(name: str) -> Vocabulary:
+    """The vocabulary of an encoder: `vocab.txt` or `tokenizer.json` in its folder or at its hub id.
+
+    Raises:
+        UserError: neither file can be had, or it is damaged.
+    """
+    for filename in VOCABULARY_FILES:
+        path = _encoder_file(name, filename)
+        if path is None:
+            continue
+        try:
+            if filename == "vocab.txt":
+                return Vocabulary.load(path)
+            rows = json.loads(path.read_text(encoding="utf-8"))["model"]["vocab"]
+            tokens = [""] * (max(rows.values(), default=0) + 1)  # a row that no token has stays in its place
+            for token, row in rows.items():
+                tokens[row] = token
+            return Vocabulary(tokens)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UserError(
+                f"{path}: not the vocabulary of a BERT-like encoder ({type(error).__name__}: {error}); "
+                "fetch it again, or choose another encoder.name"
+            ) from None
+    raise _unavailable(name)
+
+
+def encoder_files(name: str, weights: bool) -> list[Path]:
+    """Of an encoder in a local folder: its vocabulary, and with `weights` its shape and weights too.
+
+    None of one on the hub or from scratch, which its name, and its shape in the settings, stand for.
+    """
+    folder = Path(name)
+    if name == "scratch" or not folder.is_dir():
+        return []
+    vocabulary = filter(None, (_encoder_file(name, filename) for filename in VOCABULARY_FILES))
+    rest = [*folder.glob("config.json"), *sorted(folder.glob("*.safetensors"))] if weights else []
+    return [*itertools.islice(vocabulary, 1), *rest]
+
+
+def _unavailable(name: str) -> UserError:
+    return UserError(
+        f"encoder {name}: no vocab.txt or tokenizer.json in a local folder or on the hub; give a local path with "
+        "--set encoder.name=PATH, name a mirror in the environment variable HF_ENDPOINT, or train a small encoder "
+        "with --set encoder.name=scratch"
+    )
+
+
+def _encoder_file(name: str, filename: str) -> Path | None:
+    """The file in a local folder, or from the hub's cache or the hub; None where it is not to be had."""
+    if Path(name).is_dir():
+        path = Path(name) / filename
+        return path if path.is_file() else None
+    import huggingface_hub  # here, because its import is slow and most runs do not need it
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    huggingface_hub.logging.set_verbosity_error()  # its retries say nothing that the one error line does not
+    try:
+        return Path(huggingface_hub.hf_hub_download(name, filename))
+    except LocalEntryNotFoundError:  # the hub is out of reach, so the other file is too
+        raise _unavailable(name) from None
+    except (HfHubHTTPError, HFValidationError, OSError):
+        return None

@@ -1,0 +1,288 @@
+"""Reading word2vec files, text or binary, plain or compressed, as a stream that keeps only the wanted words.
+
+    layout  file
+    text    [count dimension \\n]  then lines of  word value value ... value \\n   (single spaces; one may end the line)
+    binary   count dimension \\n   then rows of   word, a space, dimension little-endian float32, perhaps \\n
+
+Which of the two, and which compression, is seen from the content, not from the name. A vocabulary of a million words
+passes through in blocks; memory holds one block and the words that are kept.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import zlib
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from data.corpus.document import Problems
+from utils.errors import UserError
+
+BLOCK_SIZE = 1 << 20  # bytes; a block must hold a few rows, and the layout is recognised from the first
+SAMPLE_LINES = 100
+OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class WordVectors:
+    """The wanted part of a word-vector file.
+
+    Attributes:
+        words: K words in the order of the file, none twice.
+        matrix: (K, dimension) float32, row i belongs to words[i].
+        rows_read: well-formed rows of the file, wanted or not.
+    """
+
+    words: list[str]
+    matrix: np.ndarray
+    rows_read: int
+
+
+class Layout(NamedTuple):
+    """How the rows of a file are written."""
+
+    binary: bool
+    dimension: int
+    count: int  # rows that the header promises; 0 without a header
+    header: bytes  # what stands before the first row
+
+
+class Row(NamedTuple):
+    """A word and its values, as text or as little-endian float32; `number` is the line, or in binary files the row."""
+
+    number: int
+    word: str
+    values: bytes
+
+
+def read_vectors(path: Path, wanted: Collection[str], problems: Problems, block_size: int = BLOCK_SIZE) -> WordVectors:
+    """The vectors of the wanted words; of a word that comes twice, the first usable one.
+
+    Rows of the wrong width and words that are not UTF-8 are skipped and reported in `problems`; so are wanted words
+    whose values are not finite numbers (those of other words are never looked at), and a file that ends too early.
+
+    Raises:
+        UserError: the file is missing, damaged, not a word-vector file, or without a usable row.
+    """
+    layout, rows = _open(path, problems, block_size)
+    missing = set(wanted)
+    words: list[str] = []
+    values = bytearray()  # grows in place, where a list of arrays would have to be copied into the matrix at the end
+    rows_read = 0
+    for row in rows:
+        rows_read += 1
+        if row.word not in missing:
+            continue
+        vector = _vector(row.values, layout.binary)
+        if vector is None:
+            problems.add("vector is not finite numbers", f"{path}:{row.number}", row.word)
+            continue
+        missing.remove(row.word)
+        words.append(row.word)
+        values += vector.data
+    matrix = np.frombuffer(values, dtype=np.float32).reshape(len(words), layout.dimension)
+    return WordVectors(words, matrix, rows_read)
+
+
+def read_vocabulary(path: Path, problems: Problems, block_size: int = BLOCK_SIZE) -> Iterator[str]:
+    """The words of the file in its order, repetitions included; values are not looked at.
+
+    Problems are those of `read_vectors`. A file that cannot be read at all is refused by the call itself, one without
+    a usable row at the end of the iteration.
+
+    Raises:
+        UserError: as `read_vectors`.
+    """
+    _, rows = _open(path, problems, block_size)
+    return (row.word for row in rows)
+
+
+# -------------------------------------------------------------------------------------------------------------- bytes
+
+
+def _open(path: Path, problems: Problems, block_size: int) -> tuple[Layout, Iterator[Row]]:
+    """The layout of a file, and its well-formed rows."""
+    blocks = _blocks(path, problems, block_size)
+    first = next(blocks, b"")
+    layout = _recognise(first, path)
+    blocks = chain([first[len(layout.header) :]], blocks)
+    return layout, _rows(path, blocks, layout, problems)
+
+
+def _blocks(path: Path, problems: Problems, size: int) -> Iterator[bytes]:
+    """The unpacked content in blocks of `size` bytes, the last one shorter; shows a bar if it takes over a second."""
+    try:
+        bar = tqdm(total=path.stat().st_size, desc=path.name, unit="B", unit_scale=True, delay=1, leave=False)
+        with path.open("rb") as file, bar:
+            stream = _unpacked(file)
+            while block := _block(stream, size, path, problems):
+                bar.update(file.tell() - bar.n)
+                yield block
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such word-vector file; set lexicon.path to a word2vec file") from None
+    except (OSError, zlib.error, lzma.LZMAError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{path}: cannot be read ({reason}); check lexicon.path, or fetch the file again") from None
+
+
+def _unpacked(file: BinaryIO) -> BinaryIO:
+    start = file.read(8)
+    file.seek(0)
+    for magic, opener in OPENERS.items():
+        if start.startswith(magic):
+            return opener(file)
+    return file
+
+
+def _block(stream: BinaryIO, size: int, path: Path, problems: Problems) -> bytes:
+    """The next `size` bytes, or what is left. Of a compressed file that was cut, all that can still be unpacked."""
+    parts: list[bytes] = []
+    try:
+        # Not read(): where a compressed file was cut, it would throw away what it had already unpacked.
+        while size and (part := stream.read1(size)):
+            parts.append(part)
+            size -= len(part)
+    except EOFError:
+        if not parts:  # otherwise the next call meets the cut again
+            problems.add("compressed file is cut short", str(path))
+    return b"".join(parts)
+
+
+# ------------------------------------------------------------------------------------------------------------- layout
+
+
+def _recognise(sample: bytes, path: Path) -> Layout:
+    """Text if lines are a word and numbers; binary if they are not, but a header stands before what is not text."""
+    mark = BYTE_ORDER_MARK if sample.startswith(BYTE_ORDER_MARK) else b""
+    lines = sample[len(mark) :].split(b"\n", SAMPLE_LINES)
+    count, dimension = _header(lines[0])
+    header = mark + lines[0] + b"\n" if dimension else mark
+    lines = lines[1 if dimension else 0 : SAMPLE_LINES]
+    widths = Counter(width for line in lines if (width := _width(line)))
+    if not widths:
+        if dimension and not _is_text(sample):
+            return Layout(True, dimension, count, header)
+        raise UserError(f"{path}: not a word2vec file, text or binary; set lexicon.path to one (unpack archives first)")
+    if dimension and dimension not in widths:
+        found = widths.most_common(1)[0][0]
+        raise UserError(f"{path}:1: the header says {dimension} numbers a word, the rows hold {found}; mend the header")
+    return Layout(False, dimension or widths.most_common(1)[0][0], count, header)
+
+
+def _header(line: bytes) -> tuple[int, int]:
+    """`count dimension`, or zeros if the line is something else."""
+    fields = line.split()
+    if len(fields) == 2 and all(field.isdigit() for field in fields):
+        return int(fields[0]), int(fields[1])
+    return 0, 0
+
+
+def _width(line: bytes) -> int:
+    """How many numbers follow the word, 0 if anything else does."""
+    values = line.rstrip().split(b" ")[1:]
+    return len(values) if all(map(_is_number, values)) else 0
+
+
+def _is_number(field: bytes) -> bool:
+    try:
+        float(field)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_text(sample: bytes) -> bool:
+    """UTF-8 throughout, but for a character that the end of the sample may have cut."""
+    try:
+        sample.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start >= len(sample) - 3
+    return b"\x00" not in sample
+
+
+# --------------------------------------------------------------------------------------------------------------- rows
+
+
+def _rows(path: Path, blocks: Iterator[bytes], layout: Layout, problems: Problems) -> Iterator[Row]:
+    """The well-formed rows; what is wrong with the others, or with the end of the file, goes to `problems`."""
+    split = _binary_rows if layout.binary else _text_rows
+    usable = seen = 0
+    for number, word, values, fault in split(blocks, layout):
+        seen += 1
+        try:
+            decoded = word.decode("utf-8")
+        except UnicodeDecodeError:
+            decoded, fault = repr(word[:40]), fault or "word is not UTF-8"
+        if fault or not decoded:
+            problems.add(fault or "word is missing", f"{path}:{number}", decoded)
+            continue
+        usable += 1
+        yield Row(number, decoded, values)
+    if not usable:
+        raise UserError(f"{path}: no usable row among its word vectors; set lexicon.path to a complete word2vec file")
+    if seen < layout.count:
+        problems.add("fewer rows than the header says", str(path), f"{seen} of {layout.count}")
+
+
+def _text_rows(blocks: Iterator[bytes], layout: Layout) -> Iterator[tuple[int, bytes, bytes, str]]:
+    """Line number, word, values and what is wrong with them."""
+    for number, line in enumerate(_lines(blocks), 1 + layout.header.count(b"\n")):
+        line = line.rstrip()
+        if line.count(b" ") == layout.dimension:  # nearly all lines: this is all the work that most of them cost
+            word, _, values = line.partition(b" ")
+            yield number, word, values, ""
+        elif line:
+            yield number, *_split_odd(line, layout.dimension)
+
+
+def _lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Lines end at the byte \\n alone: words may hold the other characters that `str.splitlines` splits at."""
+    rest = b""
+    for block in blocks:
+        *lines, rest = (rest + block).split(b"\n")
+        yield from lines
+    yield rest
+
+
+def _split_odd(line: bytes, dimension: int) -> tuple[bytes, bytes, str]:
+    """A line with more spaces than values is right if its word holds them, wrong if there are more numbers."""
+    fields = line.rsplit(b" ", dimension)
+    if len(fields) <= dimension or _is_number(fields[0].rpartition(b" ")[2]):
+        return line.partition(b" ")[0], b"", "wrong number of values"
+    return fields[0], line[len(fields[0]) + 1 :], ""
+
+
+def _binary_rows(blocks: Iterator[bytes], layout: Layout) -> Iterator[tuple[int, bytes, bytes, str]]:
+    """Row number, word, values and what is wrong with them."""
+    width = 4 * layout.dimension
+    number, rest = 1, b""
+    for block in blocks:
+        buffer, begin = rest + block, 0
+        while (space := buffer.find(b" ", begin)) >= 0 and (end := space + 1 + width) <= len(buffer):
+            yield number, buffer[begin:space].lstrip(b"\n"), buffer[space + 1 : end], ""
+            number, begin = number + 1, end
+        rest = buffer[begin:]
+    if rest.strip():
+        yield number, rest.partition(b" ")[0].lstrip(b"\n"), b"", "file ends inside a vector"
+
+
+def _vector(values: bytes, binary: bool) -> np.ndarray | None:
+    """(dimension,) float32, or None if a value is no finite number."""
+    try:
+        # Through Python's float: NumPy's own parsers of text warn where they ought to refuse.
+        numbers = np.frombuffer(values, "<f4") if binary else np.array([float(field) for field in values.split(b" ")])
+    except ValueError:
+        return None
+    with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which the next line sees
+        vector = numbers.astype(np.float32)
+    return vector if np.isfinite(vector).all() else None

@@ -1,0 +1,118 @@
+"""A copy of any corpus with wrong labels, the truth beside it, and a record of what was changed.
+
+noisy.jsonl   the documents with some labels wrong
+truth.jsonl   the same documents in the same order, with the labels they came with
+noise.json    rates, seed, and how many labels of each category were changed in which way
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from config import CorpusConfig
+from data.corpus.document import Document, Problems, category_counts, to_jsonl
+from data.corpus.formats import read_corpus, why_unlabelled
+from data.noise.label_errors import KINDS, count_errors
+from data.noise.noise import NoiseRates, add_noise
+from utils.errors import UserError, nearest
+from utils.files import atomic_file, check_writable
+
+FILES = ("noisy.jsonl", "truth.jsonl", "noise.json")
+COLUMNS = ("labels", *KINDS)
+
+
+def write_noisy_copy(
+    corpus: CorpusConfig, folder: Path, rates: NoiseRates, given: Sequence[str], seed: int, problems: Problems
+) -> dict[str, Any]:
+    """Read a labelled corpus of any format and write the three files into `folder`, all of them or none.
+
+    Args:
+        corpus: what to copy.
+        folder: where to; other files in it stay.
+        rates: of all categories.
+        given: rates of single categories, as `read_rates` takes them.
+        seed: of what is drawn; see `noise.add_noise`.
+        problems: gets what of the corpus cannot be used.
+
+    Returns:
+        What noise.json says.
+
+    Raises:
+        UserError: a corpus that cannot be read or has no labels, senseless rates, or a folder that cannot be written
+            or where the corpus itself would be overwritten.
+    """
+    if rates == NoiseRates() and not given:
+        raise UserError("all noise rates are 0; give --noise-missing 0.3, --noise-rate name:missing=0.3 or the like")
+    if Path(corpus.path).resolve() in [(folder / name).resolve() for name in FILES]:
+        raise UserError(f"{corpus.path}: would be overwritten by its own copy; choose another folder")
+    check_writable(folder)
+    truth = read_corpus(corpus, problems)
+    categories = sorted(category_counts(truth))
+    if not categories:
+        raise UserError(
+            f"{corpus.path}: no labelled span, so that none can be made wrong ({why_unlabelled(corpus, problems)})"
+        )
+    by_category = read_rates(given, rates, categories)
+    noisy = add_noise(truth, rates, seed, by_category)
+    record = {
+        "corpus": corpus.path,
+        "seed": seed,
+        "rates": asdict(rates),
+        "category_rates": {category: asdict(own) for category, own in sorted(by_category.items())},
+        "documents": len(truth),
+        "noisy_labels": category_counts(noisy).total(),
+        **_changes(truth, noisy),
+    }
+    contents = (to_jsonl(noisy), to_jsonl(truth), json.dumps(record, ensure_ascii=False, indent=2) + "\n")
+    with ExitStack() as stack:  # they take their places when all are written
+        for name, content in zip(FILES, contents, strict=True):
+            stack.enter_context(atomic_file(folder / name)).write_text(content, encoding="utf-8", newline="\n")
+    return record
+
+
+def read_rates(given: Sequence[str], rates: NoiseRates, categories: Collection[str]) -> dict[str, NoiseRates]:
+    """Rates of single categories, from `CATEGORY:KIND=RATE`; what is not said of a category is as in `rates`.
+
+    Raises:
+        UserError: a text of another form, an unknown category or kind (the nearest known one is named), or a rate
+            outside [0, 1).
+    """
+    own: dict[str, NoiseRates] = {}
+    for text in given:
+        name, _, rate = text.rpartition("=")
+        category, _, kind = name.rpartition(":")
+        if not category:
+            raise UserError(f"--noise-rate {text}: expected CATEGORY:KIND=RATE, as in name:missing=0.5")
+        for what, word, known in (("category", category, categories), ("kind", kind, KINDS)):
+            if word not in known:
+                raise UserError(f"--noise-rate {text}: unknown {what} {word}{nearest(word, known)}")
+        try:
+            own[category] = replace(own.get(category, rates), **{kind: float(rate)})
+        except (ValueError, UserError) as error:
+            raise UserError(f"--noise-rate {text}: {error}") from None
+    return own
+
+
+def _changes(truth: Sequence[Document], noisy: Sequence[Document]) -> dict[str, Any]:
+    """True labels and label errors of each kind: `changed` by category, `total` of all."""
+    labels, errors = category_counts(truth), count_errors(truth, noisy)
+    changed = {
+        category: {"labels": labels[category], **{kind: errors.get(category, Counter())[kind] for kind in KINDS}}
+        for category in sorted(labels)
+    }
+    return {"changed": changed, "total": {name: sum(row[name] for row in changed.values()) for name in COLUMNS}}
+
+
+def noise_table(record: dict[str, Any]) -> str:
+    """What was changed, a line for each category and one for all, for a person."""
+    rows = [*record["changed"].items(), ("all", record["total"])]
+    width = max(len(category) for category, _ in rows) + 2
+    lines = [" " * width + "".join(f"{name:>10}" for name in COLUMNS)]
+    lines += [f"{category:<{width}}" + "".join(f"{row[name]:>10}" for name in COLUMNS) for category, row in rows]
+    return "\n".join(lines)

@@ -1,0 +1,277 @@
+"""A made-up corpus in the layout of the CCF one, for trying and testing the system without any real data.
+
+    folder/train_data/N.txt   folder/train_label/N.csv   folder/test_data/N.txt   folder/test_label/N.csv
+
+Its business prose comes from a seeded grammar (`sample_grammar.py`, `sample_themes.py`). With noise, train_label holds
+the noisy labels and train_label_clean the truth.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import shutil
+import tempfile
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from data.corpus.document import Document, category_counts
+from data.noise.noise import NoiseRates, add_noise
+from data.sample.grammar import CATEGORIES, PAIRS, PATTERNS, RARE, RARE_SHARE, WORDS
+from data.sample.themes import ANYWHERE, THEMES
+from data.spans import Span, sorted_spans
+from utils.errors import UserError
+from utils.files import csv_row
+
+HEADER = ("ID", "Category", "Pos_b", "Pos_e", "Privacy")  # of the CCF label files
+MARKER = ".sample"  # says that write_sample made the folder, and with which settings
+PARTS = ("train_data", "train_label", "train_label_clean", "test_data", "test_label")
+
+TEST_SHARE = 3  # one pair of ingredients in so many belongs to the test part
+LONG_SHARE = 0.05  # documents of several themes, long enough to be cut into segments
+
+CHOICE = re.compile(r"\[([^\[\]]*)\]")
+SLOT = re.compile(r"\{([A-Za-z_]+)(\d?)\}|[#$~]")
+MARK = re.compile(r"<([A-Za-z]+):|>")
+
+
+# -------------------------------------------------------------------------------------------------------------- texts
+
+
+def make_documents(count: int, seed: int, part: Literal["train", "test"]) -> list[Document]:
+    """`count` documents with ids 0, 1, 2 ...; the same seed and part give the same ones everywhere.
+
+    More documents of the same seed begin with the fewer. Sentences and ingredients are shared by both parts, names
+    made of them are not.
+
+    Raises:
+        ValueError: for a part that is neither train nor test.
+    """
+    if part not in ("train", "test"):
+        raise ValueError(f"part is {part!r}; it must be train or test")
+    return [_make_document(index, seed, part) for index in range(count)]
+
+
+def _make_document(index: int, seed: int, part: str) -> Document:
+    draw = random.Random(zlib.crc32(f"{seed}/{part}/{index}".encode()))
+    writer = _Writer(draw, part)
+    themes = 3 if draw.random() < LONG_SHARE else 1
+    text, spans = read_marks("\n".join(writer.write_theme(long=themes > 1) for _ in range(themes)))
+    return Document(str(index), text, spans)
+
+
+class _Writer:
+    """Expands patterns into marked text, `<category:...>` around every labelled span."""
+
+    def __init__(self, draw: random.Random, part: str) -> None:
+        self.draw = draw
+        self.part = part
+        self.cast: dict[str, str] = {}  # numbered symbols of this theme: {name1} is one person throughout
+
+    def write_theme(self, long: bool) -> str:
+        """One story: an opening, some body sentences, perhaps something unrelated, perhaps a closing."""
+        self.cast = {}
+        theme = self.pick(THEMES)
+        body = self.several(theme.body, 5 if long else int(self.draw.random() * 5))
+        if self.draw.random() < 0.5:
+            body.insert(int(self.draw.random() * (len(body) + 1)), self.pick(ANYWHERE))
+        closing = [self.pick(theme.closings)] if self.draw.random() < 0.45 or not body else []
+        between = self.pick(("", "", "", "", "\n", "\n　　", " "))
+        sentences = [self.expand(pattern) for pattern in (self.pick(theme.openings), *body, *closing)]
+        return between.join(sentences)
+
+    def expand(self, pattern: str) -> str:
+        """The pattern with its choices made and its slots filled."""
+        chosen = CHOICE.sub(lambda match: self.pick(match[1].split("/")), pattern)
+        return SLOT.sub(self._fill, chosen)
+
+    def _fill(self, slot: re.Match[str]) -> str:
+        if slot[0] in "#$~":
+            return self.pick({"#": "0123456789", "$": "123456789", "~": "abcdefghjkmnpqrstuvwxyz"}[slot[0]])
+        symbol, number = slot[1], slot[2]
+        if not number:
+            return self.fill(symbol)
+        if slot[0] not in self.cast:
+            self.cast[slot[0]] = self.fill(symbol)
+        return self.cast[slot[0]]
+
+    def fill(self, symbol: str) -> str:
+        """One word or expanded pattern of the symbol, marked when the symbol is a category."""
+        if symbol in PAIRS:
+            return self._pair(*PAIRS[symbol])
+        if symbol in WORDS:
+            return self.pick(WORDS[symbol])
+        rare = symbol in RARE and self.draw.random() < RARE_SHARE
+        text = self.expand(self.pick((RARE if rare else PATTERNS)[symbol]))
+        return f"<{symbol}:{text}>" if symbol in CATEGORIES else text
+
+    def _pair(self, first: Sequence[str], second: Sequence[str]) -> str:
+        """Two ingredients that belong together in this part of the corpus: no pair is found in both parts."""
+        while True:
+            left, right = int(self.draw.random() * len(first)), int(self.draw.random() * len(second))
+            if ((left + right) % TEST_SHARE == 0) == (self.part == "test"):
+                return first[left] + second[right]
+
+    def several(self, options: Sequence[str], count: int) -> list[str]:
+        """`count` different options in any order."""
+        return sorted(options, key=lambda _: self.draw.random())[:count]
+
+    def pick(self, options: Sequence[Any]) -> Any:
+        """One option. Only `random()` promises the same numbers in every Python version, so only it is used."""
+        return options[int(self.draw.random() * len(options))]
+
+
+def read_marks(marked: str) -> tuple[str, tuple[Span, ...]]:
+    """Text without its `<category:...>` marks, which may be nested, and the spans that they marked."""
+    pieces: list[str] = []
+    spans: list[Span] = []
+    opened: list[tuple[str, int]] = []
+    length = position = 0
+    for mark in MARK.finditer(marked):
+        pieces.append(marked[position : mark.start()])
+        length += mark.start() - position
+        position = mark.end()
+        if mark[1]:
+            opened.append((mark[1], length))
+        else:
+            category, begin = opened.pop()
+            spans.append(Span(category, begin, length - 1))
+    pieces.append(marked[position:])
+    return "".join(pieces), sorted_spans(spans)
+
+
+# -------------------------------------------------------------------------------------------------------------- files
+
+
+@dataclass(frozen=True)
+class SampleReport:
+    """What a sample folder holds.
+
+    Attributes:
+        folder: where it is.
+        written: False when the folder already held just this and was left alone.
+        train, test: documents of each part.
+        train_spans, test_spans: true spans of each part by category.
+        settings: what shaped the folder, as in its marker file.
+    """
+
+    folder: Path
+    written: bool
+    train: int
+    test: int
+    train_spans: dict[str, int]
+    test_spans: dict[str, int]
+    settings: dict[str, Any]
+
+    def summary(self) -> str:
+        """One line for the terminal."""
+        done = "wrote" if self.written else "already there:"
+        return (
+            f"{done} {self.folder}: {self.train} training documents with {sum(self.train_spans.values())} spans, "
+            f"{self.test} test documents with {sum(self.test_spans.values())} spans"
+        )
+
+
+def write_sample(folder: Path, train: int, test: int, seed: int, noise: NoiseRates | None = None) -> SampleReport:
+    """Write a made-up corpus of `train` and `test` documents into `folder`, whole or not at all.
+
+    A folder made here before is replaced, or left alone if the settings are the same.
+
+    Raises:
+        UserError: if the folder holds anything else, cannot be written, or a part would be empty.
+    """
+    if train < 1 or test < 1:
+        raise UserError(f"a sample of {train} training and {test} test documents; each part needs at least 1")
+    folder = Path(folder)
+    settings = {
+        "train": train,
+        "test": test,
+        "seed": seed,
+        "noise": asdict(noise) if noise else None,
+        "grammar": zlib.crc32(repr((PAIRS, WORDS, PATTERNS, RARE, RARE_SHARE, ANYWHERE, THEMES)).encode()),
+    }
+    found = _read_marker(folder)
+    if found and found["settings"] == settings:
+        return SampleReport(folder, False, **found)
+    _refuse_foreign(folder)
+    parts = {"train": make_documents(train, seed, "train"), "test": make_documents(test, seed, "test")}
+    counts = {f"{part}_spans": dict(category_counts(documents)) for part, documents in parts.items()}
+    report = {"train": train, "test": test, **counts, "settings": settings}
+    try:
+        _write_folder(folder, parts["train"], parts["test"], noise, seed, report)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written ({error.strerror or error}); choose another folder") from error
+    return SampleReport(folder, True, **report)
+
+
+def _read_marker(folder: Path) -> dict[str, Any] | None:
+    """What the folder's marker says, if there is one that can be read."""
+    try:
+        found = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        return found if "settings" in found else None
+    except (OSError, ValueError):
+        return None
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Raise UserError if the folder holds what write_sample did not make: it would be lost."""
+    if not folder.exists():
+        return
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else {folder.name}
+    if names and (MARKER not in names or (foreign := names - {MARKER, *PARTS})):
+        what = ", ".join(sorted(foreign)) if MARKER in names else "a folder or file that is not a sample"
+        raise UserError(f"{folder}: holds {what}, and a sample would replace it; move it or choose another folder")
+
+
+def _write_folder(
+    folder: Path, train: Sequence[Document], test: Sequence[Document], noise: NoiseRates | None, seed: int, report: dict
+) -> None:
+    """Everything into a sibling folder first, which then takes the place of the old one."""
+    folder = folder.resolve()  # a link to a folder stays a link
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as made:
+        new, old = Path(made) / "new", Path(made) / "old"
+        write_ccf(train, new / "train_data", new / "train_label_clean" if noise else new / "train_label")
+        if noise:
+            write_labels(add_noise(train, noise, seed), new / "train_label")
+        write_ccf(test, new / "test_data", new / "test_label")
+        (new / MARKER).write_text(json.dumps(report, ensure_ascii=False, indent=1), encoding="utf-8")
+        if folder.exists():
+            os.replace(folder, old)
+        os.replace(new, folder)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def write_ccf(documents: Iterable[Document], text_folder: Path, label_folder: Path) -> None:
+    """Write texts as `text_folder/ID.txt` and labels as `label_folder/ID.csv`; see `write_labels`."""
+    documents = list(documents)
+    text_folder.mkdir(parents=True, exist_ok=True)
+    for document in documents:
+        with _path(text_folder, document, "txt").open("w", encoding="utf-8", newline="") as file:
+            file.write(document.text)
+    write_labels(documents, label_folder)
+
+
+def write_labels(documents: Iterable[Document], label_folder: Path) -> None:
+    """Write the spans of each document as `label_folder/ID.csv`, with byte-order mark and inclusive offsets.
+
+    Raises:
+        UserError: if a document's id cannot name a file.
+    """
+    label_folder.mkdir(parents=True, exist_ok=True)
+    for document in documents:
+        with _path(label_folder, document, "csv").open("w", encoding="utf-8-sig", newline="") as file:
+            file.write(csv_row(HEADER))
+            for category, begin, end in document.spans:
+                file.write(csv_row((document.id, category, begin, end, document.text[begin : end + 1])))
+
+
+def _path(folder: Path, document: Document, suffix: str) -> Path:
+    if not document.id or Path(document.id).name != document.id or "\0" in document.id:
+        raise UserError(f"document {document.id!r} cannot name a file in {folder}; give it an id without slashes")
+    return folder / f"{document.id}.{suffix}"

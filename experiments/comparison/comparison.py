@@ -1,0 +1,194 @@
+"""Systems, each trained with several seeds and compared with the first: what `--mode ablate` and `--mode compare` do.
+
+    FOLDER/cells/SYSTEM_SEED/   the run of a cell
+    FOLDER/logs/SYSTEM_SEED.log what its processes printed
+    FOLDER/table.md, .csv, .png written anew after every cell
+
+A cell is trained and scored by processes of its own, so that its memory is its own and its failure stays with it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from config import Config
+from data.processed import load_processed
+from experiments.commands import run_script
+from experiments.comparison.bootstrap import bootstrap_difference
+from experiments.comparison.grid import Cell, SystemSettings, as_overrides, make_cells
+from experiments.comparison.table import Row, markdown, write_tables
+from model.run_folder import fold_folders, read_metrics, reading_settings, refuse_other_run
+from utils.errors import UserError
+from utils.files import check_writable, read_json
+
+REMEDY = "remove the cell's folder and give the command again"
+
+Result = dict[str, Any]  # what dev.json holds
+Costs = Callable[[Sequence[dict[str, Any]]], dict[str, float]]  # from the metrics of the folds of all seeds
+
+
+def training_costs(folds: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """What differs between ways to train one network."""
+    return {
+        "seconds": float(np.mean([fold["train_seconds"] for fold in folds])),
+        "MiB": max(fold["peak_mib"] or 0 for fold in folds),
+    }
+
+
+def system_costs(folds: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """What differs between systems: size, seconds of a training, characters a second in training (each as often as it
+    was gone through) and in scoring, memory (of the process, or on a GPU of what lies there)."""
+    trained = sum(fold["passes"] * fold["train_characters"] for fold in folds)
+    training = sum(fold["train_seconds"] for fold in folds)
+    scored = sum(fold["dev_characters"] for fold in folds)
+    scoring = sum(fold["history"][-1].get("evaluation_seconds", 0) for fold in folds)
+    return {
+        "parameters": float(np.mean([fold["parameters"] for fold in folds])),
+        "trains, s": training / len(folds),
+        "trains, characters/s": _rate(trained, training),
+        "reads, characters/s": _rate(scored, scoring),
+        "MiB": max(fold["peak_mib"] or 0 for fold in folds),
+    }
+
+
+def _rate(characters: float, seconds: float) -> float:
+    """Characters a second; NaN for what was not done at all."""
+    return characters / seconds if characters and seconds else math.nan
+
+
+class Comparison:
+    """Some systems.
+
+    Args:
+        systems: by name, the first being the one that the others are compared with.
+        seeds: 1 to so many.
+        folder: where cells and tables go.
+        title: of the plot.
+        costs: of a system, for the table.
+
+    Raises:
+        UserError: the settings of a system are refused.
+    """
+
+    def __init__(
+        self, systems: dict[str, SystemSettings], seeds: int, folder: Path, title: str, costs: Costs = training_costs
+    ) -> None:
+        if seeds < 1:
+            raise UserError(f"--seeds {seeds}: at least one is needed")
+        self.systems = systems
+        self.folder = folder
+        self.title = title
+        self.costs = costs
+        self.cells = make_cells(systems, seeds, folder / "cells")
+        self.finished: set[Cell] = set()
+        self.failures: dict[Cell, str] = {}
+
+    def run(self, jobs: int = 1) -> str:
+        """Train and score what is not finished yet, so many cells at a time; returns the table."""
+        check_writable(self.folder)
+        self.finished = {cell for cell, config in self.cells if is_finished(config)}
+        waiting = [(cell, config) for cell, config in self.cells if cell not in self.finished]
+        print(f"{len(self.cells)} cells, {len(self.finished)} of them finished", flush=True)
+        unprepared = self._preprocess(waiting)
+        for cell, config in waiting:
+            self._note(cell, unprepared[config.processed_folder])
+        waiting = [(cell, config) for cell, config in waiting if cell not in self.failures]
+        pool = ThreadPoolExecutor(jobs)
+        try:
+            running = {pool.submit(self._train_and_score, cell, config): cell for cell, config in waiting}
+            for done in as_completed(running):
+                cell = running[done]
+                failure = done.result()
+                self._note(cell, failure)
+                if not failure:
+                    self.finished.add(cell)
+                print(f"{cell.run_name}: {self.failures.get(cell, 'finished')}", flush=True)
+                write_tables(self.rows(), self.folder, self.title)
+        finally:  # after Ctrl-C, which the running commands get too, none of the others may begin
+            pool.shutdown(cancel_futures=True)
+        rows = self.rows()
+        write_tables(rows, self.folder, self.title)
+        return markdown(rows)
+
+    def rows(self) -> list[Row]:
+        """What is known so far, a row for each system."""
+        results: dict[str, dict[int, Result]] = defaultdict(dict)
+        for cell, config in self.cells:
+            if cell in self.finished:
+                results[cell.system][cell.seed] = read_json(config.run_folder / "eval" / "dev.json", REMEDY)
+        first = next(iter(self.systems))
+        return [self._row(system, results[system], results[first]) for system in self.systems]
+
+    def _row(self, system: str, own: dict[int, Result], baseline: dict[int, Result]) -> Row:
+        configs = [config for cell, config in self.cells if cell.system == system and cell.seed in own]
+        notes = [f"failed with seed {cell.seed}: {why}" for cell, why in self.failures.items() if cell.system == system]
+        notes += sorted({result["note"] for result in own.values() if result.get("note")})
+        if not own:
+            return Row(system, note="; ".join(notes))
+        micro = [result["micro"] for result in own.values()]
+        common = sorted(set(own) & set(baseline))
+        difference = None
+        if common and own is not baseline:
+            pairs = [[of[seed] for seed in common] for of in (own, baseline)]
+            if len({result["digest"] for of in pairs for result in of}) == 1:
+                difference = bootstrap_difference(*(np.stack([dev_counts(result) for result in of]) for of in pairs))
+            else:
+                notes.append("scored on other documents, so there is no difference to tell")
+        folds = [read_metrics(fold) for config in configs for fold in fold_folders(config.run_folder).values()]
+        return Row(
+            system,
+            *(tuple(100 * one[score] for one in micro) for score in ("precision", "recall", "f1")),
+            difference=difference,
+            costs=self.costs(folds),
+            note="; ".join(notes),
+        )
+
+    # -------------------------------------------------------------------------------------------------- processes
+
+    def _preprocess(self, cells: list[tuple[Cell, Config]]) -> dict[Path, str]:
+        """Processed data for all that waits; what went wrong, by folder. Nothing is done twice."""
+        wanted = {config.processed_folder: cell for cell, config in reversed(cells)}
+        return {folder: self._call(cell, "preprocess.py") for folder, cell in wanted.items()}
+
+    def _train_and_score(self, cell: Cell, config: Config) -> str:
+        training = self._call(cell, "main.py", "--mode", "train", "--resume")
+        # A run that was trained before reads as it did then, unless it is told otherwise.
+        reading = ((f"{section}.{name}", value) for section, own in reading_settings(config).items()
+                   for name, value in own.items())  # fmt: skip
+        settings = [f"--set={override}" for override in as_overrides(reading)]
+        return training or self._call(cell, "main.py", "--mode", "eval", *settings)
+
+    def _call(self, cell: Cell, script: str, *arguments: str) -> str:
+        """Run a command with the settings of a cell; returns the last line of what went wrong, or nothing."""
+        settings = [f"--config={path}" for path in cell.configs]
+        settings += [f"--set={override}" for override in cell.overrides]
+        return run_script(self.folder / "logs" / f"{cell.run_name}.log", script, *arguments, *settings)
+
+    def _note(self, cell: Cell, failure: str) -> None:
+        if failure:
+            self.failures[cell] = failure
+
+
+def is_finished(config: Config) -> bool:
+    """Whether a run with these settings is trained on the data as it is now, and scored with them."""
+    run = config.run_folder
+    scores = run / "eval" / "dev.json"
+    if not scores.exists() or not (run / "manifest.json").exists():
+        return False
+    try:
+        refuse_other_run(run, config, load_processed(config).digest)
+        return read_json(scores, REMEDY).get("settings") == reading_settings(config)
+    except UserError:
+        return False
+
+
+def dev_counts(result: Result) -> np.ndarray:
+    """(D, 3) right, predicted and labelled spans of every dev document."""
+    return np.array(result["by_document"], dtype=np.int64)

@@ -1,0 +1,51 @@
+"""One fold of a run votes on documents."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+
+from data.corpus.document import Document
+from data.lattice.lattice import build_lattices
+from data.spans import Candidate
+from experiments.denoising.votes import write_votes
+from model.build import load_network
+from model.reading.predictor import Predictor
+from model.run_folder import load_parts, trained_folds
+from utils.device import choose_device, set_up_processor
+
+
+def write_fold_votes(run: Path, fold: int, documents: Sequence[Document], least: float, output: Path) -> None:
+    """Write what one fold of a run thinks of the labels of some documents, and of all spans that it holds for likely.
+
+    Args:
+        run: the run's folder.
+        fold: number of the fold.
+        documents: to judge; their labels are judged in any case.
+        least: probability from which other spans are written.
+        output: vote file.
+
+    Raises:
+        UserError: the run cannot be read, or the fold is not trained.
+    """
+    write_votes(output, documents, _candidates(run, fold, documents, least))
+
+
+def _candidates(run: Path, fold: int, documents: Sequence[Document], least: float) -> Iterator[list[Candidate]]:
+    parts = load_parts(run)
+    config = parts.config
+    set_up_processor(config.run.threads)
+    (weights,) = trained_folds(run, config.train.select, [fold]).values()
+    place = torch.device(choose_device(config.run.device))
+    predictor = Predictor.from_settings(config, load_network(parts, weights).to(place), parts.vocabulary, place)
+    # No span that the network was trained on is longer than a segment.
+    longest = config.data.max_len
+    known = set(parts.categories)
+    stream = iter(documents)
+    while chunk := list(itertools.islice(stream, config.predict.chunk)):
+        lattices = build_lattices((document.text for document in chunk), parts.vocabulary, parts.lexicon)
+        asked = [[span for span in document.spans if span.category in known] for document in chunk]
+        yield from predictor.judge(lattices, range(len(chunk)), asked, least, longest)

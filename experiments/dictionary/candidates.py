@@ -1,0 +1,113 @@
+"""Span candidates: the stretches of a text that could be an entity, and what a classifier may know of each.
+
+A candidate is a run of neighbouring words of jieba's segmentation, up to so many words and characters, none of which is
+punctuation or white space. What jieba cuts otherwise than the labels do is no candidate and cannot be found.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+import jieba
+
+from data.spans import Span
+
+AROUND = 3  # characters of context on each side
+
+
+class Candidate(NamedTuple):
+    """`text[begin : end + 1]` of a document, given by its number; `words` is how many words of jieba's it has."""
+
+    document: int
+    begin: int
+    end: int
+    words: int
+
+    def span(self, category: str) -> Span:
+        """The candidate as a span of a category."""
+        return Span(category, self.begin, self.end)
+
+
+class Segmenter:
+    """jieba's segmentation with its model of unknown words, which finds many names."""
+
+    def __init__(self) -> None:
+        jieba.setLogLevel(logging.WARNING)
+        self._tokenizer = jieba.Tokenizer()
+
+    def words(self, text: str) -> Iterator[str]:
+        """All words, punctuation included; they make up the text."""
+        return self._tokenizer.cut(text)
+
+    def runs(self, text: str) -> Iterator[list[int]]:
+        """Stretches without punctuation, each as the places where its words begin and, last, where it ends."""
+        bounds, place = [], 0
+        for word in self.words(text):
+            if all(character.isalnum() for character in word):
+                bounds = bounds or [place]
+                bounds.append(place + len(word))
+            elif bounds:
+                yield bounds
+                bounds = []
+            place += len(word)
+        if bounds:
+            yield bounds
+
+
+def find_candidates(
+    document: int, text: str, segmenter: Segmenter, most_words: int, most_characters: int
+) -> Iterator[Candidate]:
+    """The candidates of a text, by begin and end."""
+    for bounds in segmenter.runs(text):
+        for first, begin in enumerate(bounds[:-1]):
+            for words, after in enumerate(bounds[first + 1 : first + 1 + most_words], start=1):
+                if after - begin <= most_characters:
+                    yield Candidate(document, begin, after - 1, words)
+
+
+def features(text: str, candidate: Candidate) -> Iterator[str]:
+    """What is known of a candidate, as strings to be hashed.
+
+    | beginning | what                                                                                         |
+    |-----------|----------------------------------------------------------------------------------------------|
+    | c, cc     | a character, a pair of characters inside                                                     |
+    | f, ff     | the first character, the first two                                                           |
+    | e, ee, eee| the last character, the last two, the last three                                             |
+    | s         | the shape: han 汉, digit 0, letter a, other as it is, runs shortened                         |
+    | n, w      | number of characters, of words                                                               |
+    | -3 ... 3  | the character at that place before or behind                                                 |
+    | <<, >>    | the two characters before, behind                                                            |
+
+    The whole form is no feature, or a classifier would know the dictionary by heart and nothing else.
+    """
+    form = text[candidate.begin : candidate.end + 1]
+    yield from (f"c {character}" for character in form)
+    yield from (f"cc {first}{second}" for first, second in pairwise(form))
+    yield f"f {form[0]}"
+    yield f"e {form[-1]}"
+    # Of a form of two characters, the first two and the last two would be the whole form.
+    if len(form) > 2:
+        yield f"ff {form[:2]}"
+        yield f"ee {form[-2:]}"
+    if len(form) > 3:
+        yield f"eee {form[-3:]}"
+    yield f"s {_shape(form)}"
+    yield f"n {len(form)}"
+    yield f"w {candidate.words}"
+    before = text[max(candidate.begin - AROUND, 0) : candidate.begin].rjust(AROUND, "\0")
+    behind = text[candidate.end + 1 : candidate.end + 1 + AROUND].ljust(AROUND, "\0")
+    for distance in range(1, AROUND + 1):
+        yield f"-{distance} {before[-distance]}"
+        yield f"{distance} {behind[distance - 1]}"
+    yield f"<< {before[-2:]}"
+    yield f">> {behind[:2]}"
+
+
+def _shape(form: str) -> str:
+    """Kinds of characters in their order, equal neighbours once."""
+    kinds = ["0" if one.isdigit() else "a" if one.isascii() and one.isalpha() else "汉" if one.isalpha() else one
+             for one in form]  # fmt: skip
+    return kinds[0] + "".join(kind for last, kind in pairwise(kinds) if kind != last)

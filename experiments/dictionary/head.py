@@ -1,0 +1,106 @@
+"""One yes-or-no classifier for each category and character, trained on positive and unlabelled text.
+
+Peng et al. (ACL 2019) train a network for each category; here the categories share all but the last layer.
+
+B batch, K categories, L characters, H size of the states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from config import Config
+from data.batches.labels import ChainLabeller, Labels
+from data.batches.tags import SpanTags
+from data.spans import ScoredSpan, Span
+from experiments.dictionary.risk import PositiveUnlabelledRisk
+from model.heads.head import Head
+
+POSITIVE = 1
+
+
+class PositiveScheme:
+    """Spans as positive characters, with the interface of `TagScheme`: K chains of one emission each.
+
+    Where in a span a character stands is not written, as in Peng et al.: a dictionary may know a part of a name only.
+
+    | tag        | meaning                                               |
+    |------------|-------------------------------------------------------|
+    | 0          | unlabelled                                            |
+    | 1 POSITIVE | in a form that the dictionary gives the chain's category |
+    """
+
+    def __init__(self, categories: Sequence[str]) -> None:
+        self.categories = tuple(categories)
+        self.num_chains, self.num_tags = len(self.categories), 1
+        self._chains = {category: chain for chain, category in enumerate(self.categories)}
+
+    def tags_of(self, category: str) -> SpanTags:
+        """The chain of a category and the tag of all its characters."""
+        return SpanTags(self._chains[category], *[POSITIVE] * 4)
+
+    def encode(self, spans: Iterable[Span], length: int) -> tuple[np.ndarray, list[Span]]:
+        """int64 (K, L) tags; no span finds no place."""
+        tags = np.zeros((self.num_chains, length), dtype=np.int64)
+        for span in spans:
+            tags[self._chains[span.category], span.begin : span.end + 1] = POSITIVE
+        return tags, []
+
+
+class PositiveUnlabelledHead(Head):
+    """A linear layer to one logit for each category and character, which are its scores (B, K, L), and a risk."""
+
+    def __init__(self, config: Config, categories: Sequence[str], size: int, risk: PositiveUnlabelledRisk) -> None:
+        super().__init__(config)
+        self.scheme = PositiveScheme(categories)
+        self.labeller = ChainLabeller(self.scheme)
+        self.emission = nn.Linear(size, self.scheme.num_chains)
+        self.risk = risk
+
+    def scores(self, states: Tensor, character_mask: Tensor) -> Tensor:
+        """Logits (B, K, L)."""
+        return self.emission(states).float().transpose(1, 2)
+
+    def loss(self, scores: Tensor, character_mask: Tensor, labels: Labels, weights: Tensor | None = None) -> Tensor:
+        """The non-negative risk of logits (B, K, L), which is one of the batch and not of each text.
+
+        What `unknown` marks is the rest of a labelled span that was cut, so it is positive too. Matches of a dictionary
+        have neither beliefs nor weights.
+        """
+        positive = labels["tags"] == POSITIVE  # (B, K, L)
+        if "unknown" in labels:
+            positive = positive | labels["unknown"]
+        with torch.autocast(scores.device.type, enabled=False):
+            return self.risk(scores, positive, character_mask)
+
+    @torch.no_grad()
+    def decode(self, scores: Tensor, character_mask: Tensor) -> list[list[ScoredSpan]]:
+        """The spans of every text: longest runs of characters with the same category.
+
+        A character has the category whose classifier is surest of it, if that one calls it positive (a probability
+        above one half), else none (Peng et al., "Label Inference"). Two spans of one category side by side become one.
+
+        Returns:
+            For each text its spans by begin; the probability is the mean of the characters' probabilities.
+        """
+        probabilities, category = scores.sigmoid().max(dim=1)  # (B, L) each
+        chosen = torch.where((probabilities > 0.5) & character_mask, category, -1)  # (B, L)
+        return [
+            list(_runs(of_text, sure, self.scheme.categories))
+            for of_text, sure in zip(chosen.cpu().numpy(), probabilities.cpu().numpy(), strict=True)
+        ]
+
+
+def _runs(chosen: np.ndarray, probabilities: np.ndarray, categories: Sequence[str]) -> Iterable[ScoredSpan]:
+    """Runs of equal numbers (L,) from 0, numbers below 0 left out."""
+    begin = 0
+    for number, run in groupby(chosen.tolist()):
+        end = begin + len(list(run))
+        if number >= 0:
+            yield ScoredSpan(categories[number], begin, end - 1, float(probabilities[begin:end].mean()))
+        begin = end

@@ -1,0 +1,176 @@
+"""Span candidates of one category, ranked by what a classifier learns from a dictionary: what the methods `direct`,
+`bagging` and `negatives` of `--mode dictionary` do.
+
+    FOLDER/METHOD_CATEGORY/candidates.csv  the unlabelled candidates from high to low scores
+                           labels.jsonl    all texts with the dictionary's matches and candidates above the threshold
+                           scores.json     how right that is, where there are labels
+
+N candidates.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.metrics import average_precision_score
+from tqdm import tqdm
+
+from config import Config, DictionaryConfig
+from data.corpus.dictionary import Dictionary, label, read_forms
+from data.spans import Span
+from experiments.dictionary.candidate_scores import bagged_scores, direct_scores, hash_features, known_negative_scores
+from experiments.dictionary.candidates import Candidate, Segmenter, features, find_candidates
+from experiments.dictionary.table import percent, row
+from experiments.dictionary.texts import Texts, write_labels
+from utils.errors import UserError
+from utils.files import csv_row, write_json, write_text
+
+COLUMNS = ("document", "begin", "end", "form", "score")
+
+
+class Ranking(NamedTuple):
+    """Candidates and what came of them.
+
+    Attributes:
+        candidates: N of them.
+        known: bool (N,), those that the dictionary names, or that are known negatives; they are not ranked.
+        scores: float (N,), NaN where no classifier may judge.
+        found: for every document the matches and the candidates above the threshold, which do not overlap.
+    """
+
+    candidates: list[Candidate]
+    known: np.ndarray
+    scores: np.ndarray
+    found: list[list[Span]]
+
+
+def rank_candidates(config: Config, texts: Texts, dictionary: Dictionary) -> str:
+    """Rank, write, and score.
+
+    Returns:
+        The results for a person, in Markdown.
+
+    Raises:
+        UserError: the dictionary has nothing of the category, or the texts nothing of the dictionary.
+    """
+    settings = config.dictionary
+    category = settings.category
+    own = {form: other for form, other in dictionary.items() if other == category}
+    if not own:
+        raise UserError(f"dictionary.category is {category}, but {settings.path} has only "
+                        f"{', '.join(sorted(set(dictionary.values())))}")  # fmt: skip
+    # All of the dictionary is matched, so that a form inside a longer one of another category is not taken for itself.
+    matched = [
+        [span for span in document.spans if span.category == category]
+        for document in label(texts.documents, dictionary)
+    ]
+    ranking = _rank(config, texts, matched)
+    folder = config.dictionary_folder / f"{settings.method}_{category}".replace("/", "_")
+    write_text(folder / "candidates.csv", _table(texts, ranking))
+    write_labels(folder / "labels.jsonl", texts.documents, ranking.found)
+    facts = _facts(texts, ranking, matched, category)
+    write_json(folder / "scores.json", facts)
+    return markdown(settings.method, category, facts)
+
+
+def _rank(config: Config, texts: Texts, matched: list[list[Span]]) -> Ranking:
+    settings = config.dictionary
+    segmenter = Segmenter()
+    candidates = [
+        candidate
+        for number, text in enumerate(tqdm(texts.texts, "candidates", unit="doc", delay=1))
+        for candidate in find_candidates(number, text, segmenter, settings.most_tokens, settings.most_characters)
+    ]
+    named = {(number, span.begin, span.end) for number, spans in enumerate(matched) for span in spans}
+    positive = np.array([(one.document, one.begin, one.end) in named for one in candidates], dtype=bool)
+    if not positive.any():
+        raise UserError(f"{settings.path}: no form of {settings.category} stands in the texts as whole words")
+    shown = tqdm(candidates, "features", unit="span", delay=1)
+    rows = hash_features(features(texts.texts[one.document], one) for one in shown)
+    random = np.random.default_rng(config.run.seed)
+    known = positive
+    if settings.method == "direct":
+        scores = direct_scores(rows, positive, settings.sample_ratio, random)
+    elif settings.method == "bagging":
+        scores = bagged_scores(rows, positive, settings.sample_ratio, settings.bags, random)
+    else:
+        negative = _known_negatives(Path(settings.negatives), texts, candidates) & ~positive
+        if not negative.any():
+            raise UserError(f"{settings.negatives}: none of its forms stands in the texts as whole words")
+        scores = known_negative_scores(rows, positive, negative)
+        known = positive | negative
+    return Ranking(candidates, known, scores, _choose(candidates, ~known, scores, settings, matched))
+
+
+def _known_negatives(path: Path, texts: Texts, candidates: list[Candidate]) -> np.ndarray:
+    """bool (N,)."""
+    forms = read_forms(path)
+    return np.array([texts.texts[one.document][one.begin : one.end + 1] in forms for one in candidates], dtype=bool)
+
+
+def _choose(
+    candidates: list[Candidate],
+    ranked: np.ndarray,
+    scores: np.ndarray,
+    settings: DictionaryConfig,
+    matched: list[list[Span]],
+) -> list[list[Span]]:
+    """The matches of each document and, from high scores to low, the candidates above the threshold that are free."""
+    found = [list(spans) for spans in matched]
+    above = np.flatnonzero(ranked & (np.nan_to_num(scores) > settings.threshold))
+    for number in above[np.argsort(-scores[above], kind="stable")]:
+        one = candidates[number]
+        if all(one.end < span.begin or span.end < one.begin for span in found[one.document]):
+            found[one.document].append(one.span(settings.category))
+    return [sorted(spans, key=lambda span: span.begin) for spans in found]
+
+
+def _facts(texts: Texts, ranking: Ranking, matched: list[list[Span]], category: str) -> dict[str, Any]:
+    """Counts and, on the documents that scores count, what is right. Average precision is over ranked candidates."""
+    ranked = ~ranking.known & ~np.isnan(ranking.scores)
+    facts: dict[str, Any] = {"candidates": len(ranking.candidates), "known": int(ranking.known.sum()),
+                             "ranked": int(ranked.sum()), "scored_documents": len(texts.scored)}  # fmt: skip
+    if not texts.scored:
+        return facts
+    truth = {
+        (number, span.begin, span.end)
+        for number in texts.scored
+        for span in texts.documents[number].spans
+        if span.category == category
+    }
+    right = np.array([(one.document, one.begin, one.end) in truth for one in ranking.candidates], dtype=bool)
+    counted = ranked & np.isin([one.document for one in ranking.candidates], texts.scored)
+    if right[counted].any():
+        average = average_precision_score(right[counted], ranking.scores[counted])
+        facts |= {"average_precision": float(average), "right_share": float(right[counted].mean())}
+    facts["within_reach"] = int(right.sum()) / max(len(truth), 1)
+    for name, found in (("matching", matched), ("found", ranking.found)):
+        facts[name] = texts.score(found, [category]).to_dict()["micro"]
+    return facts
+
+
+def _table(texts: Texts, ranking: Ranking) -> str:
+    """The ranked candidates as CSV; `end` is inclusive, as everywhere."""
+    rows = [csv_row(COLUMNS)]
+    ranked = np.flatnonzero(~ranking.known & ~np.isnan(ranking.scores))
+    for number in ranked[np.argsort(-ranking.scores[ranked], kind="stable")]:
+        one = ranking.candidates[number]
+        document = texts.documents[one.document]
+        form = document.text[one.begin : one.end + 1]
+        rows.append(csv_row([document.id, one.begin, one.end, form, f"{ranking.scores[number]:.6f}"]))
+    return "".join(rows)
+
+
+def markdown(method: str, category: str, facts: dict[str, Any]) -> str:
+    """The facts as a table of one row; scores are per cent."""
+    counts = f"{facts['candidates']} candidates, {facts['known']} of them known, {facts['ranked']} ranked\n"
+    if not facts["scored_documents"]:
+        return counts
+    head = ["method", "category", "average precision", "of a random order", "within reach",
+            "matching P", "R", "F1", "found P", "R", "F1"]  # fmt: skip
+    shares = [f"{100 * facts[name]:.2f}" if name in facts else ""
+              for name in ("average_precision", "right_share", "within_reach")]  # fmt: skip
+    scores = [cell for name in ("matching", "found") for cell in percent(facts[name])]
+    return counts + row(head) + "\n" + "|---" * len(head) + "|\n" + row([method, category, *shares, *scores]) + "\n"

@@ -1,0 +1,201 @@
+"""Phone numbers, mail addresses, QQ and WeChat accounts by their form, their number plan and what is said before them.
+
+    | category | form                                             | checks                                           |
+    |----------|--------------------------------------------------|--------------------------------------------------|
+    | mobile   | 11 digits from 13 to 19, with or without +86;    | prefix in the mainland's number plan, area code; |
+    |          | area code and number; +886, +852, +853           | lengths of Taiwan, Hong Kong and Macao; not said |
+    |          |                                                  | to be a QQ or WeChat account                     |
+    | email    | name@host.domain                                 | the last part is a domain of a list              |
+    | QQ       | 5 to 11 digits, the first not 0                  | QQ is said before it; no amount of something     |
+    | vx       | 6 to 20 letters, digits, _ and -                 | WeChat is said before it; begins with a letter,  |
+    |          |                                                  | or is a mobile or QQ number; no amount; a sign   |
+    |          |                                                  | before it where it is of letters alone           |
+
+Number plans: China's Telecommunications Network Numbering Plan (MIIT, 2017, with the prefixes in use in 2024), ITU-T
+E.164 national plans of 852, 853 and 886. QQ and WeChat: what Tencent allows when an account is made.
+
+Full-width digits, letters and marks count as their narrow forms.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import NamedTuple
+
+from data.spans import ScoredSpan, Span, clash, place_in_text, sorted_spans
+
+
+class Pattern(NamedTuple):
+    """A form, and what else must hold of a text and the match in it. The span is the group `span`."""
+
+    category: str
+    form: re.Pattern[str]
+    holds: Callable[[str, re.Match[str]], bool]
+
+
+# --------------------------------------------------------------------------------------------------------- number plan
+
+MAINLAND = {
+    *range(130, 140), 145, 146, 147, 148, 149, *range(150, 154), *range(155, 160), 162, 165, 166, 167,
+    *range(170, 179), *range(180, 190), 190, 191, 192, 193, 195, 196, 197, 198, 199,
+}  # fmt: skip
+DOMAINS = [
+    "com.cn", "net.cn", "org.cn", "gov.cn", "edu.cn", "ac.cn", "com.tw", "com.hk", "org.tw", "edu.tw", "com.sg",
+    "co.jp", "co.kr", "co.uk", "com", "net", "org", "edu", "gov", "cn", "tw", "hk", "mo", "sg", "jp", "kr", "uk", "us",
+    "ca", "au", "nz", "de", "fr", "es", "it", "nl", "be", "ch", "at", "se", "no", "dk", "fi", "pl", "pt", "ie", "eu",
+    "ru", "in", "my", "th", "vn", "ph", "id", "br", "mx", "za", "ae", "me", "cc", "tv", "io", "ai", "co", "info", "biz",
+    "asia", "mobi", "vip", "top", "xyz", "shop", "online", "site", "club", "pro", "name", "app", "dev", "tech", "store",
+    "xin", "wang", "ltd", "group", "work", "link", "live", "email", "cloud", "fun", "studio", "design", "world",
+]  # fmt: skip
+
+
+def is_phone(number: str) -> bool:
+    """Whether digits with marks between them follow the plan of the mainland, Taiwan, Hong Kong or Macao."""
+    digits = re.sub(r"\D", "", number)
+    if digits.startswith("86") and len(digits) > 11:
+        digits = digits[2:].removeprefix("0") if digits[2:3] != "1" else digits[2:]
+        return _is_mainland_mobile(digits) or _is_area_and_number("0" + digits)
+    if digits.startswith("886"):
+        return _is_taiwanese("0" + digits[3:].removeprefix("0"))
+    if digits.startswith("852"):
+        return len(digits) == 11 and digits[3] in "235679"
+    if digits.startswith("853"):
+        return len(digits) == 11 and digits[3:5] in ("28", "62", "63", "65", "66", "68")
+    return _is_mainland_mobile(digits) or _is_area_and_number(digits) or _is_taiwanese(digits)
+
+
+def _is_mainland_mobile(digits: str) -> bool:
+    return len(digits) == 11 and int(digits[:3]) in MAINLAND
+
+
+def _is_area_and_number(digits: str) -> bool:
+    """010 and 02x have three digits and numbers of eight, others four and seven or eight; numbers begin with 2 to 8."""
+    area = digits[:3] if digits[:3] == "010" or digits[:2] == "02" else digits[:4]
+    number = digits[len(area) :]
+    if not number or number[0] not in "2345678":
+        return False
+    if len(area) == 3:
+        return len(number) == 8
+    return bool(re.fullmatch(r"0[3-9]\d\d", area)) and len(number) in (7, 8)
+
+
+def _is_taiwanese(digits: str) -> bool:
+    """Mobiles are 09 and eight digits; elsewhere 02 to 08, nine or ten digits in all."""
+    if digits[:2] == "09":
+        return len(digits) == 10
+    return len(digits) in (9, 10) and digits[0] == "0" and digits[1] in "2345678" and digits[2] != "0"
+
+
+# ------------------------------------------------------------------------------------------------------------- context
+
+# Right before it, or a few characters earlier with a sign that it comes now, as in QQ交流群： and 微信公众帐号：.
+# A new line, another clause or a word for telephones begins something else.
+_PHONE = r"(?:电话|電話|手机|手機|座机|热线|熱線|传真|傳真|tel|phone|mobile)"
+_THEN = rf"(?:(?:(?!{_PHONE})[^0-9a-z，。；;、\r\n\t]){{0,7}}[群号號码是为為：: ])?$"
+OF_QQ = re.compile(rf"(?:qq|扣扣|企鹅|加q|作q|群q){_THEN}", re.IGNORECASE)
+OF_WECHAT = re.compile(rf"(?:微信|微訊|薇信|威信|v信|wechat|weixin|(?<![a-z])(?:vx|wx)){_THEN}", re.IGNORECASE)
+OF_PHONE = re.compile(rf"{_PHONE}[^0-9，。；;、\r\n\t]{{0,12}}$", re.IGNORECASE)
+AMOUNT = re.compile(r" ?(?:[元块圆万萬亿億名位首次条條款台部张張年月天岁%]|人(?!人)|[个個](?!人))")
+SIGN = re.compile(r"[号號码是为為：: ]$")
+
+
+def _said_before(what: re.Pattern[str], text: str, match: re.Match[str]) -> bool:
+    return bool(what.search(text[max(0, match.start("span") - 16) : match.start("span")]))
+
+
+def _is_amount(text: str, match: re.Match[str]) -> bool:
+    return match["span"].isdecimal() and bool(AMOUNT.match(text, match.end("span")))
+
+
+def _is_qq(text: str, match: re.Match[str]) -> bool:
+    return _said_before(OF_QQ, text, match) and not _is_amount(text, match)
+
+
+def _is_wechat(text: str, match: re.Match[str]) -> bool:
+    # Words like Android come right after 微信 too.
+    clear = not match["span"].isalpha() or _said_before(SIGN, text, match)
+    return clear and _said_before(OF_WECHAT, text, match) and not _is_amount(text, match)
+
+
+def _is_known_phone(text: str, match: re.Match[str]) -> bool:
+    of_account = _said_before(OF_QQ, text, match) or _said_before(OF_WECHAT, text, match)
+    # 电话（微信同号）： says both.
+    return is_phone(match["span"]) and (not of_account or _said_before(OF_PHONE, text, match))
+
+
+# ------------------------------------------------------------------------------------------------------------ patterns
+
+_NARROW = {ord(mark) + 0xFEE0: mark for mark in string.ascii_letters + string.digits + "@.-_+()%"}
+_MARK = r"[-—﹣ ]?"
+PATTERNS = [
+    Pattern(
+        "mobile",
+        re.compile(
+            rf"(?<![\d@])(?P<span>(?:\+?86{_MARK})?1[3-9]\d{_MARK}\d{{4}}{_MARK}\d{{4}}"  # a mainland mobile
+            rf"|(?:\+?86{_MARK})?(?:\(0\d{{1,3}}\)|0\d{{1,3}}){_MARK}\d{{3,4}}{_MARK}\d{{3,5}}"  # area code and number
+            rf"|(?:\(\+?85[23]\)|\+?85[23]){_MARK}\d{{4}}{_MARK}\d{{4}}"  # Hong Kong, Macao
+            rf"|(?:\(\+?886\)|\+?886){_MARK}\d{{1,3}}{_MARK}\d{{3,4}}{_MARK}\d{{3,4}})(?![\d@])"  # Taiwan
+        ),
+        _is_known_phone,
+    ),
+    Pattern(
+        "email",
+        re.compile(
+            # A full stop or dash before the name belongs to the text, unless it goes on from something; a capital after
+            # a domain in small letters is the next word.
+            r"(?<![A-Za-z0-9_%+@])(?<![A-Za-z0-9][.-])(?P<span>[A-Za-z0-9_][A-Za-z0-9._%+-]*@(?:[A-Za-z0-9-]+\.)+?"
+            rf"(?i:{'|'.join(re.escape(domain) for domain in DOMAINS)}))"
+            r"(?:(?<=[a-z])(?![a-z]|\.[a-z])|(?<=[A-Z])(?![A-Za-z]|\.[A-Za-z]))"
+        ),
+        lambda text, match: True,
+    ),
+    Pattern("QQ", re.compile(r"(?<![\d@.])(?P<span>[1-9]\d{4,10})(?![\d@])"), _is_qq),
+    Pattern(
+        "vx",
+        re.compile(
+            r"(?<![A-Za-z0-9_@-])(?P<span>[A-Za-z][A-Za-z0-9_-]{5,19}|1[3-9]\d{9}|[1-9]\d{5,10})(?![A-Za-z0-9_@-])"
+        ),
+        _is_wechat,
+    ),
+]
+
+
+def with_patterns(
+    text: str, spans: Sequence[ScoredSpan], back_up: Collection[str], override: Collection[str]
+) -> list[ScoredSpan]:
+    """What a model found in a text, helped by patterns.
+
+    Args:
+        text: which was read.
+        spans: found in it.
+        back_up: categories in which patterns add what shares no character with a span of theirs.
+        override: categories in which patterns alone decide.
+
+    Returns:
+        Spans by begin, end and category; those of patterns have probability 1.
+    """
+    kept = [span for span in spans if span.category not in override]
+    for span in find_patterns(text, {*back_up, *override}):
+        if span.category in override or not any(clash(span, other) for other in kept):
+            kept.append(ScoredSpan(*span, 1.0))
+    return sorted(kept, key=place_in_text)
+
+
+def find_patterns(text: str, categories: Iterable[str]) -> list[Span]:
+    """The spans of some categories by their patterns, by begin, end and category.
+
+    Categories that have no pattern find nothing.
+    """
+    wanted = set(categories)
+    found = set()
+    text = text.translate(_NARROW)  # a character for a character
+    for pattern in PATTERNS:
+        if pattern.category in wanted:
+            found |= {
+                Span(pattern.category, match.start("span"), match.end("span") - 1)
+                for match in pattern.form.finditer(text)
+                if pattern.holds(text, match)
+            }
+    return list(sorted_spans(found))

@@ -1,0 +1,96 @@
+"""What a person sees of training: a progress bar, a log file, TensorBoard."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from tqdm import tqdm
+
+from model.training.callbacks.events import Callback, RunningTrainer
+from utils.memory import peak_memory_mib
+
+
+class Progress(Callback):
+    """A bar over the optimizer steps with the loss and the last dev F1."""
+
+    def on_train_begin(self, trainer: RunningTrainer) -> None:
+        done, total = trainer.state.step, trainer.total_steps
+        self._bar = tqdm(desc=trainer.name, initial=done, total=total, unit="step", disable=not trainer.main)
+
+    def on_step_end(self, trainer: RunningTrainer) -> None:
+        self._bar.update()
+        if trainer.state.step % 10 == 0:
+            self._show(trainer)
+
+    def on_evaluate(self, trainer: RunningTrainer) -> None:
+        self._show(trainer)
+
+    def on_train_end(self, trainer: RunningTrainer) -> None:
+        self._bar.close()
+
+    def _show(self, trainer: RunningTrainer) -> None:
+        shown = {"epoch": trainer.state.epoch + 1, "loss": f"{trainer.recent_loss():.4f}"}
+        if trainer.state.history and "f1" in trainer.state.history[-1]:
+            shown["f1"] = f"{trainer.state.history[-1]['f1']:.4f}"
+        self._bar.set_postfix(shown)
+
+
+class LogFile(Callback):
+    """A line for each epoch in train.log, which grows across resumes; `about` says what is trained on."""
+
+    def __init__(self, fold: Path, about: str = "") -> None:
+        self.path = fold / "train.log"
+        self.about = about
+
+    def on_train_begin(self, trainer: RunningTrainer) -> None:
+        begin = f"{trainer.name}: from epoch {trainer.state.epoch + 1} of {trainer.settings.epochs}"
+        self._write(trainer, begin + (f"; {self.about}" if self.about else ""))
+
+    def on_epoch_end(self, trainer: RunningTrainer) -> None:
+        values = " ".join(
+            f"{key} {value:.4f}" if isinstance(value, float) else f"{key} {value}"
+            for key, value in trainer.state.history[-1].items()
+        )
+        memory = peak_memory_mib()
+        self._write(trainer, values + (f" peak_mib {memory:.0f}" if memory else ""))
+
+    def on_train_end(self, trainer: RunningTrainer) -> None:
+        state = trainer.state
+        best = f"; best dev F1 {state.best_f1:.4f} in epoch {state.best_epoch + 1}" if state.best_epoch >= 0 else ""
+        self._write(trainer, "finished" + best)
+
+    def _write(self, trainer: RunningTrainer, line: str) -> None:
+        if trainer.main:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a", encoding="utf-8") as log:
+                log.write(time.strftime("%Y-%m-%d %H:%M:%S ") + line + "\n")
+
+
+class TensorBoard(Callback):
+    """Loss and rates by step, dev scores by epoch."""
+
+    def __init__(self, fold: Path) -> None:
+        self.folder = fold / "tensorboard"
+
+    def on_train_begin(self, trainer: RunningTrainer) -> None:
+        # Here, because its import takes seconds that no other mode should pay.
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer = SummaryWriter(str(self.folder), purge_step=trainer.state.step) if trainer.main else None
+
+    def on_step_end(self, trainer: RunningTrainer) -> None:
+        if self._writer and trainer.state.step % 10 == 0:
+            self._writer.add_scalar("train/loss", trainer.recent_loss(), trainer.state.step)
+            for group in trainer.optimizer.param_groups:
+                self._writer.add_scalar(f"rate/{group['name']}", group["lr"], trainer.state.step)
+
+    def on_evaluate(self, trainer: RunningTrainer) -> None:
+        if self._writer:
+            for name, value in trainer.state.history[-1].items():
+                if name in ("f1", "precision", "recall"):
+                    self._writer.add_scalar(f"dev/{name}", value, trainer.state.step)
+
+    def on_train_end(self, trainer: RunningTrainer) -> None:
+        if self._writer:
+            self._writer.close()

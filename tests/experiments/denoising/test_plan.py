@@ -1,0 +1,377 @@
+"""Cleaning from end to end on a tiny corpus: who votes on what, what goes on after a kill, what a person corrects."""
+
+import csv
+import json
+import shutil
+from dataclasses import replace
+
+import pytest
+import yaml
+
+import experiments.denoising.fold_votes
+import experiments.denoising.runs as denoise_runs
+import model.training.folds
+import preprocess
+from config import load_config
+from data.corpus.document import Problems, to_json
+from data.corpus.formats import read_corpus
+from data.noise.noise import NoiseRates
+from data.processed import load_processed
+from data.sample.sample import write_sample
+from data.spans import Span, clash
+from experiments.denoising.plan import read_documents, summary
+from experiments.denoising.runs import DenoiseRuns
+from main import main
+from model.training.trainer import Trainer
+
+
+def in_process(log, script, *arguments):
+    """Instead of `run_script`: quicker, and the tests can look on."""
+    status = {"preprocess.py": preprocess.main, "main.py": main}[script](list(arguments))
+    if status == 130:
+        raise KeyboardInterrupt
+    return "" if status == 0 else f"{script} failed"
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch):
+    monkeypatch.setattr(denoise_runs, "run_script", in_process)
+
+
+class Home:
+    """A corpus with noise, its settings and its folders."""
+
+    def __init__(self, folder):
+        write_sample(folder / "sample", 20, 6, 3, NoiseRates(missing=0.3))
+        self.folder, self.settings = folder, folder / "tiny.yaml"
+        self.denoised = folder / "runs" / "tiny_denoise"
+        values = {
+            "run": {"name": "tiny", "folder": str(folder / "runs"), "threads": 1},
+            "data": {"train": str(folder / "sample/train_data"), "unlabelled": str(folder / "sample/test_data"),
+                     "dev_share": 0.25, "max_len": 60, "processed": str(folder / "processed"),
+                     "categories": ["name", "mobile"]},
+            "encoder": {"name": "scratch", "hidden": 16, "heads": 2, "depth": 1, "feed_forward": 16},
+            "flat": {"hidden": 16, "heads": 2, "feed_forward": 16},
+            "lexicon": {"dimension": 8},
+            "folds": {"count": 2, "repeats": 2},
+            "train": {"epochs": 2, "encoder_rate": 1e-2, "other_rate": 1e-2},
+            "predict": {"overlap": 20},
+            "denoise": {"least": 0.01, "missing_from": 0.02, "doubtful_below": 0.02, "missing": "add"},
+            "pseudo": {"certain_from": 0.03, "uncertain_from": 0.02},
+        }  # fmt: skip
+        self.settings.write_text(yaml.safe_dump(values), encoding="utf-8")
+        assert preprocess.main(["--config", str(self.settings)]) == 0
+
+    def run(self, mode="denoise", *more):
+        return main(["--mode", mode, "--config", str(self.settings), *more])
+
+    def votes(self, round_number=1):
+        files = sorted((self.denoised / f"round{round_number}" / "votes").iterdir())
+        return {path.name: path.read_text(encoding="utf-8") for path in files}
+
+    def config(self, *changes):
+        return load_config([self.settings], list(changes))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A whole pipeline; and for every run, one after the other, the texts that each of its trainings saw."""
+    home = Home(tmp_path_factory.mktemp("denoise"))
+    seen = {}
+    original = model.training.folds.SegmentDataset
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(denoise_runs, "run_script", in_process)
+
+        def watched(processed, documents, scheme):
+            seen.setdefault(id(processed), []).append({processed.documents[number].text for number in documents})
+            return original(processed, documents, scheme)
+
+        patch.setattr(model.training.folds, "SegmentDataset", watched)
+        assert home.run("pipeline") == 0
+    return home, list(seen.values())
+
+
+def ids_of(votes):
+    return [json.loads(line)["id"] for line in votes.splitlines()]
+
+
+def test_every_vote_comes_from_a_network_that_did_not_see_the_document(finished):
+    home, trained = finished
+    folds = [documents for run in trained if len(run) == 2 for documents in run]
+    assert len(folds) == 4
+    votes = [ids_of(home.votes()[f"repeat{repeat}_fold{fold}.jsonl"]) for repeat in (1, 2) for fold in (0, 1)]
+    texts = {document.id: document.text for document in read_documents(home.denoised / "data/train.jsonl")}
+    for seen, judged in zip(folds, votes, strict=True):
+        voted_on = {texts[identity] for identity in judged}
+        assert seen.isdisjoint(voted_on) and seen | voted_on == set(texts.values())
+    for repeat in (votes[:2], votes[2:]):
+        assert sorted(repeat[0] + repeat[1]) == sorted(texts), "each document has one vote of each repeat"
+    assert set(votes[0]) != set(votes[2]), "folds are drawn anew"
+
+
+def test_the_dev_part_is_untouched_and_seen_by_nobody(finished):
+    home, trained = finished
+    config = home.config("folds.count=0")
+    given = {document.id: document.text for document in read_corpus(config.data.train, Problems())}
+    dev = read_documents(home.denoised / "data/dev.jsonl")
+    assert 0 < len(dev) < len(given)
+    assert all(given[document.id] == document.text for document in dev)
+    processed = {document.text: document for document in load_processed(config).documents}
+    assert all(processed[document.text] == document for document in dev) and any(document.spans for document in dev)
+    texts = {document.text for document in dev}
+    assert all(seen.isdisjoint(texts) for run in trained for seen in run)
+    for name in ("first", "clean", "final"):
+        settings = yaml.safe_load((home.denoised / name / "config.yaml").read_text(encoding="utf-8"))
+        assert settings["data"]["dev"]["path"] == str(home.denoised / "data/dev.jsonl")
+
+
+def test_the_labels_of_votes_are_those_that_came_and_the_cleaned_ones_follow_the_table(finished):
+    home, _ = finished
+    documents = {document.id: document for document in read_documents(home.denoised / "data/train.jsonl")}
+    for content in home.votes().values():
+        for line in content.splitlines():
+            record = json.loads(line)
+            judged = {(one["category"], one["pos_b"], one["pos_e"]) for one in record["candidates"]}
+            assert judged >= {tuple(span) for span in documents[record["id"]].spans}
+    cleaned = {document.id: document for document in read_documents(home.denoised / "round1/train.jsonl")}
+    with (home.denoised / "round1/decisions.csv").open(encoding="utf-8-sig", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    added = [row for row in rows if row["action"] == "add"]
+    assert added
+    for identity, document in documents.items():
+        own = {(row["category"], int(row["pos_b"]), int(row["pos_e"])) for row in added if row["id"] == identity}
+        # What is added takes the place of the doubtful labels of its category that it shares characters with.
+        kept = {span for span in document.spans if not any(clash(span, Span(*one)) for one in own)}
+        assert {tuple(span) for span in cleaned[identity].spans} == {tuple(span) for span in kept} | own
+    exported = json.loads((home.denoised / "round1/labelstudio.json").read_text(encoding="utf-8"))
+    assert {task["data"]["id"] for task in exported} == set(documents)
+    annotated = [one for task in exported for annotation in task["annotations"] for one in annotation["result"]]
+    suggested = [one for task in exported for one in task.get("predictions", [{"result": []}])[0]["result"]]
+    kinds = [row["kind"] for row in rows]
+    assert kinds.count("doubtful") == sum("meta" in one for one in annotated)
+    assert kinds.count("missing") == len(suggested)
+
+
+def test_the_pipeline_ends_with_predictions_for_the_unlabelled_texts(finished):
+    home, trained = finished
+    texts = read_corpus(home.config().data.unlabelled, Problems())
+    pseudo = read_documents(home.denoised / "unlabelled/pseudo.jsonl")
+    assert pseudo and all(document.weight == 0.5 for document in pseudo)
+    assert {document.text for document in pseudo} <= {document.text for document in texts}
+    first, clean, final = (run[0] for run in trained if len(run) == 1)
+    assert first == clean and len(final) >= len(clean)
+    predicted = (home.denoised / "submission/predict.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["id"] for line in predicted] == [document.id for document in texts]
+    assert (home.denoised / "submission/predict.csv").read_text(encoding="utf-8").startswith("ID,Category,Pos_b")
+
+
+def test_nothing_is_done_twice_and_a_plan_does_nothing(finished, capsys, monkeypatch):
+    home, _ = finished
+    monkeypatch.setattr(denoise_runs, "run_script", lambda *_: pytest.fail("something was done again"))
+    assert home.run("pipeline", "--dry-run") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 21 and all("] done" in line for line in lines)
+    assert home.run("pipeline") == 0
+    assert capsys.readouterr().out.count("done before") == 21
+    assert home.run("pipeline", "--dry-run", "--set", "pseudo.certain_from=0.9") == 0
+    states = ["done" in line.split(":")[0] for line in capsys.readouterr().out.splitlines()]
+    assert states == [True] * 17 + [False] * 4, "pseudo-labels, the final run, its scores and its predictions"
+    for reading in ("predict.min_probability=0.8", "mix.override=[mobile]"):
+        assert home.run("pipeline", "--dry-run", "--set", reading) == 0
+        out = capsys.readouterr().out
+        states = {line.split("to do ")[1].split(":")[0] for line in out.splitlines() if "to do " in line}
+        assert states == {"first, score", "clean, score", "final, score", "submit"}, "nothing is trained for it"
+
+
+def test_scores_of_all_runs_are_printed(finished, capsys):
+    home, _ = finished
+    assert home.run("pipeline") == 0
+    out = capsys.readouterr().out
+    assert all(f"\n{name} " in out for name in ("first", "clean", "final"))
+    assert home.run("denoise", "--set", "denoise.compare=false") == 0
+    out = capsys.readouterr().out
+    assert "\nclean " in out and "\nfirst " not in out and "\nfinal " not in out, "those were not asked for"
+
+
+@pytest.fixture
+def copy(finished, tmp_path, monkeypatch):
+    """The finished work where a test may change it: all paths in it are relative to the working folder."""
+    home, _ = finished
+    other = Home.__new__(Home)
+    other.folder, other.settings, other.denoised = home.folder, home.settings, home.denoised
+    kept = tmp_path / "kept"
+    shutil.copytree(home.denoised, kept)
+    yield other
+    shutil.rmtree(home.denoised)
+    shutil.copytree(kept, home.denoised)
+
+
+def test_a_corrected_table_is_what_is_trained_on(copy, capsys):
+    path = copy.denoised / "round1/decisions.csv"
+    table = path.read_text(encoding="utf-8-sig").replace(",add,", ",ignore,")
+    path.write_text(table, encoding="utf-8-sig")
+    assert copy.run("denoise") == 0
+    out = capsys.readouterr().out
+    assert out.count("done before") == 10 and "[11/13] round 1, clean: apply" in out
+    before, after = (read_documents(copy.denoised / name) for name in ("data/train.jsonl", "round1/train.jsonl"))
+    assert [document.spans for document in before] == [document.spans for document in after]
+
+
+def test_another_round_does_not_undo_corrections(copy, capsys):
+    path = copy.denoised / "round1/decisions.csv"
+    path.write_text(path.read_text(encoding="utf-8-sig").replace(",add,", ",ignore,"), encoding="utf-8-sig")
+    more = ("denoise.rounds=2", "denoise.compare=false")
+    assert copy.run("denoise", "--dry-run", *(word for change in more for word in ("--set", change))) == 0
+    assert "done  round 1, decide" in capsys.readouterr().out
+
+
+def test_corrections_are_kept_where_all_is_decided_anew(copy, capsys):
+    path = copy.denoised / "round1/decisions.csv"
+    path.write_text(path.read_text(encoding="utf-8-sig").replace(",add,", ",ignore,"), encoding="utf-8-sig")
+    corrected = path.read_bytes()
+    assert copy.run("denoise", "--set", "denoise.missing=mask") == 0
+    kept = path.with_name("decisions_corrected_1.csv")
+    assert f"the corrections are in {kept}" in capsys.readouterr().out
+    assert kept.read_bytes() == corrected != path.read_bytes()
+    assert copy.run("denoise", "--set", "denoise.missing=ignore") == 0
+    assert "the corrections are in" not in capsys.readouterr().out, "nobody corrected what was written since"
+
+
+def test_a_table_with_an_unknown_category_is_one_line(copy, capsys):
+    path = copy.denoised / "round1/decisions.csv"
+    header, row, *rest = path.read_text(encoding="utf-8-sig").split("\n")
+    fields = row.split(",")
+    fields[2] = "nickname"
+    path.write_text("\n".join([header, ",".join(fields), *rest]), encoding="utf-8-sig")
+    assert copy.run("denoise") == 2
+    err = capsys.readouterr().err
+    assert "category nickname; the known ones are" in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("killed_at", ["epoch 2", "epoch 4", "vote 2"])  # epoch 4 is the second of the second fold
+def test_a_killed_run_goes_on_to_the_same_votes(finished, tmp_path, monkeypatch, killed_at):
+    whole, _ = finished
+    home = Home(tmp_path)
+    shutil.copytree(whole.folder / "sample", home.folder / "sample", dirs_exist_ok=True)
+    epoch, write_votes, begun = Trainer._epoch, experiments.denoising.fold_votes.write_votes, {"epoch": 0, "vote": 0}
+
+    def watch(kind, original):
+        def begin(*arguments):
+            begun[kind] += 1
+            if killed_at == f"{kind} {begun[kind]}":
+                raise KeyboardInterrupt
+            return original(*arguments)
+
+        return begin
+
+    monkeypatch.setattr(Trainer, "_epoch", watch("epoch", epoch))
+    monkeypatch.setattr(experiments.denoising.fold_votes, "write_votes", watch("vote", write_votes))
+    assert home.run("denoise", "--set", "denoise.compare=false") == 130
+    killed_at = ""
+    assert home.run("denoise", "--set", "denoise.compare=false") == 0
+    assert home.votes() == whole.votes()
+    killed = 11 if begun["vote"] == 4 else 10
+    assert begun["epoch"] == killed, "two epochs of four folds and of the cleaned run, and the one that was killed"
+
+
+def test_a_second_round_trains_on_the_cleaned_labels_and_judges_those_that_came(tmp_path):
+    home = Home(tmp_path)
+    changes = ("--set", "denoise.rounds=2", "--set", "folds.repeats=1", "--set", "denoise.compare=false",
+               "--set", "denoise.doubtful=remove", "--set", "denoise.doubtful_below=0.2")  # fmt: skip
+    assert home.run("denoise", *changes) == 0
+    settings = yaml.safe_load((home.denoised / "round2/repeat1/config.yaml").read_text(encoding="utf-8"))
+    assert settings["data"]["train"]["path"] == str(home.denoised / "round1/train.jsonl")
+    settings = yaml.safe_load((home.denoised / "clean/config.yaml").read_text(encoding="utf-8"))
+    assert settings["data"]["train"]["path"] == str(home.denoised / "round2/train.jsonl")
+    came = {document.id: document for document in read_documents(home.denoised / "data/train.jsonl")}
+    for content in home.votes(2).values():
+        for line in content.splitlines():
+            record = json.loads(line)
+            judged = {(one["category"], one["pos_b"], one["pos_e"]) for one in record["candidates"]}
+            assert judged >= {tuple(span) for span in came[record["id"]].spans}
+
+
+def test_additional_documents_that_share_text_with_the_dev_part_train_no_fold(tmp_path):
+    home = Home(tmp_path)
+    corpus = read_corpus(home.config().data.train, Problems())
+    copies = tmp_path / "additional.jsonl"
+    copies.write_text("".join(to_json(replace(one, id=f"copy{one.id}")) + "\n" for one in corpus), encoding="utf-8")
+    changes = [word for change in (f"data.additional=[{copies}]", "folds.repeats=1", "denoise.compare=false")
+               for word in ("--set", change)]  # fmt: skip
+    assert preprocess.main(["--config", str(home.settings), *changes]) == 0
+    assert home.run("denoise", *changes) == 0
+    dev = {document.id for document in read_documents(home.denoised / "data/dev.jsonl")}
+    for fold in (0, 1):
+        metrics = json.loads((home.denoised / f"round1/repeat1/fold{fold}/metrics.json").read_text())
+        held_out = ids_of(home.votes()[f"repeat1_fold{fold}.jsonl"])
+        assert metrics["additional_documents_left_out"] >= len(dev) + len(held_out)
+
+
+def test_without_a_dev_part_there_are_no_scores(tmp_path, capsys):
+    home = Home(tmp_path)
+    changes = ("data.dev_share=0", "train.select=last", "folds.repeats=1", "denoise.compare=false")
+    assert home.run("denoise", *(word for change in changes for word in ("--set", change))) == 0
+    assert "no dev part, so there are no scores" in capsys.readouterr().out
+    assert not (home.denoised / "data/dev.jsonl").exists()
+
+
+def test_folds_choose_nothing_by_the_labels_they_vote_on(finished):
+    home, _ = finished
+    settings = yaml.safe_load((home.denoised / "round1/repeat1/config.yaml").read_text(encoding="utf-8"))
+    assert (settings["train"]["select"], settings["train"]["patience"]) == ("last", 0)
+    settings = yaml.safe_load((home.denoised / "clean/config.yaml").read_text(encoding="utf-8"))
+    assert settings["train"]["select"] == "best", "as the user has it"
+
+
+def test_trainings_depend_on_the_weights_of_a_local_encoder(finished, tmp_path):
+    home, _ = finished
+    names = {"vocab.txt", "config.json", "model.safetensors"}
+    for name in (*names, "README.md"):
+        (tmp_path / name).touch()
+    inputs = DenoiseRuns(home.config(f"encoder.name={tmp_path}"), [], None).other_inputs()
+    assert {path.name for path in inputs if path.parent == tmp_path} == names
+
+
+def test_a_pipeline_needs_unlabelled_texts(finished, tmp_path, capsys):
+    home, _ = finished
+    without = ("--set", "data.unlabelled=", "--set", f"data.processed={tmp_path / 'processed'}")
+    assert preprocess.main(["--config", str(home.settings), *without]) == 0
+    assert home.run("pipeline", *without) == 2
+    assert "data.unlabelled is empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "telling"),
+    [
+        ("--mode denoise --set folds.count=0", "votes need folds: set folds.count"),
+        ("--mode denoise --dry-run --set model.name=feature_crf", "model.name feature_crf only finds spans"),
+        ("--mode denoise --set data.processed=nowhere", "no processed data"),
+        ("--mode denoise --set denoise.missing_from=1.5", "denoise.missing_from is 1.5"),
+        ("--mode denoise --set denoise.missing_from_of.name=2", "denoise.missing_from_of.name is 2.0"),
+        ("--mode denoise --set denoise.missing_from_of.name=much", "cannot be 'much'"),
+        (
+            "--mode denoise --set denoise.missing_from_of.nmae=0.3",
+            "denoise.missing_from_of: unknown category nmae; did",
+        ),
+        ("--mode denoise --set denoise.doubtful_below_of.neme=0.3", "doubtful_below_of: unknown category neme; did"),
+        ("--mode pipeline --set pseudo.certain_from_of.nmae=0.9", "pseudo.certain_from_of: unknown category nmae; did"),
+        ("--mode denoise --set denoise.least=0.4 --set denoise.missing_from=0.3", "is below denoise.least 0.4"),
+        ("--mode denoise --set denoise.doubtful=add", "denoise.doubtful cannot be 'add'"),
+        ("--mode denoise --set pseudo.uncertain_from=0.95", "is below pseudo.uncertain_from 0.95"),
+        ("--mode train --dry-run", "--dry-run does not belong to --mode train"),
+        ("--mode denoise --fold 1", "--fold does not belong to --mode denoise"),
+    ],
+)
+def test_bad_command_lines_are_one_line(finished, capsys, arguments, telling):
+    home, _ = finished
+    first, second, *rest = arguments.split()
+    assert main([first, second, "--config", str(home.settings), *rest]) == 2
+    err = capsys.readouterr().err
+    assert telling in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("probability", "warned"), [(0.19, True), (0.21, False)])
+def test_a_person_is_told_how_much_the_voters_know(probability, warned):
+    told = summary([], 1, probability)
+    assert f"a probability of {probability:.2f} on average" in told
+    assert ("train them longer" in told) == warned

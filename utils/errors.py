@@ -1,0 +1,31 @@
+"""Errors that the user can mend, and what helps to word them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+
+class UserError(Exception):
+    """Something the user can mend. Its text is one line: what, where, what to do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(line.strip() for line in message.splitlines()))  # others' messages may have several
+
+
+def looked_in(path: Path) -> str:
+    """For messages on a path that is not there: where a relative one was looked for."""
+    return "" if path.is_absolute() else f" in {Path.cwd()}"
+
+
+def nearest(word: str, known: Collection[str]) -> str:
+    """For messages on a name that there is not: the nearest that there is, or else all of them."""
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]}?" if close else f"; known here: {', '.join(known)}"
+
+
+def refuse_unknown_categories(setting: str, named: Iterable[str], known: Collection[str]) -> None:
+    """Raise UserError where a setting names a category that there is not: it would change nothing, without a word."""
+    if unknown := [category for category in named if category not in known]:
+        raise UserError(f"{setting}: unknown category {unknown[0]}{nearest(unknown[0], known)}")
