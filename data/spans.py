@@ -43,7 +43,7 @@ class ScoredSpan(NamedTuple):
     probability: float
 
 
-class Candidate(NamedTuple):
+class JudgedSpan(NamedTuple):
     """A span that a model has judged; `found` says that it stands in the model's best reading of the text."""
 
     category: str
@@ -53,7 +53,7 @@ class Candidate(NamedTuple):
     found: bool
 
 
-def place_in_text(span: Span | ScoredSpan | Candidate) -> tuple[int, int, str]:
+def place_in_text(span: Span | ScoredSpan | JudgedSpan) -> tuple[int, int, str]:
     """What spans of a text are sorted by: begin, end, category."""
     return span.begin, span.end, span.category
 

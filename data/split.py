@@ -104,7 +104,7 @@ def divide_by_form(forms: list[set[str]], fold_of: np.ndarray, count: int, seed:
     return [np.array([fold in own for own in folds]) for fold in range(count)]
 
 
-def say_left_out(splits: list[Split], additional: int) -> str:
+def describe_left_out(splits: list[Split], additional: int) -> str:
     """One line on how many of the additional documents the splits leave out; empty where they use all of them."""
     *_, most = leaks = sorted(split.leaks for split in splits)
     if not most:

@@ -27,7 +27,7 @@ from data.split import make_splits
 from experiments.denoising.decision_table import read_decisions
 from experiments.denoising.decisions import Decision, decide
 from experiments.denoising.plan import Denoise, read_documents, write_documents
-from experiments.denoising.runs import DenoiseRuns, lasting
+from experiments.denoising.runs import DenoiseRuns, learning_settings
 from experiments.denoising.votes import count_votes
 from experiments.stages import Plan
 from model.run_folder import reading_settings
@@ -123,7 +123,7 @@ class NoiseStudy:
     def _refuse_other_settings(self) -> None:
         """A finished cell is kept, so it must be one of this study. A remedy may be added to those that are there."""
         settings = {
-            **lasting(self.given),
+            **learning_settings(self.given),
             **reading_settings(self.given),
             "denoise": asdict(self.given.denoise),
             "documents": self.documents,

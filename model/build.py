@@ -13,7 +13,7 @@ from model.heads.chains import ChainHead
 from model.heads.head import Head
 from model.heads.span import SpanHead
 from model.layers.character_encoder import CharacterEncoder, build_encoder, encoder_from_config
-from model.model import Inventory, TaggingNetwork, WordTable
+from model.model import DataShape, TaggingNetwork, WordTable
 from model.networks import network_class
 from model.run_folder import RunParts, load_tensors
 from utils.errors import UserError
@@ -34,10 +34,10 @@ def fresh_network(config: Config, processed: Processed, seed: int, make_head: Ma
     """
     torch.manual_seed(seed)
     words = WordTable(len(processed.lexicon.words), word_size(config, processed))
-    inventory = Inventory(processed.categories, processed.vocabulary, words)
-    longest = network_class(config.model.name).longest_input(config, inventory)
+    data = DataShape(processed.categories, processed.vocabulary, words)
+    longest = network_class(config.model.name).longest_input(config, data)
     encoder = build_encoder(config.encoder, len(processed.vocabulary), longest, processed.vocabulary.pad)
-    network = assemble(config, encoder, inventory, make_head)
+    network = assemble(config, encoder, data, make_head)
     network.prepare(processed)
     if config.lexicon.length:
         network.scale_words(config.lexicon.length)
@@ -52,7 +52,7 @@ def load_network(parts: RunParts, weights: Path) -> TaggingNetwork:
     """
     encoder = encoder_from_config(parts.encoder, parts.config.encoder.output)
     words = WordTable(len(parts.lexicon.words), parts.word_size)
-    network = assemble(parts.config, encoder, Inventory(parts.categories, parts.vocabulary, words))
+    network = assemble(parts.config, encoder, DataShape(parts.categories, parts.vocabulary, words))
     try:
         network.load_state_dict(load_tensors(weights))
     except RuntimeError as error:
@@ -71,12 +71,12 @@ def word_size(config: Config, processed: Processed) -> int:
 def assemble(
     config: Config,
     encoder: CharacterEncoder,
-    inventory: Inventory,
+    data: DataShape,
     make_head: MakeHead | None = None,
 ) -> TaggingNetwork:
     """A network of its parts; what it adds to the encoder is random."""
-    network = network_class(config.model.name)(config, encoder, inventory)
+    network = network_class(config.model.name)(config, encoder, data)
     if make_head is None:
         make_head = network.own_head or (SpanHead if config.model.head == "span" else ChainHead)
-    network.head = make_head(config, inventory.categories, network.size)
+    network.head = make_head(config, data.categories, network.size)
     return network

@@ -28,7 +28,7 @@ class WordTable(NamedTuple):
     size: int
 
 
-class Inventory(NamedTuple):
+class DataShape(NamedTuple):
     """What texts are made of and labelled with."""
 
     categories: Sequence[str]
@@ -61,7 +61,7 @@ class TaggingNetwork(nn.Module):
         self.size = encoder.size
 
     @classmethod
-    def longest_input(cls, config: Config, inventory: Inventory) -> int:
+    def longest_input(cls, config: Config, data: DataShape) -> int:
         """Tokens that the encoder reads at a time, at most."""
         return config.data.max_len + 2
 

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 from data.batches.dataset import Batch, BucketSampler
 
 
-class EndlessBatches(Iterator[Batch]):
+class RepeatingBatches(Iterator[Batch]):
     """The batches of a loader again and again, each round in a new order that follows from the epoch and the round.
 
     Args:

@@ -10,7 +10,7 @@ import torch
 
 from data.corpus.document import Document
 from data.lattice.lattice import build_lattices
-from data.spans import Candidate
+from data.spans import JudgedSpan
 from experiments.denoising.votes import write_votes
 from model.build import load_network
 from model.reading.predictor import Predictor
@@ -34,7 +34,7 @@ def write_fold_votes(run: Path, fold: int, documents: Sequence[Document], least:
     write_votes(output, documents, _candidates(run, fold, documents, least))
 
 
-def _candidates(run: Path, fold: int, documents: Sequence[Document], least: float) -> Iterator[list[Candidate]]:
+def _candidates(run: Path, fold: int, documents: Sequence[Document], least: float) -> Iterator[list[JudgedSpan]]:
     parts = load_parts(run)
     config = parts.config
     set_up_processor(config.run.threads)

@@ -32,7 +32,7 @@ from data.split import make_splits
 from experiments.denoising.decision_table import keep_corrections, read_decisions, write_report
 from experiments.denoising.decisions import Decision, apply_decisions, decide, label_support
 from experiments.denoising.pseudo_labels import pseudo_label
-from experiments.denoising.runs import DenoiseRuns, lasting
+from experiments.denoising.runs import DenoiseRuns, learning_settings
 from experiments.denoising.votes import count_votes
 from experiments.stages import Stage
 from model.run_folder import fold_folder, reading_settings
@@ -137,14 +137,14 @@ class Denoise:
         about = "set the dev part aside, whose labels stay untouched" if self.dev_file else "write the training part"
         inputs = [self.config.processed_folder / "documents.jsonl"]
         outputs = list(filter(None, (self.train_file, self.dev_file, self.runs.unseen)))
-        return Stage("divide", about, work, inputs, outputs, lasting(config))
+        return Stage("divide", about, work, inputs, outputs, learning_settings(config))
 
     def _train(self, name: str, about: str, labels: Path, pseudo: Path | None = None) -> Iterator[Stage]:
         """A run on these labels; its scores, which depend on more settings, are a stage of their own."""
         config = self.runs.single(name, labels, pseudo)
         trained = fold_folder(config.run_folder, 0) / "metrics.json"
         inputs = [*filter(None, (labels, self.dev_file, pseudo)), *self.runs.other_inputs()]
-        yield Stage(name, about, lambda: self.runs.fit(config), inputs, [trained], lasting(config))
+        yield Stage(name, about, lambda: self.runs.fit(config), inputs, [trained], learning_settings(config))
         if self.dev_file:
             yield Stage(
                 f"{name}, score",
@@ -168,7 +168,7 @@ class Denoise:
                 lambda config=config: self.runs.fit(config),
                 [labels, *self.runs.other_inputs()],
                 [fold_folder(config.run_folder, fold) / "metrics.json" for fold in folds],
-                lasting(config),
+                learning_settings(config),
             )
             yield from (self._vote(number, repeat, fold, config, labels) for fold in folds)
         votes = [self._votes_file(number, *voter) for voter in self._voters()]
@@ -201,7 +201,7 @@ class Denoise:
             write_fold_votes(config.run_folder, fold, documents, self.config.denoise.least, output)
 
         inputs = [self.train_file, labels, fold_folder(config.run_folder, fold) / "metrics.json"]
-        settings = [lasting(config), self.config.denoise.least]
+        settings = [learning_settings(config), self.config.denoise.least]
         about = f"fold {fold} votes on the documents it has not seen"
         return Stage(f"round {number}, votes {repeat}.{fold}", about, work, inputs, [output], settings)
 

@@ -97,7 +97,7 @@ class DenoiseRuns:
             raise UserError(f"{failure} (log: {log})")
 
 
-def lasting(config: Config) -> dict[str, Any]:
+def learning_settings(config: Config) -> dict[str, Any]:
     """The settings that change what is learned."""
     values = to_dict(config)
     for name in FREE:

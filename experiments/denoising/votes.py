@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data.corpus.document import Document, entity_record
-from data.spans import Candidate, Span
+from data.spans import JudgedSpan, Span
 from utils.errors import UserError
 from utils.files import atomic_file
 
@@ -49,7 +49,7 @@ class Ballot:
         return self.spans.get(span, Tally(0, self.voters, 0.0))
 
 
-def write_votes(path: Path, documents: Iterable[Document], candidates: Iterable[Sequence[Candidate]]) -> None:
+def write_votes(path: Path, documents: Iterable[Document], candidates: Iterable[Sequence[JudgedSpan]]) -> None:
     """One network's candidates of each document."""
     with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as lines:
         for document, own in zip(documents, candidates, strict=True):

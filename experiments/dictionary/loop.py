@@ -40,7 +40,7 @@ from experiments.dictionary.growth import grow
 from experiments.dictionary.head import PositiveUnlabelledHead
 from experiments.dictionary.risk import PositiveUnlabelledRisk
 from experiments.dictionary.table import KINDS, Record, write_tables
-from experiments.dictionary.texts import Texts, beside, write_labels
+from experiments.dictionary.texts import Texts, add_where_free, write_labels
 from experiments.dictionary.whole_words import whole_words
 from model.build import fresh_network
 from model.networks import network_class
@@ -218,7 +218,7 @@ class DictionaryLoop:
         folder = self._round(number)
         categories = sorted(set(dictionary.values()))
         matched = [document.spans for document in self._match(dictionary)]
-        both = [beside(*one) for one in zip(matched, found, strict=True)]
+        both = [add_where_free(*one) for one in zip(matched, found, strict=True)]
         write_dictionary(dictionary, folder / "dictionary.tsv")
         write_labels(folder / "labels.jsonl", self.texts.documents, both)
         spans = {"matching": matched, "found": found, "both": both}

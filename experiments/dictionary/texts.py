@@ -65,7 +65,7 @@ def read_texts(config: Config, problems: Problems) -> Texts:
     return Texts([replace(document, id=f"{part}-{document.id}") for part, document in parts], scored)
 
 
-def beside(matches: Sequence[Span], found: Sequence[Span | ScoredSpan]) -> list[Span]:
+def add_where_free(matches: Sequence[Span], found: Sequence[Span | ScoredSpan]) -> list[Span]:
     """The dictionary's matches in a text and, where none of them stands, what was found, by begin."""
     free = [
         Span(one.category, one.begin, one.end) for one in found if not any(overlap(one, match) for match in matches)

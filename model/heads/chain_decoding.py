@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from data.batches.tags import CHAIN, FIRST, LAST, SINGLE, FoundSpans, TagScheme
-from data.spans import Candidate, ScoredSpan, Span, place_in_text
+from data.spans import JudgedSpan, ScoredSpan, Span, place_in_text
 from model.layers.crf import ChainCRF, TaggedSpans, backward_scores, forward_scores, span_log_probabilities
 from model.layers.softmax import SoftmaxChain
 
@@ -50,7 +50,7 @@ class ChainDecoder:
         asked: Sequence[Sequence[Span]],
         least: float,
         longest: int,
-    ) -> list[list[Candidate]]:
+    ) -> list[list[JudgedSpan]]:
         """What the scores say of every span worth a thought.
 
         Args:
@@ -71,10 +71,10 @@ class ChainDecoder:
         keys = sorted(best | labels | likely)
         spans = FoundSpans(*np.array(keys, dtype=np.int64).reshape(-1, 4).T)
         probabilities = self._probabilities(emissions, character_mask, spans)
-        texts: list[list[Candidate]] = [[] for _ in emissions]
+        texts: list[list[JudgedSpan]] = [[] for _ in emissions]
         for key, span, probability in zip(keys, self._named(spans), probabilities, strict=True):
             if probability >= least or key in best or key in labels:
-                texts[key[0]].append(Candidate(*span, probability, key in best))
+                texts[key[0]].append(JudgedSpan(*span, probability, key in best))
         return [sorted(candidates, key=place_in_text) for candidates in texts]
 
     def _best_spans(self, emissions: Tensor, character_mask: Tensor) -> FoundSpans:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from config import Config
 from data.batches.labels import ChainLabeller
 from data.batches.tags import OUTSIDE, TagScheme
-from data.spans import Candidate, ScoredSpan, Span
+from data.spans import JudgedSpan, ScoredSpan, Span
 from model.heads.chain_decoding import ChainDecoder, mask_of_chains
 from model.heads.head import Head
 from model.layers.crf import ChainCRF
@@ -92,7 +92,7 @@ class ChainHead(Head):
 
     def judge(
         self, scores: Tensor, character_mask: Tensor, asked: Sequence[Sequence[Span]], least: float, longest: int
-    ) -> list[list[Candidate]]:
+    ) -> list[list[JudgedSpan]]:
         """By the marginals of spans."""
         return ChainDecoder(self.scheme, self.crf).judge(scores, character_mask, asked, least, longest)
 

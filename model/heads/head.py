@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from config import Config
 from data.batches.labels import Labeller, Labels
-from data.spans import Candidate, ScoredSpan, Span
+from data.spans import JudgedSpan, ScoredSpan, Span
 
 
 class Output(NamedTuple):
@@ -92,7 +92,7 @@ class Head(nn.Module):
 
     def judge(
         self, scores: Tensor, character_mask: Tensor, asked: Sequence[Sequence[Span]], least: float, longest: int
-    ) -> list[list[Candidate]]:
+    ) -> list[list[JudgedSpan]]:
         """What the scores say of every span worth a thought, by begin, end and category.
 
         Args:

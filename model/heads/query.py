@@ -14,7 +14,7 @@ from torch.nn.functional import softplus
 
 from config import Config
 from data.batches.span_labels import SpanLabeller
-from data.spans import Candidate, ScoredSpan, Span
+from data.spans import JudgedSpan, ScoredSpan, Span
 from model.heads.head import Head
 from model.heads.span import candidate_spans, coins_apart, found_spans
 from model.layers.global_pointer import NO_SPAN, GlobalPointer, possible_spans
@@ -99,7 +99,7 @@ class QueryHead(Head):
     @torch.no_grad()
     def judge(
         self, scores: Tensor, character_mask: Tensor, asked: Sequence[Sequence[Span]], least: float, longest: int
-    ) -> list[list[Candidate]]:
+    ) -> list[list[JudgedSpan]]:
         """By the least of the three probabilities."""
         return candidate_spans(span_scores(scores), self.labeller.categories, asked, least, longest)
 

@@ -13,7 +13,7 @@ from torch.nn.functional import softplus
 
 from config import Config
 from data.batches.span_labels import SpanLabeller
-from data.spans import Candidate, ScoredSpan, Span
+from data.spans import JudgedSpan, ScoredSpan, Span
 from model.heads.head import Head
 from model.layers.global_pointer import NO_SPAN, GlobalPointer, possible_spans
 
@@ -71,7 +71,7 @@ class SpanHead(Head):
     @torch.no_grad()
     def judge(
         self, scores: Tensor, character_mask: Tensor, asked: Sequence[Sequence[Span]], least: float, longest: int
-    ) -> list[list[Candidate]]:
+    ) -> list[list[JudgedSpan]]:
         """By the sigmoid of the scores."""
         return candidate_spans(scores, self.labeller.categories, asked, least, longest)
 
@@ -85,21 +85,21 @@ def found_spans(scores: Tensor, categories: Sequence[str]) -> list[list[ScoredSp
 
 def candidate_spans(
     scores: Tensor, categories: Sequence[str], asked: Sequence[Sequence[Span]], least: float, longest: int
-) -> list[list[Candidate]]:
+) -> list[list[JudgedSpan]]:
     """Of scores (B, C, L, L), what `Head.judge` wants."""
     probabilities = scores.sigmoid()  # (B, C, L, L)
     worth = (probabilities >= least).tril(longest - 1) | (scores > 0)
     places = set(map(tuple, worth.nonzero().tolist()))
     number = {category: place for place, category in enumerate(categories)}
     places |= {(text, number[span.category], span.begin, span.end) for text, own in enumerate(asked) for span in own}
-    texts: list[list[Candidate]] = [[] for _ in scores]
+    texts: list[list[JudgedSpan]] = [[] for _ in scores]
     if not places:
         return texts
     ordered = sorted(places, key=lambda place: (place[0], place[2], place[3], categories[place[1]]))
     columns = torch.tensor(ordered, device=scores.device).unbind(1)
     judged = zip(ordered, probabilities[columns].tolist(), (scores[columns] > 0).tolist(), strict=True)
     for (text, category, begin, end), probability, found in judged:
-        texts[text].append(Candidate(categories[category], begin, end, probability, found))
+        texts[text].append(JudgedSpan(categories[category], begin, end, probability, found))
     return texts
 
 

@@ -11,13 +11,13 @@ from torch import Tensor
 from config import Config
 from model.layers.character_encoder import CharacterEncoder
 from model.layers.context import Context
-from model.model import Inventory, TaggingNetwork
+from model.model import DataShape, TaggingNetwork
 
 
 class Network(TaggingNetwork):
     """The layers of the section `context` over the encoder's states."""
 
-    def __init__(self, config: Config, encoder: CharacterEncoder, inventory: Inventory) -> None:
+    def __init__(self, config: Config, encoder: CharacterEncoder, data: DataShape) -> None:
         super().__init__(encoder)
         self.context = Context(config.context, encoder.size)
         self.size = self.context.size

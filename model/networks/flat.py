@@ -12,7 +12,7 @@ from config import Config
 from data.batches.inputs import collate_lattices
 from model.layers.character_encoder import CharacterEncoder
 from model.layers.flat_encoder import FlatEncoder
-from model.model import Inventory, TaggingNetwork, word_embeddings
+from model.model import DataShape, TaggingNetwork, word_embeddings
 
 
 class Network(TaggingNetwork):
@@ -20,10 +20,10 @@ class Network(TaggingNetwork):
 
     inputs = staticmethod(collate_lattices)
 
-    def __init__(self, config: Config, encoder: CharacterEncoder, inventory: Inventory) -> None:
+    def __init__(self, config: Config, encoder: CharacterEncoder, data: DataShape) -> None:
         super().__init__(encoder)
-        self.words = word_embeddings(inventory.words, config.lexicon.trainable)
-        self.flat = FlatEncoder(config.flat, encoder.size, inventory.words.size, max_distance=config.data.max_len - 1)
+        self.words = word_embeddings(data.words, config.lexicon.trainable)
+        self.flat = FlatEncoder(config.flat, encoder.size, data.words.size, max_distance=config.data.max_len - 1)
         self.size = config.flat.hidden
 
     def states(

@@ -12,7 +12,7 @@ from config import Config
 from data.batches.inputs import collate_words
 from model.layers.character_encoder import CharacterEncoder
 from model.layers.lattice_cells import BidirectionalLatticeLSTM
-from model.model import Inventory, TaggingNetwork, chosen_words, word_embeddings
+from model.model import DataShape, TaggingNetwork, chosen_words, word_embeddings
 
 
 class Network(TaggingNetwork):
@@ -20,11 +20,11 @@ class Network(TaggingNetwork):
 
     inputs = staticmethod(collate_words)
 
-    def __init__(self, config: Config, encoder: CharacterEncoder, inventory: Inventory) -> None:
+    def __init__(self, config: Config, encoder: CharacterEncoder, data: DataShape) -> None:
         super().__init__(encoder)
-        self.words = word_embeddings(inventory.words, config.lexicon.trainable)
+        self.words = word_embeddings(data.words, config.lexicon.trainable)
         self.dropout = nn.Dropout(config.context.dropout)
-        self.lstm = BidirectionalLatticeLSTM(encoder.size, inventory.words.size, config.context.hidden // 2)
+        self.lstm = BidirectionalLatticeLSTM(encoder.size, data.words.size, config.context.hidden // 2)
         self.size = config.context.hidden // 2 * 2
 
     def states(

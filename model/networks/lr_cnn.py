@@ -12,7 +12,7 @@ from config import Config
 from data.batches.inputs import collate_words
 from model.layers.character_encoder import CharacterEncoder
 from model.layers.rethinking_cnn import RethinkingCNN, words_by_length
-from model.model import Inventory, TaggingNetwork, chosen_words, word_embeddings
+from model.model import DataShape, TaggingNetwork, chosen_words, word_embeddings
 from utils.errors import UserError
 
 
@@ -21,16 +21,16 @@ class Network(TaggingNetwork):
 
     inputs = staticmethod(collate_words)
 
-    def __init__(self, config: Config, encoder: CharacterEncoder, inventory: Inventory) -> None:
+    def __init__(self, config: Config, encoder: CharacterEncoder, data: DataShape) -> None:
         super().__init__(encoder)
         self.layers, hidden = config.context.layers, config.context.hidden // 2
         if self.layers < 2:
             raise UserError(f"context.layers is {self.layers}; lr_cnn reads n-grams and words of so many characters, "
                             "set it to 2 or more")  # fmt: skip
-        self.words = word_embeddings(inventory.words, config.lexicon.trainable)
+        self.words = word_embeddings(data.words, config.lexicon.trainable)
         self.dropout = nn.Dropout(config.context.dropout)
-        self.there = RethinkingCNN(encoder.size, inventory.words.size, hidden, self.layers)
-        self.back = RethinkingCNN(encoder.size, inventory.words.size, hidden, self.layers)
+        self.there = RethinkingCNN(encoder.size, data.words.size, hidden, self.layers)
+        self.back = RethinkingCNN(encoder.size, data.words.size, hidden, self.layers)
         self.size = 2 * hidden
 
     def states(

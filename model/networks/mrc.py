@@ -18,7 +18,7 @@ from data.batches.labels import Labels
 from model.heads.head import Output
 from model.heads.query import QueryHead
 from model.layers.character_encoder import CharacterEncoder
-from model.model import Inventory, TaggingNetwork
+from model.model import DataShape, TaggingNetwork
 from utils.errors import UserError
 
 
@@ -32,16 +32,16 @@ class Network(TaggingNetwork):
     own_head = QueryHead
     reads_once = False
 
-    def __init__(self, config: Config, encoder: CharacterEncoder, inventory: Inventory) -> None:
+    def __init__(self, config: Config, encoder: CharacterEncoder, data: DataShape) -> None:
         super().__init__(encoder)
         if config.mrc.asked and config.regularisation.r_drop:
             raise UserError("regularisation.r_drop compares two readings of the same questions, and mrc.asked draws "
                             "some for each; set one of them to 0")  # fmt: skip
         self.asked, self.rows = config.mrc.asked, config.mrc.rows
-        vocabulary = inventory.vocabulary
-        questions = [vocabulary.encode(text) for text in questions_of(config, inventory)]
+        vocabulary = data.vocabulary
+        questions = [vocabulary.encode(text) for text in questions_of(config, data)]
         asked_before: dict[bytes, str] = {}
-        for category, question in zip(inventory.categories, questions, strict=True):
+        for category, question in zip(data.categories, questions, strict=True):
             other = asked_before.setdefault(question.tobytes(), category)
             if other != category:
                 raise UserError(f"mrc.queries: the questions of {other} and {category} are the same to the encoder, so "
@@ -56,9 +56,9 @@ class Network(TaggingNetwork):
         self.register_buffer("question_mask", torch.from_numpy(padded != vocabulary.pad), persistent=False)
 
     @classmethod
-    def longest_input(cls, config: Config, inventory: Inventory) -> int:
+    def longest_input(cls, config: Config, data: DataShape) -> int:
         """The longest question beside the text."""
-        return max(map(len, questions_of(config, inventory))) + config.data.max_len + 3
+        return max(map(len, questions_of(config, data))) + config.data.max_len + 3
 
     def forward(
         self, token_ids: Tensor, character_mask: Tensor, labels: Labels | None = None, weights: Tensor | None = None
@@ -97,16 +97,16 @@ class Network(TaggingNetwork):
         return self.encoder.encode(tokens, seen, kinds)
 
 
-def questions_of(config: Config, inventory: Inventory) -> list[str]:
+def questions_of(config: Config, data: DataShape) -> list[str]:
     """The question of each category, in their order.
 
     Raises:
         UserError: a category has none though others have, or a question is empty.
     """
-    queries = config.mrc.queries or {category: category for category in inventory.categories}
-    if missing := [category for category in inventory.categories if not queries.get(category)]:
+    queries = config.mrc.queries or {category: category for category in data.categories}
+    if missing := [category for category in data.categories if not queries.get(category)]:
         raise UserError(f"mrc.queries has no question for {missing[0]}; give each category one")
-    return [queries[category] for category in inventory.categories]
+    return [queries[category] for category in data.categories]
 
 
 def draw_questions(answered: Tensor, count: int) -> tuple[Tensor, Tensor]:

@@ -15,7 +15,7 @@ from data.processed import Processed
 from model.layers.character_encoder import CharacterEncoder
 from model.layers.context import Context
 from model.layers.word_features import SoftLexiconFeatures
-from model.model import Inventory, TaggingNetwork, word_embeddings
+from model.model import DataShape, TaggingNetwork, word_embeddings
 
 
 class Network(TaggingNetwork):
@@ -23,9 +23,9 @@ class Network(TaggingNetwork):
 
     inputs = staticmethod(collate_word_sets)
 
-    def __init__(self, config: Config, encoder: CharacterEncoder, inventory: Inventory) -> None:
+    def __init__(self, config: Config, encoder: CharacterEncoder, data: DataShape) -> None:
         super().__init__(encoder)
-        self.words = word_embeddings(inventory.words, config.lexicon.trainable)
+        self.words = word_embeddings(data.words, config.lexicon.trainable)
         self.features = SoftLexiconFeatures(self.words)
         self.context = Context(config.context, encoder.size + self.features.size)
         self.size = self.context.size

@@ -14,7 +14,7 @@ from data.batches.word_sets import collate_word_sets
 from model.layers.character_encoder import CharacterEncoder
 from model.layers.context import Context
 from model.layers.word_features import SoftwordFeatures
-from model.model import Inventory, TaggingNetwork
+from model.model import DataShape, TaggingNetwork
 
 
 class Network(TaggingNetwork):
@@ -22,7 +22,7 @@ class Network(TaggingNetwork):
 
     inputs = staticmethod(collate_word_sets)
 
-    def __init__(self, config: Config, encoder: CharacterEncoder, inventory: Inventory) -> None:
+    def __init__(self, config: Config, encoder: CharacterEncoder, data: DataShape) -> None:
         super().__init__(encoder)
         self.features = self.make_features(config)
         self.context = Context(config.context, encoder.size + self.features.size)

@@ -14,12 +14,12 @@ from data.corpus.document import Document
 from data.lattice.lattice import Lattices
 from data.lattice.segment import most_central, window_bounds
 from data.lattice.tokenizer import Vocabulary
-from data.spans import Candidate, ScoredSpan, Span, place_in_text
+from data.spans import JudgedSpan, ScoredSpan, Span, place_in_text
 from model.model import TaggingNetwork
 from model.reading.vote import without_clashes
 from utils.device import choose_half
 
-Kind = TypeVar("Kind", ScoredSpan, Candidate)
+Kind = TypeVar("Kind", ScoredSpan, JudgedSpan)
 
 
 class Predictor:
@@ -79,14 +79,14 @@ class Predictor:
     @torch.no_grad()
     def judge(
         self, lattices: Lattices, documents: Sequence[int], asked: Sequence[Sequence[Span]], least: float, longest: int
-    ) -> list[list[Candidate]]:
+    ) -> list[list[JudgedSpan]]:
         """What the network thinks of the spans `asked` of each document, and of all that have probability `least`.
 
         As for `predict`, a span is judged from one window; one that no window holds whole is not judged.
         """
         of_document = dict(zip(documents, asked, strict=True))
 
-        def read(windows: list[Window], scores: Tensor, mask: Tensor) -> list[list[Candidate]]:
+        def read(windows: list[Window], scores: Tensor, mask: Tensor) -> list[list[JudgedSpan]]:
             inside = [
                 [span._replace(begin=span.begin - window.begin, end=span.end - window.begin)
                  for span in of_document[window.document] if window.begin <= span.begin and span.end < window.end]

@@ -80,10 +80,10 @@ class Adversary:
         moves = self._first_move({name: gradient_of(move) for name, move in still.items()})
         for _ in range(self.settings.steps - 1 if self.settings.method == "pgd" else 0):
             again()
-            moves = self._next_move(*self._gradients(moves, lambda: passes.aside(batch).loss))
+            moves = self._next_move(*self._gradients(moves, lambda: passes.forward_unsynchronised(batch).loss))
         again()
         with self.embeddings.moved(moves, watched=False):
-            passes.backward(self.settings.weight * passes.again(batch).loss)
+            passes.backward(self.settings.weight * passes.forward(batch).loss)
         return clean.detach()
 
     def _freelb(self, batch: Batch, passes: Passes) -> Tensor:
@@ -93,7 +93,7 @@ class Adversary:
         for _ in range(self.settings.steps):
             again()
             with self.embeddings.moved(moves) as here:
-                loss = passes.again(batch).loss
+                loss = passes.forward(batch).loss
             passes.backward(loss / self.settings.steps)
             moves = self._next_move(here, {name: gradient_of(move) for name, move in here.items()})
             losses.append(loss.detach())
@@ -110,7 +110,7 @@ class Adversary:
             texts = next(self.unlabelled)
             again = self._repeat_dropout()
             with torch.no_grad():
-                scores = passes.aside(texts).scores
+                scores = passes.forward_unsynchronised(texts).scores
             self._smooth(texts, scores, start, passes, again)
         return output.loss.detach()
 
@@ -125,11 +125,11 @@ class Adversary:
 
         for _ in range(self.settings.steps):
             again()
-            _, gradients = self._gradients(moves, lambda: divergence(passes.aside(texts).scores))
+            _, gradients = self._gradients(moves, lambda: divergence(passes.forward_unsynchronised(texts).scores))
             moves = {name: self.settings.epsilon * self._unit(gradient) for name, gradient in gradients.items()}
         again()
         with self.embeddings.moved(moves, watched=False):
-            passes.backward(self.settings.weight * divergence(passes.again(texts).scores))
+            passes.backward(self.settings.weight * divergence(passes.forward(texts).scores))
 
     # ------------------------------------------------------------------------------------------------------- moves
 

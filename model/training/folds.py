@@ -14,11 +14,11 @@ from torch.utils.data import DataLoader
 
 from config import Config
 from data.batches.dataset import BucketSampler, SegmentDataset, Window, collate_samples, collate_windows, padding_share
-from data.batches.repeating import EndlessBatches
+from data.batches.repeating import RepeatingBatches
 from data.lattice.tokenizer import Vocabulary
 from data.metrics import Scores, score_spans
 from data.processed import Processed
-from data.split import Split, make_splits, say_left_out
+from data.split import Split, describe_left_out, make_splits
 from model.build import fresh_network, word_size
 from model.model import TaggingNetwork
 from model.reading.predictor import Predictor
@@ -73,7 +73,7 @@ def train(
     accelerator = make_accelerator(config)
     chosen = [fold for fold in range(len(splits)) if only_fold in (None, fold)]
     # Before the hours of training, not after them.
-    if left_out := say_left_out([splits[fold] for fold in chosen], len(processed.of_part("additional"))):
+    if left_out := describe_left_out([splits[fold] for fold in chosen], len(processed.of_part("additional"))):
         accelerator.print(left_out)
     metrics: list[dict[str, Any]] = []
     for fold in chosen:
@@ -209,7 +209,7 @@ def training_loader(
 
 def unlabelled_batches(
     config: Config, processed: Processed, network: TaggingNetwork, like: BucketSampler, accelerator: Accelerator
-) -> EndlessBatches | None:
+) -> RepeatingBatches | None:
     """Batches of the unlabelled texts, where the training wants them.
 
     Raises:
@@ -230,7 +230,7 @@ def unlabelled_batches(
                            inputs=network.inputs),
         generator=torch.Generator(),
     )  # fmt: skip
-    return EndlessBatches(loader, accelerator.device)
+    return RepeatingBatches(loader, accelerator.device)
 
 
 def _outcome(state: TrainingState, device: torch.device) -> dict[str, Any]:

@@ -38,14 +38,14 @@ class Passes:
     def clean(self, batch: Batch) -> Output:
         """The pass of a plain step, regularisation included."""
         if not self.regularisation.r_drop:
-            return self.again(batch)
+            return self.forward(batch)
         return r_drop(self.network, lambda twice: self._forward(self.wrapped, twice), batch, self.regularisation.r_drop)
 
-    def again(self, batch: Batch) -> Output:
+    def forward(self, batch: Batch) -> Output:
         """A further pass, whose gradients count."""
         return self._forward(self.wrapped, batch)
 
-    def aside(self, batch: Batch) -> Output:
+    def forward_unsynchronised(self, batch: Batch) -> Output:
         """A pass from which no gradient of a parameter is taken, so that other processes need not know of it."""
         return self._forward(self.network, batch)
 

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from config import Config
 from data.batches.inputs import Batch
-from data.batches.repeating import EndlessBatches
+from data.batches.repeating import RepeatingBatches
 from data.metrics import Scores
 from model.model import TaggingNetwork
 from model.training.adversarial import Adversary
@@ -50,7 +50,7 @@ class Trainer:
         evaluate: Callable[[TaggingNetwork], Scores] | None,
         callbacks: Sequence[Callback],
         name: str = "train",
-        unlabelled: EndlessBatches | None = None,
+        unlabelled: RepeatingBatches | None = None,
     ) -> None:
         self.network = network
         self.weights = {"last": network}

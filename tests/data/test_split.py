@@ -6,7 +6,7 @@ import pytest
 from config import load_config
 from data.corpus.document import Document
 from data.spans import Span
-from data.split import Split, divide, draw_dev, make_splits, say_left_out
+from data.split import Split, describe_left_out, divide, draw_dev, make_splits
 from utils.errors import UserError
 
 
@@ -231,7 +231,7 @@ def test_refuse_counts_them_and_passes_a_corpus_without(leaking):
     ],
 )
 def test_what_is_left_out_is_said_in_a_line(leaks, said):
-    line = say_left_out([Split([], [], count) for count in leaks], 15)
+    line = describe_left_out([Split([], [], count) for count in leaks], 15)
     assert line.startswith(said) and bool(line) == bool(said) and "\n" not in line
     assert line.endswith("data.additional_leaks=keep would use them" if said else "")
 

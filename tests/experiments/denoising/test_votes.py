@@ -5,7 +5,7 @@ import random
 import pytest
 
 from data.corpus.document import Document
-from data.spans import Candidate, Span
+from data.spans import JudgedSpan, Span
 from experiments.denoising.votes import Ballot, Tally, count_votes, write_votes
 from utils.errors import UserError
 
@@ -21,7 +21,7 @@ def test_votes_are_counted_by_document_category_begin_and_end(tmp_path):
         candidates = []
         for document in read:
             own = {(draw.choice("ab"), begin, begin + draw.randrange(2)) for begin in draw.sample(range(8), 4)}
-            candidates.append([Candidate(*span, draw.random(), draw.random() < 0.5) for span in sorted(own)])
+            candidates.append([JudgedSpan(*span, draw.random(), draw.random() < 0.5) for span in sorted(own)])
             for one in candidates[-1]:
                 slow.setdefault((document.id, *one[:3]), []).append(one)
         files.append(tmp_path / f"{voter}.jsonl")
@@ -45,8 +45,8 @@ def test_votes_are_counted_by_document_category_begin_and_end(tmp_path):
 def test_votes_of_two_documents_never_mix(tmp_path):
     """Earlier code counted without the document: the same span in two documents added up."""
     span = ("a", 2, 3)
-    write_votes(tmp_path / "0", [Document("0", TEXT), Document("1", TEXT)], [[Candidate(*span, 0.9, True)], []])
-    write_votes(tmp_path / "1", [Document("0", TEXT), Document("1", TEXT)], [[], [Candidate(*span, 0.7, True)]])
+    write_votes(tmp_path / "0", [Document("0", TEXT), Document("1", TEXT)], [[JudgedSpan(*span, 0.9, True)], []])
+    write_votes(tmp_path / "1", [Document("0", TEXT), Document("1", TEXT)], [[], [JudgedSpan(*span, 0.7, True)]])
     ballots = count_votes([tmp_path / "0", tmp_path / "1"])
     assert ballots["0"].of(Span(*span)) == Tally(1, 2, 0.45)
     assert ballots["1"].of(Span(*span)) == Tally(1, 2, 0.35)

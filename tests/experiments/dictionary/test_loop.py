@@ -21,7 +21,7 @@ from data.sample.sample import make_documents, write_sample
 from data.spans import ScoredSpan, Span
 from experiments.dictionary.loop import DictionaryLoop
 from experiments.dictionary.table import markdown
-from experiments.dictionary.texts import beside, read_texts
+from experiments.dictionary.texts import add_where_free, read_texts
 from main import main
 from model.prepare import prepare
 from preprocess import main as preprocess_main
@@ -316,7 +316,7 @@ def test_found_spans_stand_beside_matches(seed):
     matches, found = [Span(*one[:3]) for one in spans("a", 6)], spans("b", 8)
     taken = {place for span in matches for place in range(span.begin, span.end + 1)}
     free = [Span(*one[:3]) for one in found if not taken & set(range(one.begin, one.end + 1))]
-    assert beside(matches, found) == sorted([*matches, *free], key=lambda span: span.begin)
+    assert add_where_free(matches, found) == sorted([*matches, *free], key=lambda span: span.begin)
 
 
 def test_the_table_has_a_line_for_each_round_and_category(looped, new_forms):
