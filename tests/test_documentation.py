@@ -165,7 +165,7 @@ def known_pairs(words):
             continue
         section, _, rest = key.partition(".")
         assert equals and rest.split(".")[0] in SETTINGS.get(section, ()), f"--set {pair}"
-        if not (re.fullmatch("[A-Z]+", value) or "$" in value):
+        if not (re.fullmatch(r"[A-Z]+|\.\.\.", value) or "$" in value):
             yield pair
 
 
