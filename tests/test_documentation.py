@@ -25,7 +25,7 @@ from preprocess import main as preprocess_main
 
 ROOT = Path(__file__).parents[1]
 LIMITS = {"README.md": 8192, "README.zh-CN.md": 8192, "RESULTS.md": 12288}  # bytes
-HISTORY = ("CHANGELOG.md",)  # names settings that were removed
+HISTORY = ("CHANGELOG.md", "docs/results/")  # say what was set then, and may name settings that were removed
 FILE_ENDINGS = {"bmes", "csv", "gz", "html", "ipynb", "json", "jsonl", "log", "md", "npy", "png", "py", "safetensors",
                 "svg", "tsv", "txt", "yaml", "zip"}  # fmt: skip
 SETTINGS = to_dict(Config())
@@ -56,6 +56,19 @@ every_document = pytest.mark.parametrize("name", DOCUMENTS)
 
 def read(name):
     return (ROOT / name).read_text(encoding="utf-8")
+
+
+@cache
+def removed_settings():
+    """`section.key` of all rows of the tables in CHANGELOG."""
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", read("CHANGELOG.md"), re.MULTILINE)
+    return {f"{section}.{key}" for section, keys in rows for key in INLINE.findall(keys)}
+
+
+def is_known(setting, name):
+    """Whether a document may name `section.key`, perhaps with more dotted names behind it."""
+    section, key, *_ = setting.split(".")
+    return key in SETTINGS.get(section, ()) or (name.startswith(HISTORY) and f"{section}.{key}" in removed_settings())
 
 
 def prose(text):
@@ -157,19 +170,20 @@ def flags_of(script, mode):
     return {*re.findall(r"--[a-z][a-z-]*", shown.getvalue()), "--help", *arguments[:1]}
 
 
-def known_pairs(words):
-    """The settings of `--set`; those whose value is a placeholder have their name checked and are left out."""
+def pairs_to_load(words, name):
+    """The settings of `--set`, all of which must be known; without placeholders as values, and without removed ones."""
     for pair in values_of(words, "--set"):
         key, equals, value = pair.partition("=")
         if pair.startswith("$"):
             continue
-        section, _, rest = key.partition(".")
-        assert equals and rest.split(".")[0] in SETTINGS.get(section, ()), f"--set {pair}"
-        if not (re.fullmatch(r"[A-Z]+|\.\.\.", value) or "$" in value):
+        assert equals and "." in key and is_known(key, name), f"--set {pair}"
+        of_today = is_known(key, "README.md")
+        if of_today and not (re.fullmatch(r"[A-Z]+|\.\.\.", value) or "$" in value):
             yield pair
 
 
-def check_command(words):
+def check_command(words, name="README.md"):
+    """Raise AssertionError, or what refuses the settings, unless a document may give this command."""
     script, *arguments = words
     assert (ROOT / script).is_file(), script
     if script == "set_env.sh":
@@ -177,7 +191,7 @@ def check_command(words):
         return
     files = {flag: shipped(arguments, flag) for flag in ("--config", "--configs", "--grid")}
     assert [one for named in files.values() for one in named if not (ROOT / one).is_file()] == []
-    pairs = list(known_pairs(arguments))
+    pairs = list(pairs_to_load(arguments, name))
     for system in files["--configs"] or [None]:
         load_config([ROOT / one for one in [*files["--config"], *filter(None, [system])]], pairs)
     if script in ("main.py", "preprocess.py"):
@@ -189,7 +203,7 @@ def check_command(words):
 @every_document
 def test_commands_are_what_the_code_takes(name):
     for words in commands(read(name)):
-        check_command(words)
+        check_command(words, name)
 
 
 @pytest.mark.parametrize(
@@ -252,29 +266,34 @@ def test_marked_blocks_run(block, copy):
 # ----------------------------------------------------------------------------------------------------------- settings
 
 
-def unknown_settings(text):
+def unknown_settings(text, name):
     for code in INLINE.findall(prose(text)):
-        for match in NAME.finditer(code):
-            section, key, *_ = keys = match[0].split(".")
-            if keys[-1] not in FILE_ENDINGS and key not in SETTINGS[section]:
-                yield match[0]
+        for setting in NAME.findall(code):
+            if setting.rpartition(".")[2] not in FILE_ENDINGS and not is_known(setting, name):
+                yield setting
 
 
-@pytest.mark.parametrize("name", sorted(set(DOCUMENTS) - set(HISTORY)))
+@every_document
 def test_settings_are_known(name):
-    assert list(unknown_settings(read(name))) == []
+    assert list(unknown_settings(read(name), name)) == []
+
+
+def test_a_removed_setting_belongs_to_history():
+    assert "averaging.every" in removed_settings()
+    assert is_known("averaging.never_there", "docs/results/speed.md") is False
+    assert is_known("averaging.every", "CHANGELOG.md")
 
 
 def test_unknown_settings_are_noticed():
     text = "`train.epoch` `--set mix.wieghts.A=2` `train.epochs` `train.log` `train.char.bmes` `data/train.json`"
-    assert list(unknown_settings(text)) == ["train.epoch", "mix.wieghts.A"]
+    assert list(unknown_settings(text, "README.md")) == ["train.epoch", "mix.wieghts.A"]
 
 
 @every_document
 def test_settings_given_in_prose_load(name):
     for code in INLINE.findall(prose(read(name))):
         if code.startswith("--set ") and not code.startswith("--set section.key"):
-            load_config([], list(known_pairs(shlex.split(code))))
+            load_config([], list(pairs_to_load(shlex.split(code), name)))
 
 
 @every_document
