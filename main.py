@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from config import Config, CorpusConfig, CorpusFormat, load_config
-from data.corpus.document import Problems
+from data.problems import Problems
 from utils.command_line import Parser, run_command
 from utils.errors import UserError
 

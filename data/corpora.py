@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 
 from config import Config
-from data.corpus.document import Document, Problems
+from data.corpus.document import Document
 from data.corpus.duplicates import group_near_duplicates
 from data.corpus.formats import read_corpus
+from data.problems import Problems
 from data.processed import named_corpora
 from data.split import divide_train
 

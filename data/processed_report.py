@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from data.corpus.document import Problems, category_counts
+from data.corpus.document import category_counts
+from data.problems import Problems
 from data.processed import Processed
 from utils.memory import peak_memory_mib
 

@@ -10,7 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from config import Config, LexiconConfig
-from data.corpus.document import Document, Problems, category_counts
+from data.corpus.document import Document, category_counts
 from data.corpus.duplicates import group_near_duplicates
 from data.corpus.formats import check_categories, read_corpus, why_unlabelled
 from data.lattice.lattice import Lattices, build_lattices
@@ -18,6 +18,7 @@ from data.lattice.lexicon import Lexicon, jieba_words, usable_words
 from data.lattice.segment import cut_spans, segment_bounds
 from data.lattice.tokenizer import Vocabulary, encoder_vocabulary
 from data.lattice.vectors import read_vectors, read_vocabulary
+from data.problems import Problems
 from data.processed import (
     FILES,
     VERSION,

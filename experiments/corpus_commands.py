@@ -12,12 +12,12 @@ from tqdm import tqdm
 from config import Config, CorpusConfig
 from data.corpora import corpora_by_name
 from data.corpus.dictionary import write_dictionary
-from data.corpus.document import Problems
 from data.corpus.formats import read_corpus
 from data.corpus.leaks import find_leaks, leak_table
 from data.noise.label_errors import KINDS
 from data.noise.noise import NoiseRates
 from data.noise.noisy_copy import noise_table, write_noisy_copy
+from data.problems import Problems
 from data.sample.sample import write_sample
 from experiments.dictionary.growth import take_dictionary
 from utils.errors import UserError

@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from config import Config, CorpusConfig, load_config
-from data.corpus.document import Document, Problems
+from data.corpus.document import Document
 from data.metrics import Score
 from data.noise.noise import NoiseRates, add_noise
+from data.problems import Problems
 from data.processed import load_processed
 from data.split import make_splits
 from experiments.denoising.decision_table import read_decisions

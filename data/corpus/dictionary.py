@@ -12,7 +12,8 @@ from pathlib import Path
 import ahocorasick
 
 from data.corpus.corpus_files import read_lines
-from data.corpus.document import Document, Problems
+from data.corpus.document import Document
+from data.problems import Problems
 from data.spans import Span
 from utils.errors import UserError
 from utils.files import write_text

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from config import CorpusConfig
 from data.corpus.corpus_files import read_lines
-from data.corpus.document import Document, Problems
+from data.corpus.document import Document
 from data.corpus.label_check import Located
+from data.problems import Problems
 from data.spans import Span, sorted_spans
 
 # The character may itself be white space, such as U+3000.

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from config import CorpusConfig
 from data.corpus.corpus_files import NamedFile, named_files
-from data.corpus.document import Document, Problems
+from data.corpus.document import Document
 from data.corpus.label_check import Located, Lost, check_label
+from data.problems import Problems
 from data.spans import Span, sorted_spans
 from utils.errors import UserError
 

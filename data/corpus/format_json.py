@@ -10,8 +10,9 @@ from typing import Any
 
 from config import CorpusConfig
 from data.corpus.corpus_files import read_lines
-from data.corpus.document import Document, Problems
+from data.corpus.document import Document
 from data.corpus.label_check import Located, check_label, expect_kind, writable_record
+from data.problems import Problems
 from data.spans import Doubt, Span, sorted_spans
 
 Label = tuple[Any, Any, Any, Any]  # category, begin, end, own text: as read, so of any type

@@ -19,8 +19,9 @@ from typing import Any
 
 from config import CorpusConfig
 from data.corpus.corpus_files import read_text
-from data.corpus.document import Document, Problems
+from data.corpus.document import Document
 from data.corpus.label_check import Located, Lost, check_label, expect_kind, writable_record
+from data.problems import Problems
 from data.spans import Span, sorted_spans
 from utils.errors import UserError
 

@@ -12,12 +12,13 @@ from tqdm import tqdm
 
 from config import CorpusConfig
 from data.corpus.corpus_files import decode_lines, is_tree, named_files, printable, read_lines, read_text, require
-from data.corpus.document import Document, Problems
+from data.corpus.document import Document
 from data.corpus.format_bmes import is_tagged, read_bmes
 from data.corpus.format_ccf import read_ccf
 from data.corpus.format_json import parse_line, read_cluener, read_jsonl
 from data.corpus.format_labelstudio import parse_tasks, read_labelstudio
 from data.corpus.label_check import LONE_SURROGATE, Located
+from data.problems import Problems
 from data.spans import ANY_CATEGORY, Kind, sorted_spans
 from utils.errors import UserError, nearest
 

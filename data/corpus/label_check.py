@@ -6,7 +6,8 @@ import json
 import re
 from typing import Any, NamedTuple
 
-from data.corpus.document import Document, Problems
+from data.corpus.document import Document
+from data.problems import Problems
 from data.spans import Span
 
 WHOLE_NUMBER = re.compile("-?[0-9]+")

@@ -24,7 +24,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from data.corpus.document import Problems
+from data.problems import Problems
 from utils.errors import UserError
 
 BLOCK_SIZE = 1 << 20  # bytes; a block must hold a few rows, and the layout is recognised from the first

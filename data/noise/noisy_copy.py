@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from config import CorpusConfig
-from data.corpus.document import Document, Problems, category_counts, to_jsonl
+from data.corpus.document import Document, category_counts, to_jsonl
 from data.corpus.formats import read_corpus, why_unlabelled
 from data.noise.label_errors import KINDS, count_errors
 from data.noise.noise import NoiseRates, add_noise
+from data.problems import Problems
 from utils.errors import UserError, nearest
 from utils.files import atomic_file, check_writable
 

@@ -23,9 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from config import Config, CorpusConfig
-from data.corpus.document import Document, Problems, category_counts, to_jsonl
+from data.corpus.document import Document, category_counts, to_jsonl
 from data.corpus.format_labelstudio import to_labelstudio
 from data.corpus.formats import read_corpus
+from data.problems import Problems
 from data.processed import load_processed
 from data.spans import Span
 from data.split import make_splits

@@ -31,7 +31,8 @@ import torch
 from config import Config, CorpusConfig
 from data.batches.dataset import SegmentDataset
 from data.corpus.dictionary import Dictionary, label, read_dictionary, write_dictionary
-from data.corpus.document import Document, Problems
+from data.corpus.document import Document
+from data.problems import Problems
 from data.processed import Processed
 from data.spans import ScoredSpan
 from experiments.dictionary.candidates import Segmenter

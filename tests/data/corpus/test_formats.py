@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from config import CorpusConfig
-from data.corpus.document import Document, Problems, to_json
+from data.corpus.document import Document, to_json
 from data.corpus.formats import check_categories, read_corpus
+from data.problems import Problems
 from data.spans import Doubt, Span
 from utils.errors import UserError
 

@@ -5,9 +5,10 @@ import json
 import pytest
 
 from config import CorpusConfig
-from data.corpus.document import Document, Problems
+from data.corpus.document import Document
 from data.corpus.format_labelstudio import to_labelstudio
 from data.corpus.formats import read_corpus
+from data.problems import Problems
 from data.spans import Span
 from utils.errors import UserError
 

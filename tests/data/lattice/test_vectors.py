@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.corpus.document import Problems
 from data.lattice.vectors import read_vectors, read_vocabulary
+from data.problems import Problems
 from utils.errors import UserError
 
 DIMENSION = 20

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from config import CorpusConfig
-from data.corpus.document import Document, Problems, category_counts, to_json
+from data.corpus.document import Document, category_counts, to_json
 from data.corpus.formats import read_corpus
 from data.noise.noise import NoiseRates, add_noise
+from data.problems import Problems
 from data.sample.sample import (
     ANYWHERE,
     CATEGORIES,

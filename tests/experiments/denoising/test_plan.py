@@ -13,9 +13,10 @@ import experiments.denoising.runs as denoise_runs
 import model.training.folds
 import preprocess
 from config import load_config
-from data.corpus.document import Problems, to_json
+from data.corpus.document import to_json
 from data.corpus.formats import read_corpus
 from data.noise.noise import NoiseRates
+from data.problems import Problems
 from data.processed import load_processed
 from data.sample.sample import write_sample
 from data.spans import Span, clash

@@ -15,8 +15,9 @@ import experiments.dictionary.command as dictionary
 import experiments.dictionary.loop as dictionary_loop
 from config import CorpusConfig, load_config
 from data.corpus.dictionary import Matcher, read_dictionary
-from data.corpus.document import Problems, to_json
+from data.corpus.document import to_json
 from data.corpus.formats import read_corpus
+from data.problems import Problems
 from data.sample.sample import make_documents, write_sample
 from data.spans import ScoredSpan, Span
 from experiments.dictionary.loop import DictionaryLoop
