@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from config import Config, CorpusConfig
+from config import Config, CorpusConfig, DataConfig
 from data.corpus.corpus_files import is_hidden, require
 from data.corpus.document import Document, from_record, to_record
 from data.corpus.format_ccf import find_labels
@@ -99,7 +99,7 @@ def shape_digest(config: Config) -> str:
 def input_files(config: Config) -> list[Path]:
     """Every file that the processed data is made of."""
     paths = []
-    for _, corpus in named_corpora(config):
+    for _, corpus in named_corpora(config.data):
         labels = Path(corpus.labels) if corpus.labels else find_labels(Path(corpus.path))
         for path in filter(None, (Path(corpus.path), labels)):
             paths += _files_below(path) if path.is_dir() else [path]
@@ -113,9 +113,8 @@ def _files_below(folder: Path) -> list[Path]:
     return sorted(file for file in files if not is_hidden(file.relative_to(folder)))
 
 
-def named_corpora(config: Config) -> list[tuple[Part, CorpusConfig]]:
+def named_corpora(data: DataConfig) -> list[tuple[Part, CorpusConfig]]:
     """Every corpus that the settings name and the part it is, in the order of the processed documents."""
-    data = config.data
     corpora: list[tuple[Part, CorpusConfig]] = [
         ("train", data.train),
         ("dev", data.dev),

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from config import Config, CorpusConfig
 from data.corpora import corpora_by_name
 from data.corpus.dictionary import write_dictionary
+from data.corpus.duplicates import DUPLICATE_SHARE
 from data.corpus.formats import read_corpus
 from data.corpus.leaks import find_leaks, leak_table
 from data.noise.label_errors import KINDS
@@ -38,12 +39,12 @@ def leakcheck(config: Config, output: Path | None) -> None:
     if len(corpora) < 2:
         raise UserError("--leakcheck compares corpora, and the settings name fewer than two; name more in section data")
     pairs = len(corpora) * (len(corpora) - 1)
-    found = find_leaks(corpora, config.data.duplicate_share)
+    found = find_leaks(corpora)
     leaks = list(tqdm(found, "corpora", pairs, unit="pair", delay=1))
     print(leak_table(leaks))
     print(f"{pairs} pairs of corpora in {time.perf_counter() - started:.1f} s; {problems.summary()}")
     if output is not None:
-        values = {"duplicate_share": config.data.duplicate_share, "pairs": [leak.to_dict() for leak in leaks]}
+        values = {"duplicate_share": DUPLICATE_SHARE, "pairs": [leak.to_dict() for leak in leaks]}
         write_json(output, values)
         print(f"leaks: {output}")
 

@@ -5,7 +5,7 @@ B batch, L characters of the longest text, M words of the largest set, W words o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -13,7 +13,6 @@ import torch
 from data.batches.inputs import Batch, collate_characters
 from data.lattice.lattice import Lattices, LatticeSlice
 from data.lattice.tokenizer import Vocabulary
-from data.processed import Processed
 
 BEGIN, MIDDLE, END, SINGLE = range(4)  # what a character is to a word
 
@@ -48,21 +47,24 @@ def _memberships(text: int, part: LatticeSlice) -> np.ndarray:
     return np.stack([np.full(len(word), text), character, kind, part.words[word]], axis=1).astype(np.int64)
 
 
-def word_frequencies(processed: Processed) -> np.ndarray:
-    """How often each word occurs in the training, additional and unlabelled texts, a drawn dev part or fold included.
+def word_frequencies(lattices: Lattices, documents: Iterable[int], words: int) -> np.ndarray:
+    """How often each word occurs in some documents.
 
-    An occurrence inside a longer word's is not counted (Ma et al., 2020, section 3.2): or the parts of a frequent word
-    would seem as frequent as it is.
+    An occurrence inside a longer word is not counted (Ma et al., 2020, section 3.2). Otherwise the parts of a frequent
+    word would seem as frequent as the word itself.
+
+    Args:
+        lattices: of all documents.
+        documents: the numbers of those to count in.
+        words: W, the size of the lexicon.
 
     Returns:
-        int64 (W + 1,) by number, 0 for the pad.
+        int64 (W + 1,) by word number; 0 is the pad.
     """
-    lattices = processed.lattices
-    counts = np.zeros(len(processed.lexicon.words) + 1, dtype=np.int64)
-    for part in ("train", "additional", "unlabelled"):
-        for document in processed.of_part(part):
-            words, heads, tails = words_of(lattices, document)
-            counts += np.bincount(words[~covered(heads, tails)], minlength=len(counts))
+    counts = np.zeros(words + 1, dtype=np.int64)
+    for document in documents:
+        found, heads, tails = words_of(lattices, document)
+        counts += np.bincount(found[~covered(heads, tails)], minlength=len(counts))
     return counts
 
 

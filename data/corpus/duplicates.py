@@ -15,6 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio, odd: a product with it loses nothing
+# Texts that have half of the shorter one's shingles in common are near-duplicates. Two sentences made of one template
+# stay below, and one sentence with a few words changed is above.
+DUPLICATE_SHARE = 0.5
 NO_CHARACTER = 0x110000  # one past the last code point: fills up texts shorter than a shingle
 
 
@@ -33,7 +36,7 @@ def shingles(text: str, size: int = 8) -> np.ndarray:
     return hashes
 
 
-def group_near_duplicates(texts: Sequence[str], share: float, size: int = 8) -> np.ndarray:
+def group_near_duplicates(texts: Sequence[str], share: float = DUPLICATE_SHARE, size: int = 8) -> np.ndarray:
     """Groups of texts such that no text shares much with one of another group.
 
     Two texts are linked if they have `share` of the shingles of the smaller one in common; a group is all that links
@@ -68,7 +71,7 @@ def group_near_duplicates(texts: Sequence[str], share: float, size: int = 8) -> 
     return groups
 
 
-def leaking(texts: Sequence[str], held_out: Sequence[str], share: float, size: int = 8) -> np.ndarray:
+def leaking(texts: Sequence[str], held_out: Sequence[str], share: float = DUPLICATE_SHARE, size: int = 8) -> np.ndarray:
     """Which texts would tell a model about a held-out one.
 
     Returns:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from data.corpus.document import Document
-from data.corpus.duplicates import bare, closest, leaking, shared_stretches
+from data.corpus.duplicates import DUPLICATE_SHARE, bare, closest, leaking, shared_stretches
 
 EXAMPLES = 3  # of each pair of corpora
 SHOWN = 40  # characters of a stretch on the terminal
@@ -58,8 +58,12 @@ class Leak:
         return asdict(self) | shares
 
 
-def find_leaks(corpora: Mapping[str, Sequence[Document]], share: float) -> Iterator[Leak]:
-    """Every corpus held against every other, by their names; `share` is data.duplicate_share.
+def find_leaks(corpora: Mapping[str, Sequence[Document]], share: float = DUPLICATE_SHARE) -> Iterator[Leak]:
+    """Compare every corpus with every other, in both directions.
+
+    Args:
+        corpora: documents by the name of their corpus.
+        share: of the shingles; see `duplicates.leaking`.
 
     Raises:
         ValueError: `share` is not above 0.

@@ -106,7 +106,6 @@ def test_a_copied_or_touched_corpus_is_the_same_corpus(workspace, config, made):
     ("override", "name"),
     [
         ("data.max_len=100", "data.max_len"),
-        ("data.duplicate_share=0.7", "data.duplicate_share"),
         ("data.categories=[name]", "data.categories"),
         ("data.train.categories={name: person}", "data.train"),
         ("data.dev=elsewhere", "data.dev"),
