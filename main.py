@@ -98,7 +98,7 @@ def predict(config: Config, options: argparse.Namespace) -> None:
     """`--mode predict`."""
     from tqdm import tqdm
 
-    from data.corpus.formats import read_texts
+    from data.corpus.texts import read_texts
     from model.reading.mixture import mixture_of
     from model.reading.vote import PredictionWriter
     from utils.files import atomic_file, check_writable

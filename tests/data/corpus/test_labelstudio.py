@@ -157,5 +157,5 @@ def test_other_json_is_not_taken_for_it(tmp_path):
     for content in ("[1, 2]", "[]", '[{"text": "x"}]'):
         with pytest.raises(UserError, match="format not recognised"):
             read(tmp_path, content)
-    with pytest.raises(UserError, match="no list of Label Studio tasks"):
+    with pytest.raises(UserError, match="not a list of Label Studio tasks"):
         read_corpus(CorpusConfig(str(tmp_path / "export.json"), format="labelstudio"), Problems())
