@@ -8,19 +8,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from data.spans import Doubt, ScoredSpan, Span
+from data.spans import AnySpan, Doubt, Span
 
 
 @dataclass(frozen=True)
 class Document:
-    """A text and what is known about it.
+    """A text with its labels.
 
     Attributes:
         id: unique within its corpus.
         text: exactly as stored, newlines included.
         spans: the labels, sorted by begin, end, category; they may overlap.
-        doubtful: stretches whose labels are not to be believed, or not wholly.
-        weight: what its loss counts for, beside 1 of an ordinary document.
+        doubtful: stretches whose labels are doubtful.
+        weight: of its loss; 1 for an ordinary document.
     """
 
     id: str
@@ -30,8 +30,8 @@ class Document:
     weight: float = 1.0
 
 
-def entity_record(text: str, span: Span | Doubt | ScoredSpan) -> dict[str, Any]:
-    """The values of one span in a JSON line."""
+def entity_record(text: str, span: AnySpan) -> dict[str, Any]:
+    """A span as JSON lines have it: `category`, `pos_b`, `pos_e` and its text, `privacy`."""
     return {
         "category": span.category,
         "pos_b": span.begin,
@@ -41,9 +41,9 @@ def entity_record(text: str, span: Span | Doubt | ScoredSpan) -> dict[str, Any]:
 
 
 def to_record(document: Document) -> dict[str, Any]:
-    """The values of a document's JSON line."""
+    """A document as JSON lines have it; see `format_jsonl.read_jsonl`."""
     entities = [entity_record(document.text, span) for span in document.spans]
-    record = {"id": document.id, "text": document.text, "entities": entities}
+    record: dict[str, Any] = {"id": document.id, "text": document.text, "entities": entities}
     if document.doubtful:
         record["doubtful"] = [_doubt_record(document.text, doubt) for doubt in document.doubtful]
     if document.weight != 1:
@@ -56,8 +56,7 @@ def _doubt_record(text: str, doubt: Doubt) -> dict[str, Any]:
 
 
 def from_record(record: dict[str, Any]) -> Document:
-    """The inverse of `to_record`, for what this program wrote itself; nothing is checked."""
-
+    """The document of a record that `to_record` made; nothing is checked."""
     spans = (Span(one["category"], one["pos_b"], one["pos_e"]) for one in record["entities"])
     doubtful = (
         Doubt(one["category"], one["pos_b"], one["pos_e"], one.get("belief", 0.0)) for one in record.get("doubtful", [])
@@ -66,12 +65,12 @@ def from_record(record: dict[str, Any]) -> Document:
 
 
 def to_json(document: Document) -> str:
-    """One line of the house's own format."""
+    """A document as one JSON line, without a newline."""
     return json.dumps(to_record(document), ensure_ascii=False)
 
 
 def to_jsonl(documents: Iterable[Document]) -> str:
-    """A corpus in the house's own format."""
+    """A corpus as JSON lines."""
     return "".join(to_json(document) + "\n" for document in documents)
 
 
