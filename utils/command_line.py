@@ -1,4 +1,4 @@
-"""What both command lines share: one line for every error that the user can mend, and no traceback for a stop."""
+"""What the command lines share: mistakes of the user are reported without usage and traceback."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from utils.errors import UserError
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, without the usage before it."""
+    """Raises UserError for a mistake, instead of printing the usage and exiting."""
 
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message}; see --help")
 
 
 def run_command(program: str, command: Callable[[], None], when_stopped: str) -> int:
-    """Run a command; returns the exit status.
+    """Run a command and return its exit status.
 
-    | end                                            | status | standard error   |
-    |------------------------------------------------|--------|------------------|
-    | done, or nobody reads standard output any more | 0      |                  |
-    | UserError                                      | 2      | its line         |
-    | an OSError that nobody foresaw                 | 2      | its line         |
-    | Ctrl-C                                         | 130    | `when_stopped`   |
+    | end                                   | status | standard error |
+    |---------------------------------------|--------|----------------|
+    | done, or standard output was closed   | 0      |                |
+    | UserError                             | 2      | its text       |
+    | any other OSError                     | 2      | its text       |
+    | Ctrl-C                                | 130    | `when_stopped` |
     """
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a terminal that cannot show a character gets its number
+        if hasattr(stream, "reconfigure"):  # characters that a terminal cannot show are escaped
             stream.reconfigure(errors="backslashreplace")
     status, line = 0, ""
     try:
@@ -43,9 +43,9 @@ def run_command(program: str, command: Callable[[], None], when_stopped: str) ->
     except BrokenPipeError:  # as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        status, line = 2, f"{error}; check that place, its rights and the room there"
-    if line:  # only now that the error is gone and with it all progress bars, which end their line then
+        status, line = 2, f"{error}; check the path, its permissions and the free space"
+    if line:  # printed only now: progress bars have ended their line, because the error no longer keeps them alive
         with contextlib.suppress(OSError):
-            sys.stdout.flush()  # in a log that both go to, what was said before stands before it
+            sys.stdout.flush()  # keeps the order in a log that gets both streams
         print(f"{program}: {line}", file=sys.stderr)
     return status

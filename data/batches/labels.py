@@ -1,4 +1,4 @@
-"""The labels of segments in the form that a head's loss wants, and batches of them.
+"""Labels of segments, and of batches of segments, in the form that a head's loss takes.
 
 B batch, K chains, L characters.
 """

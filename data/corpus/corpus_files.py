@@ -69,9 +69,7 @@ def named_files(path: Path, suffix: str) -> Iterator[NamedFile]:
         elif path.suffix.lower() == suffix:
             yield _named_file(path, str(path), PurePosixPath(path.name))
     except OSError as error:
-        raise UserError(
-            f"{path}: cannot be read ({error.strerror or error}); check its permissions"
-        ) from None
+        raise UserError(f"{path}: cannot be read ({error.strerror or error}); check its permissions") from None
     # zipfile raises RuntimeError for a password and for an unknown compression, and UnicodeDecodeError for a name that
     # is marked as UTF-8 and is not.
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, UnicodeDecodeError) as error:

@@ -41,9 +41,7 @@ def read_dictionary(path: Path, problems: Problems) -> Dictionary:
         del dictionary[form]
         problems.add("surface form of several categories", str(path), repr(form))
     if not dictionary:
-        raise UserError(
-            f"{path}: no surface form in it; make one with preprocess.py --dictionary CORPUS"
-        )
+        raise UserError(f"{path}: no surface form in it; make one with preprocess.py --dictionary CORPUS")
     return dictionary
 
 

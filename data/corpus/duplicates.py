@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio; odd, so that products stay distinct
-# Texts that have half of the shorter one's shingles in common are near-duplicates. Two sentences made of one template
-# stay below, and one sentence with a few words changed is above.
+# Texts are near-duplicates if they have half of the shorter one's shingles in common. All results in docs/results were
+# measured with this share.
 DUPLICATE_SHARE = 0.5
 NO_CHARACTER = 0x110000  # one past the last code point: fills up texts shorter than a shingle
 
