@@ -2,9 +2,9 @@
 
     python benchmarks/mutation.py --lines 30 --seed 1
 
-Lines are drawn at random. A break changes an operator or a number, leaves a statement out, or returns None. The tests run
-in a copy of the project: first those of the same folder, then all others. A break that no test notices is printed as
-SURVIVED: a test is missing, or the line makes no difference.
+Lines are drawn at random. A break changes an operator or a number, leaves a statement out, or returns None. The tests
+run in a copy of the project: first those of the same folder, then all others. A break that no test notices is printed
+as SURVIVED: a test is missing, or the line makes no difference.
 """
 
 from __future__ import annotations
@@ -24,8 +24,6 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 LEFT_OUT = shutil.ignore_patterns(
-    ".venv", ".git", "runs", "out", "origin", "addition", "processed", "vectors", ".*_cache"
-)
     ".venv", ".git", "runs", "out", "origin", "addition", "processed", "vectors", ".*_cache"
 )
 OPERATORS = {

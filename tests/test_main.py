@@ -26,7 +26,7 @@ CHANGED = {  # what of the settings differs from the defaults; learns something 
     "model": {"dropout": 0},
     "lexicon": {"dimension": 8},
     "predict": {"overlap": 20},
-    "train": {"epochs": 8, "batch_size": 4, "encoder_rate": 5e-3, "other_rate": 5e-3},
+    "train": {"epochs": 8, "batch_size": 4, "precision": "float32", "encoder_rate": 5e-3, "other_rate": 5e-3},
     "folds": {"count": 2},
 }
 
