@@ -119,7 +119,7 @@ def breaks(path: Path, source: str) -> Iterator[Break]:
             yield from between(node.left, node.right, type(node.op), node.lineno)
         elif isinstance(node, ast.BoolOp):
             yield from between(node.values[0], node.values[1], type(node.op), node.lineno)
-        elif isinstance(node, ast.Constant) and type(node.value) in (bool, int, float):
+        elif isinstance(node, ast.Constant) and isinstance(node.value, (bool, int, float)):
             begin, end = offset(node.lineno, node.col_offset), offset(node.lineno, node.end_col_offset or 0)
             value = str(not node.value) if isinstance(node.value, bool) else repr(node.value + 1)
             yield Break(path, node.lineno, begin, end, value)
