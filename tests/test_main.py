@@ -26,7 +26,7 @@ CHANGED = {  # what of the settings differs from the defaults; learns something 
     "model": {"dropout": 0},
     "lexicon": {"dimension": 8},
     "predict": {"overlap": 20},
-    "train": {"epochs": 8, "batch_size": 4, "encoder_rate": 5e-3, "other_rate": 5e-3},
+    "train": {"epochs": 8, "batch_size": 4, "precision": "float32", "encoder_rate": 5e-3, "other_rate": 5e-3},
     "folds": {"count": 2},
 }
 
@@ -587,7 +587,7 @@ def test_a_damaged_run_is_one_line(refused, home, copy, damage, telling):
         ("--mode eval --labels none", "describe --input"),
         ("--mode eval --input none --split test", "give one of them"),
         ("--mode train --output out", "--output does not belong to --mode train"),
-        ("--mode guess", "invalid choice: 'guess'"),
+        ("--mode guess", "--mode guess: no such mode; known here: train, eval"),
         ("--epochs 3", "--mode"),
         (f"--mode predict --set run.name={'x' * 300}", "File name too long"),
     ],

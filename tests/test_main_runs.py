@@ -120,7 +120,7 @@ def test_runs_read_texts_together(home):
 @pytest.mark.parametrize(
     ("arguments", "telling"),
     [
-        (["--runs", "x"], "say with --output FOLDER"),
+        (["--runs", "x"], "--output FOLDER"),
         (["--runs", "x", "--output", "out"], "x: no such run"),
         (["--set", "mix.weights={a: -1}"], "a vote cannot count for less than 0"),
         (["--set", "mix.override=[name]"], "only mobile, email, QQ, vx have patterns"),

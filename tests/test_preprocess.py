@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import data.processing
 import preprocess
 from config import load_config
 from data.corpus.document import Document, category_counts
@@ -375,7 +376,7 @@ def test_an_output_that_cannot_be_is_noticed_before_the_work(run, workspace, mon
     def work(*_):
         raise AssertionError("corpora were read")
 
-    monkeypatch.setattr("data.processing.read_documents", work)
+    monkeypatch.setattr(data.processing, "read_documents", work)
     (workspace.folder / "file").write_text("mine")
     refused(run, workspace, f"data.processed={workspace.folder}/file/deeper")
 

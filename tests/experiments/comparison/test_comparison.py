@@ -393,7 +393,7 @@ def test_after_a_stop_no_other_cell_begins(compared, monkeypatch, tmp_path):
         ("--mode ablate --grid nowhere.yaml", "no such grid file"),
         ("--mode ablate --grid configs/demo.yaml", "is no section.key, so this is no grid of changes"),
         ("--mode ablate --grid configs/grids/demo.yaml --seeds 0", "at least one"),
-        ("--mode ablate --grid configs/grids/demo.yaml --jobs -1", "at least one"),
+        ("--mode ablate --grid configs/grids/demo.yaml --jobs -1", "--jobs must be at least 1, not -1"),
         ("--mode train --grid configs/grids/demo.yaml", "does not belong to --mode train"),
         ("--mode ablate --grid configs/grids/demo.yaml --split dev", "does not belong to --mode ablate"),
     ],
