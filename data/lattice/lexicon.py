@@ -41,7 +41,7 @@ class Lexicon:
         self.match = match
         self._numbers = {word: number for number, word in enumerate(words)}
         self._automaton = _automaton(words) if match == "all" and words else None
-        self._segmenter = _segmenter() if match == "segment" else None
+        self._segmenter = _segmenter() if match == "segment" and words else None
 
     def find(self, text: str) -> list[Match]:
         """All matches in a text, by head, then tail."""

@@ -85,8 +85,8 @@ def test_documents_of_a_part(processed_of, documents_of):
 
 @pytest.mark.parametrize(
     "override",
-    ["train.epochs=2", "data.dev_share=0.3", "data.split_seed=1", "lexicon.length=1", "lexicon.trainable=false",
-     "crf.scheme=bmes", "data.additional_leaks=keep", "encoder.depth=1", "predict.overlap=20", "run.seed=7",
+    ["train.epochs=2", "data.dev_share=0.3", "data.split_seed=1", "lexicon.length=1",
+     "crf.scheme=bmes", "data.additional_leaks=keep", "encoder.depth=1", "run.seed=7",
      "train.precision=bf16"],
 )  # fmt: skip
 def test_a_setting_that_shapes_nothing_may_change(workspace, overrides, made, override):
