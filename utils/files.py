@@ -126,8 +126,8 @@ def write_json(path: Path, value: Any) -> None:
 def csv_row(values: Iterable[Any]) -> str:
     r"""A row of CSV that ends in a newline.
 
-    Before Python 3.13, a writer quotes a character of a line end only if its own line end has it, and readers end the
-    row at an unquoted \r. Therefore the row is written with \r\n, which is then replaced.
+    Before Python 3.13, a writer quotes \r or \n only if its own line end has it. Readers end the row at an unquoted \r.
+    Therefore the row is written with \r\n, which is then replaced.
     """
     row = io.StringIO(newline="")
     csv.writer(row, lineterminator="\r\n").writerow(values)

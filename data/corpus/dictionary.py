@@ -90,7 +90,7 @@ class Matcher:
         """Forward maximum matching: from left to right, take the longest form at a place and continue after it.
 
         Algorithm 1 of Peng et al., "Distantly Supervised Named Entity Recognition using Positive-Unlabeled Learning"
-        (ACL 2019), on characters instead of words, and without its limit on the length of a form.
+        (ACL 2019). It works on characters instead of words, and does not limit the length of a form.
         """
         longest: dict[int, int] = {}
         for form, first in self.occurrences(text):

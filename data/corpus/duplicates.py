@@ -1,8 +1,8 @@
 """Near-duplicate texts, and texts that leak into held-out ones, by the character n-grams ("shingles") they share.
 
 Containment is measured, not similarity. A sentence inside a long document shares nearly all of its own shingles with
-the document, and a model that trained on one has seen the other. Nothing is sampled or estimated. The answers are
-exact unless two 64-bit hashes collide.
+the document. A model that trained on one has seen the other. Nothing is sampled or estimated. The answers are exact
+unless two 64-bit hashes collide.
 
 S distinct shingles, E pairs of a shingle and a text that holds it, W windows, C characters.
 """
@@ -159,7 +159,7 @@ class _Holders:
 def _texts_with(own: np.ndarray, needed: int, holders: _Holders, worth: np.ndarray) -> np.ndarray:
     """The texts that hold at least `needed` of the shingles `own`, which are sorted from rare to frequent.
 
-    A text that holds `needed` of n shingles lacks at most n - needed, so it holds one of any n - needed + 1 of them.
+    A text with `needed` of n shingles lacks at most n - needed. It holds one of any n - needed + 1 of them.
     The rarest n - needed + 1 therefore tell whether there can be such a text. Only then are the frequent ones read.
     `worth` marks the shingles (S,) that can give something new.
     """

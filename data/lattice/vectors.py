@@ -69,8 +69,8 @@ class Row(NamedTuple):
 def read_vectors(path: Path, wanted: Collection[str], problems: Problems, block_size: int = BLOCK_SIZE) -> WordVectors:
     """Read the vectors of the wanted words. The first usable row of a word counts.
 
-    Rows of the wrong width, words that are not UTF-8, wanted words without finite numbers, and a file that ends too
-    early are reported in `problems`. The values of other words are not read.
+    `problems` gets rows of the wrong width, words that are not UTF-8, wanted words without finite numbers, and a file
+    that ends too early. The values of other words are not read.
 
     Raises:
         UserError: the file is missing, is damaged, is not a word-vector file, or has no usable row.

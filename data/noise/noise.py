@@ -51,8 +51,8 @@ def add_noise(
     """Return copies of the documents with some labels wrong.
 
     The changes of a document depend on the seed, its id and the whole corpus, not on the order of documents. Spans of
-    one category are not made to overlap. A change for which a text has no room is left out, so that there are fewer
-    spurious spans than their rate says in crowded texts.
+    one category are not made to overlap. A change for which a text has no room is left out. Crowded texts therefore
+    have fewer spurious spans than their rate says.
 
     Args:
         documents: with their true labels.
