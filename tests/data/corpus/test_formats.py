@@ -1,19 +1,14 @@
 """Readers of labelled corpora: what they take, what they drop and say so, what they refuse."""
 
 import json
-import sys
 import zipfile
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from config import CorpusConfig
-from data.corpus import formats
-from data.corpus.corpus_files import read_text
 from data.corpus.document import Document, to_json
 from data.corpus.formats import check_categories, read_corpus
-from data.corpus.reader import Located, Reader
 from data.problems import Problems
 from data.spans import Doubt, Span
 from utils.errors import UserError
@@ -395,32 +390,3 @@ def test_real_corpora(path, documents, spans, dropped):
     assert len(found) == documents
     assert sum(len(document.spans) for document in found) == spans
     assert sum(problems.counts.values()) == dropped
-
-
-# ------------------------------------------------------------------------------------------------------------ readers
-
-
-def test_every_format_of_the_settings_has_a_reader_that_says_what_it_reads():
-    readers = formats.readers()
-    assert list(readers) == ["ccf", "cluener", "bmes", "jsonl", "labelstudio"]
-    for name, reader in readers.items():
-        assert isinstance(reader, Reader) and f"{name} ({reader.files})" in formats.describe_formats()
-
-
-def test_a_reader_needs_a_module_and_a_name_in_the_settings_only(tmp_path, monkeypatch):
-    def read_mine(corpus, problems):
-        for number, line in enumerate(read_text(Path(corpus.path)).split("\n")):
-            yield Located(f"{corpus.path}:{number + 1}", Document(str(number), line.removeprefix("mine ")))
-
-    mine = Reader("lines that begin with mine", "nowhere", read_mine, recognises_line=lambda line: line[:5] == "mine ")
-    monkeypatch.setitem(sys.modules, "data.corpus.format_mine", SimpleNamespace(READER=mine))
-    monkeypatch.setattr(formats, "NAMES", (*formats.NAMES, "mine"))
-    formats.readers.cache_clear()
-    try:
-        corpus = CorpusConfig(path=str(write(tmp_path / "corpus", "mine 张三\nmine 李四")))
-        assert [document.text for document in read_corpus(corpus, Problems())] == ["张三", "李四"]
-        assert formats.why_unlabelled(corpus, Problems()) == "read as mine, which has its labels in nowhere"
-        assert "or mine (lines that begin with mine)" in refusal(write(tmp_path / "foreign", "foreign"))
-    finally:
-        monkeypatch.undo()
-        formats.readers.cache_clear()
