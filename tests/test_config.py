@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from config import Config, CorpusConfig, from_dict, load_config, save_config, to_dict, validate
+from config import Config, CorpusConfig, from_dict, load_config, save_config, to_dict
 from utils.errors import UserError
 
 ROOT = Path(__file__).parents[1]
@@ -35,7 +35,7 @@ def refusal(paths=(), overrides=()):
 
 
 def test_defaults_are_valid():
-    validate(Config())
+    Config.model_validate({})
     assert load_config() == Config()
 
 
@@ -79,7 +79,9 @@ def test_a_bare_string_replaces_the_whole_corpus(write):
     whole = CorpusConfig(path="c")
     assert load_config([first, write("data: {train: c}", "second.yaml")]).data.train == whole
     assert load_config([first], ["data.train=c"]).data.train == whole
-    assert load_config([first], ["data.train.path=c"]).data.train == CorpusConfig("c", "b", "ccf", {"PER": "name"})
+    assert load_config([first], ["data.train.path=c"]).data.train == CorpusConfig(
+        path="c", labels="b", format="ccf", categories={"PER": "name"}
+    )
 
 
 def test_a_dotted_key_of_a_mapping_leaves_its_other_keys(write):
@@ -108,7 +110,7 @@ def test_a_key_of_other_sections_is_looked_for_in_all_of_them():
 def test_class_priors_are_numbers(write):
     config = load_config([write("dictionary: {priors: {name: 4e-2}}")])
     assert config.dictionary.priors == {"name": 0.04}
-    assert "dictionary.priors.name cannot be" in refusal([], ["dictionary.priors={name: [1]}"])
+    assert "dictionary.priors.name ([1]) must be a number" in refusal([], ["dictionary.priors={name: [1]}"])
 
 
 def test_a_category_map_may_drop_a_category(write):
@@ -151,7 +153,7 @@ def test_settings_survive_dictionaries_and_files(tmp_path, write):
 
 def test_two_configurations_share_nothing():
     one, other = load_config(), load_config()
-    one.data.additional.append(CorpusConfig("x"))
+    one.data.additional.append(CorpusConfig(path="x"))
     one.data.train.categories["a"] = "b"
     assert other == Config()
 
@@ -268,74 +270,98 @@ def test_a_user_error_is_one_line():
 
 
 BOUNDS = [
-    ("data.max_len=7", "data.max_len is 7; it must be at least 8"),
-    ("train.epochs=0", "train.epochs is 0"),
-    ("train.batch_size=0", "train.batch_size is 0"),
-    ("train.accumulation=0", "train.accumulation is 0"),
-    ("folds.count=-1", "folds.count is -1"),
-    ("train.clip=-0.1", "train.clip is -0.1"),
-    ("train.encoder_rate=0", "train.encoder_rate is 0"),
-    ("train.crf_rate=-1", "train.crf_rate is -1"),
-    ("data.duplicate_share=0", "data.duplicate_share is 0"),
-    ("data.dev_share=1", "data.dev_share is 1"),
-    ("data.dev_share=-0.1", "data.dev_share is -0.1"),
-    ("train.warmup=1", "train.warmup is 1"),
-    ("flat.dropout=1", "flat.dropout is 1"),
-    ("predict.min_votes=1", "predict.min_votes is 1"),
-    ("predict.min_probability=1.5", "predict.min_probability is 1.5"),
-    ("predict.overlap=-1", "predict.overlap is -1"),
-    ("predict.batch_tokens=0", "predict.batch_tokens is 0"),
-    ("run.seed=-1", "run.seed is -1"),
-    ("run.threads=-1", "run.threads is -1"),
-    ("lexicon.dimension=0", "lexicon.dimension is 0"),
-    ("lexicon.shortest=0", "lexicon.shortest is 0"),
-    ("lexicon.length=-1", "lexicon.length is -1"),
-    ("context.layers=0", "context.layers is 0"),
-    ("context.dropout=1", "context.dropout is 1"),
-    ("mrc.rows=0", "mrc.rows is 0"),
-    ("mrc.match_weight=-1", "mrc.match_weight is -1"),
-    ("feature_crf.iterations=0", "feature_crf.iterations is 0"),
-    ("mix.min_votes=1", "mix.min_votes is 1"),
+    ("data.max_len=7", "data.max_len (7) must be at least 8"),
+    ("train.epochs=0", "train.epochs (0) must be at least 1"),
+    ("train.batch_size=0", "train.batch_size (0) must be at least 1"),
+    ("train.accumulation=0", "train.accumulation (0) must be at least 1"),
+    ("folds.count=-1", "folds.count (-1) must be at least 0"),
+    ("train.clip=-0.1", "train.clip (-0.1) must be at least 0"),
+    ("train.encoder_rate=0", "train.encoder_rate (0.0) must be greater than 0"),
+    ("train.crf_rate=-1", "train.crf_rate (-1.0) must be greater than 0"),
+    ("data.duplicate_share=0", "data.duplicate_share (0.0) must be greater than 0"),
+    ("data.dev_share=1", "data.dev_share (1.0) must be at least 0 and less than 1"),
+    ("data.dev_share=-0.1", "data.dev_share (-0.1) must be at least 0 and less than 1"),
+    ("train.warmup=1", "train.warmup (1.0) must be at least 0 and less than 1"),
+    ("flat.dropout=1", "flat.dropout (1.0) must be at least 0 and less than 1"),
+    ("predict.min_votes=1", "predict.min_votes (1.0) must be at least 0 and less than 1"),
+    ("predict.min_probability=1.5", "predict.min_probability (1.5) must be at least 0 and less than 1"),
+    ("predict.overlap=-1", "predict.overlap (-1) must be at least 0"),
+    ("predict.batch_tokens=0", "predict.batch_tokens (0) must be at least 1"),
+    ("run.seed=-1", "run.seed (-1) must be at least 0"),
+    ("run.threads=-1", "run.threads (-1) must be at least 0"),
+    ("lexicon.dimension=0", "lexicon.dimension (0) must be at least 1"),
+    ("lexicon.shortest=0", "lexicon.shortest (0) must be at least 1"),
+    ("lexicon.length=-1", "lexicon.length (-1.0) must be at least 0"),
+    ("context.layers=0", "context.layers (0) must be at least 1"),
+    ("context.dropout=1", "context.dropout (1.0) must be at least 0 and less than 1"),
+    ("mrc.rows=0", "mrc.rows (0) must be at least 1"),
+    ("mrc.match_weight=-1", "mrc.match_weight (-1.0) must be at least 0"),
+    ("feature_crf.iterations=0", "feature_crf.iterations (0) must be at least 1"),
+    ("mix.min_votes=1", "mix.min_votes (1.0) must be at least 0 and less than 1"),
 ]
 CONTRADICTIONS = [
-    ("run.name=", "run.name is ''"),
-    ("run.name=a/b", "run.name is 'a/b'"),
-    ("run.name=..", "run.name is '..'"),
-    ("flat.heads=7", "flat.hidden 160 cannot be divided among flat.heads 7"),
-    ("flat.hidden=161 flat.heads=7", "even number"),
-    ("encoder.name=scratch encoder.heads=3", "encoder.hidden 128 cannot be divided among encoder.heads 3"),
-    ("encoder.name=scratch train.freeze_epochs=1", "encoder.name is scratch"),
-    ("encoder.name=scratch encoder.layers=2", "its layers are encoder.depth"),
-    ("train.freeze_epochs=3 train.epochs=2", "train.freeze_epochs 3 is more than train.epochs 2"),
-    ("lexicon.vectors=file", "lexicon.path is empty"),
-    ("lexicon.path=words.vec", "set lexicon.vectors to file"),
-    ("lexicon.source=vectors", "no vocabulary to take"),
-    ("lexicon.vectors=encoder encoder.name=scratch", "an untrained encoder knows no words"),
-    ("folds.count=1", "folds.count is 1"),
-    ("folds.repeats=0", "folds.repeats is 0"),
-    ("data.dev_share=0", "there is no dev part"),
-    ("data.dev_share=0 train.select=last train.patience=2", "there is no dev part"),
-    ("predict.overlap=150", "predict.overlap 150 must be smaller than data.max_len 150"),
-    ("context.hidden=7", "an LSTM halves it"),
-    ("context.kind=transformer context.heads=3", "context.hidden 200 cannot be divided among context.heads 3"),
-    ("model.name=softword", "model.name softword reads one segmentation, but lexicon.match is all"),
-    ("model.name=softword lexicon.match=none", "set it to segment"),
-    ("span.size=33", "rotary positions need an even number"),
-    ("model.head=span regularisation.label_smoothing=0.1", "model.head is span; set it to 0"),
-    ("model.head=mrc", "it takes crf, softmax, span"),
-    ('mix.weights={"a":-1}', "a vote cannot count for less than 0"),
-    ("model.name=mrc mrc.asked=1", "mrc.asked is 1; take 0 for all questions"),
-    ("model.name=mrc encoder.output=0", "needs an encoder that reads question and text together"),
-    ("model.name=mrc regularisation.label_smoothing=0.1", "model.name mrc has none"),
-    ("model.name=mrc encoder.name=scratch encoder.depth=0 lexicon.vectors=random", "needs an encoder that reads"),
-    ("mix.back_up=[name]", "only mobile, email, QQ, vx have patterns"),
-    ('mix.min_votes_of={"name":5}', "mix.min_votes_of.name is 5.0; it must be at least 0 and below 1"),
-    ("mix.min_votes_of.name=-1", "mix.min_votes_of.name is -1.0; it must be at least 0 and below 1"),
-    ("mix.min_votes_of.name=1", "mix.min_votes_of.name is 1.0; it must be at least 0 and below 1"),
-    ("denoise.doubtful_below_of.name=-0.1", "denoise.doubtful_below_of.name is -0.1; it must be from 0 to 1"),
-    ("denoise.missing_from_of.name=1.5", "denoise.missing_from_of.name is 1.5; it must be from 0 to 1"),
-    ("pseudo.certain_from_of.name=2", "pseudo.certain_from_of.name is 2.0; it must be from 0 to 1"),
-    ("data.max_len=64", "predict.overlap 64 must be smaller than data.max_len 64"),
+    ("run.name=", "run.name ('') must be the name of one folder inside run.folder"),
+    ("run.name=a/b", "run.name ('a/b') must be the name of one folder inside run.folder"),
+    ("run.name=..", "run.name ('..') must be the name of one folder inside run.folder"),
+    ("flat.heads=7", "flat.hidden (160) must be a multiple of flat.heads (7)"),
+    ("flat.hidden=161 flat.heads=7", "flat.hidden (161) must be even, for sinusoidal positions"),
+    ("encoder.name=scratch encoder.heads=3", "encoder.hidden (128) must be a multiple of encoder.heads (3)"),
+    (
+        "encoder.name=scratch train.freeze_epochs=1",
+        "train.freeze_epochs (1) must be 0, because encoder.name is scratch",
+    ),
+    ("encoder.name=scratch encoder.layers=2", "the number of layers of a scratch encoder is encoder.depth"),
+    ("train.freeze_epochs=3 train.epochs=2", "train.freeze_epochs (3) must be at most train.epochs (2)"),
+    ("lexicon.vectors=file", "lexicon.path must name a word2vec file, because lexicon.vectors is file"),
+    ("lexicon.path=words.vec", "lexicon.path is given, so lexicon.vectors (random) must be file"),
+    ("lexicon.source=vectors", "lexicon.source is vectors, so lexicon.vectors (random) must be file"),
+    (
+        "lexicon.vectors=encoder encoder.name=scratch",
+        "lexicon.vectors (encoder) must be random, because encoder.name is scratch",
+    ),
+    ("folds.count=1", "folds.count (1) must be 0 for one split, or at least 2 for cross-validation"),
+    ("folds.repeats=0", "folds.repeats (0) must be at least 1"),
+    ("data.dev_share=0", "train.select (best) must be last, swa or ema, because there is no dev part"),
+    (
+        "data.dev_share=0 train.select=last train.patience=2",
+        "train.patience (2) must be 0, because there is no dev part",
+    ),
+    ("predict.overlap=150", "predict.overlap (150) must be less than data.max_len (150)"),
+    ("context.hidden=7", "context.hidden (7) must be even"),
+    ("context.kind=transformer context.heads=3", "context.hidden (200) must be a multiple of context.heads (3)"),
+    ("model.name=softword", "lexicon.match (all) must be segment, because model.name is softword"),
+    ("model.name=softword lexicon.match=none", "lexicon.match (none) must be segment, because model.name is softword"),
+    ("span.size=33", "span.size (33) must be even, for rotary positions"),
+    (
+        "model.head=span regularisation.label_smoothing=0.1",
+        "regularisation.label_smoothing (0.1) must be 0, because model.head span has no tags",
+    ),
+    ("model.head=mrc", "model.head ('mrc') must be one of crf, softmax, span"),
+    ('mix.weights={"a":-1}', "mix.weights.a (-1.0) must be at least 0"),
+    (
+        "model.name=mrc mrc.asked=1",
+        "mrc.asked (1) must be 0 for all questions, or at least 2: one with an answer and one without",
+    ),
+    (
+        "model.name=mrc encoder.output=0",
+        "encoder.output (0) must not be 0, because model.name mrc reads question and text together",
+    ),
+    (
+        "model.name=mrc regularisation.label_smoothing=0.1",
+        "regularisation.label_smoothing (0.1) must be 0, because model.name mrc has no tags",
+    ),
+    (
+        "model.name=mrc encoder.name=scratch encoder.depth=0 lexicon.vectors=random",
+        "encoder.depth (0) must not be 0, because model.name mrc reads question and text together",
+    ),
+    ("mix.back_up=[name]", "mix.back_up[0] ('name') must be one of mobile, email, QQ, vx"),
+    ('mix.min_votes_of={"name":5}', "mix.min_votes_of.name (5.0) must be at least 0 and less than 1"),
+    ("mix.min_votes_of.name=-1", "mix.min_votes_of.name (-1.0) must be at least 0 and less than 1"),
+    ("mix.min_votes_of.name=1", "mix.min_votes_of.name (1.0) must be at least 0 and less than 1"),
+    ("denoise.doubtful_below_of.name=-0.1", "denoise.doubtful_below_of.name (-0.1) must be at least 0 and at most 1"),
+    ("denoise.missing_from_of.name=1.5", "denoise.missing_from_of.name (1.5) must be at least 0 and at most 1"),
+    ("pseudo.certain_from_of.name=2", "pseudo.certain_from_of.name (2.0) must be at least 0 and at most 1"),
+    ("data.max_len=64", "predict.overlap (64) must be less than data.max_len (64)"),
 ]
 
 

@@ -25,27 +25,28 @@ def run_command(program: str, command: Callable[[], None], when_stopped: str) ->
     | end                                            | status | standard error   |
     |------------------------------------------------|--------|------------------|
     | done, or nobody reads standard output any more | 0      |                  |
-    | UserError                                      | 2      | its line         |
+    | UserError                                      | 2      | its lines        |
     | an OSError that nobody foresaw                 | 2      | its line         |
     | Ctrl-C                                         | 130    | `when_stopped`   |
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal that cannot show a character gets its number
             stream.reconfigure(errors="backslashreplace")
-    status, line = 0, ""
+    status, lines = 0, list[str]()
     try:
         command()
         sys.stdout.flush()
     except UserError as error:
-        status, line = 2, str(error)
+        status, lines = 2, error.lines
     except KeyboardInterrupt:
-        status, line = 130, f"stopped; {when_stopped}"
+        status, lines = 130, [f"stopped; {when_stopped}"]
     except BrokenPipeError:  # as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        status, line = 2, f"{error}; check that place, its rights and the room there"
-    if line:  # only now that the error is gone and with it all progress bars, which end their line then
+        status, lines = 2, [f"{error}; check that place, its rights and the room there"]
+    if lines:  # only now that the error is gone and with it all progress bars, which end their line then
         with contextlib.suppress(OSError):
             sys.stdout.flush()  # in a log that both go to, what was said before stands before it
-        print(f"{program}: {line}", file=sys.stderr)
+        for line in lines:
+            print(f"{program}: {line}", file=sys.stderr)
     return status

@@ -142,6 +142,6 @@ def make_cells(systems: dict[str, SystemSettings], seeds: int, folder: Path) -> 
             try:
                 config = load_config(list(configs), list(cell.overrides))
             except UserError as error:
-                raise UserError(f"{system}: {error}") from None
+                raise UserError(*(f"{system}: {line}" for line in error.lines)) from None
             cells.append((cell, config))
     return cells

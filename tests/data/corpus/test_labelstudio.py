@@ -21,7 +21,7 @@ def read(tmp_path, tasks):
     path = tmp_path / "export.json"
     path.write_text(tasks if isinstance(tasks, str) else json.dumps(tasks), encoding="utf-8")
     problems = Problems()
-    return read_corpus(CorpusConfig(str(path)), problems), problems
+    return read_corpus(CorpusConfig(path=str(path)), problems), problems
 
 
 def task(*values, text="张三😀在北京", **more):
@@ -57,7 +57,7 @@ def test_a_task_that_was_skipped_or_not_looked_at_is_none_without_names(tmp_path
     )
     assert documents == [Document("9", "无")]
     assert problems.counts == {"task without an annotation": 2}
-    texts = read_corpus(CorpusConfig(str(tmp_path / "export.json")), Problems(), labelled=False)
+    texts = read_corpus(CorpusConfig(path=str(tmp_path / "export.json")), Problems(), labelled=False)
     assert [document.text for document in texts] == ["张三😀在北京", "张三", "无"]
 
 
@@ -157,4 +157,4 @@ def test_other_json_is_not_taken_for_it(tmp_path):
         with pytest.raises(UserError, match="format not recognised"):
             read(tmp_path, content)
     with pytest.raises(UserError, match="no list of Label Studio tasks"):
-        read_corpus(CorpusConfig(str(tmp_path / "export.json"), format="labelstudio"), Problems())
+        read_corpus(CorpusConfig(path=str(tmp_path / "export.json"), format="labelstudio"), Problems())

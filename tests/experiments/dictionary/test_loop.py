@@ -101,7 +101,7 @@ def test_a_loop_from_the_command_line(settings, config_of, capsys):
     assert records[0]["matching"] == records[0]["found"] == records[0]["both"]
     texts = read_texts(config, Problems())
     for record in records:
-        labels = read_corpus(CorpusConfig(str(folder / f"round_{record['round']}/labels.jsonl")), Problems())
+        labels = read_corpus(CorpusConfig(path=str(folder / f"round_{record['round']}/labels.jsonl")), Problems())
         assert [(one.id, one.text) for one in labels] == [(one.id, one.text) for one in texts.documents]
         micro = record["both"]["micro"]
         assert micro["predicted"] == sum(len(labels[number].spans) for number in texts.scored)
@@ -126,7 +126,7 @@ def test_a_labelled_corpus_of_a_round_can_be_trained_on(settings, config_of):
 def test_no_label_of_a_text_is_learned_from(settings, corpus, config_of, tmp_path, monkeypatch):
     """The same texts without labels give the same dictionary, the same findings, and no scores."""
     bare = tmp_path / "bare.jsonl"
-    documents = read_corpus(CorpusConfig(str(corpus / "sample/train_data")), Problems())
+    documents = read_corpus(CorpusConfig(path=str(corpus / "sample/train_data")), Problems())
     bare.write_text("".join(to_json(type(one)(one.id, one.text)) + "\n" for one in documents), encoding="utf-8")
     changes = ["dictionary.rounds=1", "dictionary.positive_weight=50"]
     learn(config_of(*changes))
@@ -357,7 +357,7 @@ def test_candidates_are_ranked_written_and_scored(settings, config_of, tmp_path,
     assert f"{100 * facts['average_precision']:.2f}" in out
     if method == "negatives":
         assert not {row["form"] for row in rows} & {"我们", "可以", "电话"}
-    labelled = read_corpus(CorpusConfig(str(folder / "labels.jsonl")), Problems())
+    labelled = read_corpus(CorpusConfig(path=str(folder / "labels.jsonl")), Problems())
     above = {(row["document"], int(row["begin"])) for row in rows if float(row["score"]) > 0.6}
     for document in labelled:
         ends = [-1, *(span.end for span in document.spans)]
