@@ -693,8 +693,8 @@ class Config(Settings):
             yield (f"averaging.every ({own.every}) must be at most the {left} epochs between averaging.start_epoch and "
                    "train.epochs")  # fmt: skip
         elif own.method == "ema" and own.unit == "epoch" and own.decay**left > 0.5:
-            yield (f"averaging.decay ({own.decay}) must be smaller, or averaging.unit step: more than half of the first "
-                   f"weights remains after the {left} epochs from averaging.start_epoch to train.epochs")  # fmt: skip
+            yield (f"averaging.decay ({own.decay}) must be smaller, or averaging.unit step: more than half of the "
+                   f"first weights is left after {left} epochs (averaging.start_epoch to train.epochs)")  # fmt: skip
 
     @property
     def run_folder(self) -> Path:
