@@ -18,10 +18,10 @@ from pydantic import Field, field_validator
 
 from utils.errors import UserError as UserError
 from utils.errors import nearest
-from utils.settings import Layer, Settings, build, read_layers
+from utils.settings import Follows, Layer, Settings, build, read_layers
 
 Share = Annotated[float, Field(ge=0, lt=1)]
-ShareOfVotes = Annotated[float, Field(ge=0, le=1)]
+ShareOfMissing = Annotated[float, Field(ge=0.05, le=1)]  # less probable spans are not recorded
 Positive = Annotated[float, Field(gt=0)]
 
 # ----------------------------------------------------------------------------------------------------------- sections
@@ -90,8 +90,6 @@ class DataConfig(Settings):
     """Random seed of the dev part and the folds. `run.seed` does not change them, so that seeds share a split."""
     max_len: int = Field(150, ge=8)
     """Longest segment of a document, in characters."""
-    duplicate_share: Positive = 0.5
-    """Texts are near-duplicates if they share this part of the shorter one's 8-grams."""
     processed: str = ""
     """Folder of the processed data. Empty names it by the settings that shape the data, so that runs share it."""
 
@@ -113,8 +111,6 @@ class LexiconConfig(Settings):
     """Size of `random` vectors. Other vectors have a size of their own."""
     length: float = Field(0.0, ge=0)
     """Root mean square length that vectors are scaled to before training. 0 does not scale them."""
-    trainable: bool = True
-    """Whether training changes the vectors."""
 
     def mistakes(self) -> Iterator[str]:
         if self.vectors == "file" and not self.path:
@@ -197,16 +193,8 @@ class FlatConfig(Settings):
     """Size of the feed-forward layers."""
     fusion: Literal["ff", "ff_linear", "ff_two", "attn", "gate"] = "ff"
     """How the four distances of two spans are fused. `ff` is that of the paper."""
-    shared_tables: bool = True
-    """Whether the four distances share one position table."""
-    learned_tables: bool = False
-    """Whether position tables are trained."""
-    scaled: bool = False
-    """Whether attention logits are divided by the root of the head size."""
     dropout: Share = 0.15
     """Dropout of the inputs and within the layers."""
-    attention_dropout: Share = 0.0
-    """Dropout of the attention weights."""
 
 
 class ContextConfig(Settings):
@@ -221,29 +209,21 @@ class ContextConfig(Settings):
     """Layers. For lr_cnn, the characters of the longest word and n-gram."""
     hidden: int = Field(200, ge=2)
     """Size of the states. For an LSTM or a CNN, both directions together."""
-    heads: int = Field(4, ge=1)
-    """Attention heads of a transformer."""
     dropout: Share = 0.5
     """Dropout before the layer and, for a transformer, within it."""
 
     def mistakes(self) -> Iterator[str]:
         if self.kind == "lstm" and self.hidden % 2:
             yield f"context.hidden ({self.hidden}) must be even, because an LSTM halves it between its two directions"
-        if self.kind == "transformer" and self.hidden % self.heads:
-            yield f"context.hidden ({self.hidden}) must be a multiple of context.heads ({self.heads})"
+        if self.kind == "transformer" and self.hidden % 4:
+            yield f"context.hidden ({self.hidden}) must be a multiple of 4, because a transformer has 4 attention heads"
 
 
 class SpanConfig(Settings):
     """The span head (Su et al., Global Pointer, 2022), for model.head `span`."""
 
-    size: int = Field(64, ge=2)
-    """Size of the queries and keys of a span's ends."""
     shared: bool = True
     """Whether all categories share one query and key (Efficient Global Pointer)."""
-
-    def mistakes(self) -> Iterator[str]:
-        if self.size % 2:
-            yield f"span.size ({self.size}) must be even, for rotary positions"
 
 
 class MrcConfig(Settings):
@@ -253,29 +233,10 @@ class MrcConfig(Settings):
     """Question of each category. A category without one is asked for by its name."""
     asked: int = Field(0, ge=0)
     """Questions about a text in a training step, some with an answer and some without. 0 asks all."""
-    rows: int = Field(64, ge=1)
-    """Questions about texts that the encoder reads at a time."""
-    begin_weight: float = Field(1.0, ge=0)
-    """Weight of the loss of where spans begin."""
-    end_weight: float = Field(1.0, ge=0)
-    """Weight of the loss of where spans end."""
-    match_weight: float = Field(1.0, ge=0)
-    """Weight of the loss of which begin belongs to which end."""
 
     def mistakes(self) -> Iterator[str]:
         if self.asked == 1:
             yield "mrc.asked (1) must be 0 for all questions, or at least 2: one with an answer and one without"
-
-
-class FeatureCrfConfig(Settings):
-    """The traditional model, a CRF on features trained by CRFsuite, for model.name `feature_crf`."""
-
-    l1: float = Field(0.1, ge=0)
-    """Weight of the L1 penalty."""
-    l2: float = Field(0.01, ge=0)
-    """Weight of the L2 penalty."""
-    iterations: int = Field(100, ge=1)
-    """Largest number of L-BFGS iterations."""
 
 
 class FoldsConfig(Settings):
@@ -351,20 +312,10 @@ class TrainConfig(Settings):
 class PretrainConfig(Settings):
     """Masked-language-model training of the encoder on the corpora's text (`--mode pretrain`)."""
 
-    output: str = ""
-    """Folder of the new encoder. Empty is the run's folder with `_encoder` added."""
     epochs: int = Field(3, ge=1)
     """Times that the texts are gone through."""
-    batch_tokens: int = Field(4096, ge=1)
-    """Characters in a batch, padding included."""
     rate: Positive = 5e-5
     """Learning rate."""
-    warmup: Share = 0.1
-    """Share of the optimizer steps in which the learning rate rises."""
-    mask_share: float = Field(0.15, gt=0, lt=1)
-    """Share of the characters that are masked, in whole words."""
-    held_out: Share = 0.02
-    """Share of the segments that are held out to measure the loss."""
 
 
 class AdversarialConfig(Settings):
@@ -382,14 +333,8 @@ class AdversarialConfig(Settings):
     """Methods pgd and freelb: length of a step."""
     steps: int = Field(3, ge=1)
     """Methods pgd and freelb: number of steps. Method vat: number of power iterations."""
-    weight: Positive = 1.0
-    """Weight of the loss on moved embeddings."""
-    same_dropout: bool = False
-    """Whether all passes of a batch have the same dropout, as those of vat always do."""
     start_epoch: int = Field(0, ge=0)
     """Epochs before the first adversarial step."""
-    start_step: int = Field(0, ge=0)
-    """Optimizer steps before the first adversarial step."""
     unlabelled: bool = False
     """Method vat: whether each batch is joined by a batch of `data.unlabelled`."""
 
@@ -405,8 +350,6 @@ class AveragingConfig(Settings):
     """A plain mean (`swa`) or an exponential one (`ema`)."""
     start_epoch: int = Field(1, ge=0)
     """Epochs before averaging begins."""
-    every: int = Field(1, ge=1)
-    """Units from one average to the next."""
     unit: Literal["epoch", "step"] = "epoch"
     """Whether weights join the average after each epoch or after each optimizer step."""
     decay: Share = 0.999
@@ -417,8 +360,6 @@ class AveragingConfig(Settings):
     `schedule` follows train.schedule. `constant` is half of the full rate. `cyclic` falls from the full rate to half of
     it between two updates.
     """
-    rate_factor: Positive = 0.5
-    """Factor of the full rate that `constant` and `cyclic` go down to."""
 
     def mistakes(self) -> Iterator[str]:
         if self.rate != "schedule" and self.method != "swa":
@@ -448,17 +389,11 @@ class DenoiseConfig(Settings):
 
     `confidence` sets its thresholds from the probabilities themselves (confident learning).
     """
-    doubtful_below: ShareOfVotes = 0.05
+    doubtful_below: float = Field(0.05, ge=0, le=1)
     """A label with a smaller share is doubtful if the networks find another span there or think it impossible."""
-    unsupported_below: ShareOfVotes = 1e-4
-    """Mean probability below which a label is almost impossible."""
-    missing_from: float = Field(0.5, gt=0, le=1)
-    """A span with at least this share that no label has is missing."""
-    overlapping: bool = False
-    """Whether a missing span may overlap a label of another category that is not doubtful."""
-    doubtful_below_of: dict[str, ShareOfVotes] = Field({})
-    """`denoise.doubtful_below` of single categories."""
-    missing_from_of: dict[str, ShareOfVotes] = Field({})
+    missing_from: ShareOfMissing = 0.5
+    """A span with at least this share that no label has is missing. Less probable spans than 0.05 are not recorded."""
+    missing_from_of: dict[str, ShareOfMissing] = Field({})
     """`denoise.missing_from` of single categories."""
     doubtful: DoubtfulAction = "mask"
     """What is done with doubtful labels.
@@ -470,39 +405,15 @@ class DenoiseConfig(Settings):
     """What is done with missing spans: as for doubtful labels, or `add` them as labels."""
     rounds: int = Field(1, ge=1)
     """Rounds. The networks of a round train on the labels that the round before has cleaned."""
-    least: float = Field(0.05, gt=0, lt=1)
-    """Probability from which a span that is neither labelled nor found is written down."""
-    compare: bool = True
-    """Whether a network is trained on the labels as they are, too."""
-
-    def mistakes(self) -> Iterator[str]:
-        for name, share in {"missing_from": self.missing_from, **_of("missing_from_of", self.missing_from_of)}.items():
-            if share < self.least:
-                yield f"denoise.{name} ({share}) must be at least denoise.least ({self.least})"
 
 
 class PseudoConfig(Settings):
     """Labels for unlabelled texts from votes (experiments/denoising/pseudo_labels.py)."""
 
-    measure: Literal["votes", "probability"] = "probability"
-    """What the shares are of: votes, or the mean probability."""
-    certain_from: ShareOfVotes = 0.9
-    """Probability from which a span becomes a label."""
-    certain_from_of: dict[str, ShareOfVotes] = Field({})
-    """`pseudo.certain_from` of single categories."""
-    uncertain_from: float = Field(0.1, gt=0, le=1)
-    """Share from which a span that is no label is in doubt."""
+    certain_from: float = Field(0.9, ge=0.1, le=1)
+    """Probability from which a span becomes a label. From 0.1 up to it, a span is in doubt."""
     weight: Positive = 0.5
     """Weight of the loss of a text with such labels."""
-
-    def mistakes(self) -> Iterator[str]:
-        for name, share in {"certain_from": self.certain_from, **_of("certain_from_of", self.certain_from_of)}.items():
-            if share < self.uncertain_from:
-                yield f"pseudo.{name} ({share}) must be at least pseudo.uncertain_from ({self.uncertain_from})"
-
-
-def _of(name: str, shares: dict[str, float]) -> dict[str, float]:
-    return {f"{name}.{category}": share for category, share in shares.items()}
 
 
 class DictionaryConfig(Settings):
@@ -519,28 +430,12 @@ class DictionaryConfig(Settings):
     """
     category: str = ""
     """Methods direct, bagging and negatives: the category to find."""
-    most_tokens: int = Field(4, ge=1)
-    """Tokens of jieba's segmentation in a candidate, at most."""
-    most_characters: int = Field(20, ge=1)
-    """Characters in a candidate, at most."""
     negatives: str = ""
     """Method negatives: file of surface forms that are not of the category, one a line."""
-    sample_ratio: Positive = 1.0
-    """Unlabelled candidates that are drawn as negatives for each positive one."""
-    bags: int = Field(30, ge=2)
-    """Number of bags."""
-    threshold: Share = 0.5
-    """Candidates with a higher score are labelled."""
     rounds: int = Field(5, ge=1)
     """Method loop: largest number of rounds. It stops when the dictionary no longer grows."""
-    minimum_count: int = Field(3, ge=1)
-    """Occurrences that a found form needs to join the dictionary."""
-    agreement: float = Field(1.0, gt=0, le=1)
-    """Share of the occurrences of a form that must be found as the same category."""
     unit: Literal["word", "character"] = "word"
     """Method loop: what is classified as a whole: a word of jieba's segmentation, or a character."""
-    minimum_length: int = Field(2, ge=1)
-    """Characters of the shortest form that may be found."""
     priors: dict[str, Annotated[float, Field(gt=0, lt=1)]] = Field({})
     """Method loop: class priors, the share of all characters that belong to a category."""
     prior: Literal["coverage", "elkan_noto", "found"] = "coverage"
@@ -553,14 +448,6 @@ class DictionaryConfig(Settings):
     """Method loop: share of a category's characters that the dictionary is assumed to label."""
     loss: Literal["cross_entropy", "absolute"] = "cross_entropy"
     """Method loop: loss of a character's probability. `absolute` is that of Peng et al. (2019), which is bounded."""
-    positive_weight: Positive = 1.0
-    """Weight of the risk of positives."""
-    negative_risk: Literal["clip", "step_back"] = "clip"
-    """What is done where the risk of negatives is estimated below 0."""
-    step_back_beyond: float = Field(0.0, ge=0)
-    """How far below 0 the risk must be for a step back."""
-    step_back_discount: Positive = 1.0
-    """Factor of a step back."""
 
     def mistakes(self) -> Iterator[str]:
         if self.method in ("direct", "bagging", "negatives") and not self.category:
@@ -596,10 +483,6 @@ class PredictConfig(Settings):
 
     batch_tokens: int = Field(4096, ge=1)
     """Characters in a batch, padding included."""
-    overlap: int = Field(64, ge=0)
-    """Characters that neighbouring windows of a long text share."""
-    chunk: int = Field(512, ge=1)
-    """Documents held in memory at a time."""
     min_votes: Share = 0.5
     """A span is kept if more than this share of the folds find it, or all."""
     min_probability: Share = 0.0
@@ -622,7 +505,6 @@ class Config(Settings):
     context: ContextConfig = Field(default_factory=ContextConfig)
     span: SpanConfig = Field(default_factory=SpanConfig)
     mrc: MrcConfig = Field(default_factory=MrcConfig)
-    feature_crf: FeatureCrfConfig = Field(default_factory=FeatureCrfConfig)
     folds: FoldsConfig = Field(default_factory=FoldsConfig)
     train: TrainConfig = Field(default_factory=TrainConfig)
     pretrain: PretrainConfig = Field(default_factory=PretrainConfig)
@@ -667,8 +549,6 @@ class Config(Settings):
                 yield f"train.patience ({self.train.patience}) must be 0, {no_dev_part}"
         yield from self._mistakes_of_adversarial_steps(epochs)
         yield from self._mistakes_of_averaging(epochs)
-        if self.predict.overlap >= self.data.max_len:
-            yield f"predict.overlap ({self.predict.overlap}) must be less than data.max_len ({self.data.max_len})"
 
     def _mistakes_of_adversarial_steps(self, epochs: int) -> Iterator[str]:
         own = self.adversarial
@@ -689,9 +569,6 @@ class Config(Settings):
         left = epochs - own.start_epoch
         if left <= 0:
             yield f"averaging.start_epoch ({own.start_epoch}) must be less than train.epochs ({epochs})"
-        elif own.unit == "epoch" and own.every > left:
-            yield (f"averaging.every ({own.every}) must be at most the {left} epochs between averaging.start_epoch and "
-                   "train.epochs")  # fmt: skip
         elif own.method == "ema" and own.unit == "epoch" and own.decay**left > 0.5:
             yield (f"averaging.decay ({own.decay}) must be smaller, or averaging.unit step: more than half of the "
                    f"first weights is left after {left} epochs (averaging.start_epoch to train.epochs)")  # fmt: skip
@@ -702,7 +579,7 @@ class Config(Settings):
 
     @property
     def pretrained_folder(self) -> Path:
-        return Path(self.pretrain.output or f"{self.run_folder}_encoder")
+        return Path(f"{self.run_folder}_encoder")
 
     @property
     def denoise_folder(self) -> Path:
@@ -721,7 +598,7 @@ class Config(Settings):
 # Settings of `data` and `lexicon` that matter only when training; the others shape the processed data.
 ONLY_TRAINING = {
     "data": ("dev_share", "split_seed", "processed", "additional_leaks"),
-    "lexicon": ("length", "trainable"),
+    "lexicon": ("length",),
 }
 
 
@@ -745,9 +622,61 @@ def shape_digest(config: Config) -> str:
 
 # ------------------------------------------------------------------------------------------------------------ reading
 
-# Settings of earlier versions, with the value that they always have now. Files of then may still name them: the value
-# below is ignored, and any other is an error.
-RETIRED: dict[str, Any] = {}
+# Settings of earlier versions, with the value that each always has now. A file of an earlier version, such as the
+# config.yaml of a run, may still name them: this value is ignored, and any other is a mistake.
+RETIRED: dict[str, Any] = {
+    "data.duplicate_share": 0.5,
+    "lexicon.trainable": True,
+    "flat.shared_tables": True,
+    "flat.learned_tables": False,
+    "flat.scaled": False,
+    "flat.attention_dropout": 0.0,
+    "context.heads": 4,
+    "span.size": 64,
+    "mrc.rows": 64,
+    "mrc.begin_weight": 1.0,
+    "mrc.end_weight": 1.0,
+    "mrc.match_weight": 1.0,
+    "feature_crf.l1": 0.1,
+    "feature_crf.l2": 0.01,
+    "feature_crf.iterations": 100,
+    "pretrain.output": Follows("the run's folder with _encoder added", lambda own: ("", str(own.pretrained_folder))),
+    "pretrain.batch_tokens": 4096,
+    "pretrain.warmup": 0.1,
+    "pretrain.mask_share": 0.15,
+    "pretrain.held_out": 0.02,
+    "adversarial.weight": 1.0,
+    "adversarial.same_dropout": False,
+    "adversarial.start_step": 0,
+    "averaging.every": 1,
+    "averaging.rate_factor": 0.5,
+    "denoise.unsupported_below": 1e-4,
+    "denoise.overlapping": False,
+    "denoise.doubtful_below_of": {},
+    "denoise.least": 0.05,
+    "denoise.compare": True,
+    "pseudo.measure": "probability",
+    "pseudo.certain_from_of": {},
+    "pseudo.uncertain_from": 0.1,
+    "dictionary.most_tokens": 4,
+    "dictionary.most_characters": 20,
+    "dictionary.sample_ratio": 1.0,
+    "dictionary.bags": 30,
+    "dictionary.threshold": 0.5,
+    "dictionary.minimum_count": 3,
+    "dictionary.agreement": 1.0,
+    "dictionary.minimum_length": 2,
+    "dictionary.positive_weight": Follows(
+        "1 for dictionary.loss cross_entropy and 10 for absolute",
+        lambda own: (10.0 if own.dictionary.loss == "absolute" else 1.0,),
+    ),
+    "dictionary.negative_risk": "clip",
+    "dictionary.step_back_beyond": 0.0,
+    "dictionary.step_back_discount": 1.0,
+    # A run of an earlier version always has 64, which differs only for short segments and only in reading.
+    "predict.overlap": Follows("half of data.max_len, at most 64", lambda own: (64, min(64, own.data.max_len // 2))),
+    "predict.chunk": 512,
+}
 
 
 def load_config(paths: Iterable[str | Path] | None = None, overrides: Iterable[str] | None = None) -> Config:

@@ -6,7 +6,7 @@ is a `Settings` model too.
 
 from __future__ import annotations
 
-import difflib
+import json
 import math
 import re
 import types
@@ -14,7 +14,7 @@ import typing
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypeGuard, TypeVar
+from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
 import yaml
 from pydantic import (
@@ -27,14 +27,13 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, ErrorDetails
+from pydantic_core import CoreSchema
 
 from utils.errors import UserError, looked_in
+from utils.setting_messages import Keys, explain, find_setting, is_section, without_annotations
 
 Layer = tuple[str, dict[str, Any]]  # how messages name a file or a --set pair, and the nested values that it gives
-Keys = tuple[str | int, ...]  # keys from the top of a configuration down to a value
 Origins = dict[Keys, str]  # which layer gave a value
 
 
@@ -189,12 +188,11 @@ def build(base: Model, layers: Iterable[Layer], retired: Mapping[str, Any] | Non
     settings, lines = _validate(type(base), values, origins)
     for name, value in gone.items():
         constant = (retired or {})[name]
-        follows = isinstance(constant, Follows)
-        accepted = constant.accepted(settings) if follows else (constant,)
+        accepted = constant.accepted(settings) if isinstance(constant, Follows) else (constant,)
         if not any(_typed(value, type(one)) == one for one in accepted):
-            shown = constant.rule if follows else repr(constant)
+            rule = constant.rule if isinstance(constant, Follows) else json.dumps(constant)
             where = _origin(tuple(name.split(".")), origins)
-            lines.append(f"{where}{name} is no longer a setting; it is always {shown}")
+            lines.append(f"{where}{name} is no longer a setting; it is always {rule}")
     if lines:
         raise UserError(*lines)
     return settings
@@ -219,10 +217,10 @@ def _merge(
 ) -> None:
     for key, value in ((str(key), value) for key, value in layer.items()):
         hint: Any = model.model_fields[key].annotation if key in model.model_fields else None
-        here, plain = (*path, key), _plain(value, hint)
-        if _is_section(hint) and plain is None:
+        here, plain, section = (*path, key), _plain(value, hint), is_section(hint)
+        if section and plain is None:
             continue
-        if _is_section(hint) and isinstance(plain, dict):
+        if section and isinstance(plain, dict):
             if not isinstance(into.get(key), dict):
                 into[key] = {}
             _merge(hint, into[key], value, where, here, origins)
@@ -230,7 +228,7 @@ def _merge(
             into[key] = into[key] | plain
             origins.update({(*here, one): where for one in plain})
         else:
-            into[key] = {hint.bare: plain} if _is_section(hint) and hint.bare and isinstance(plain, str) else plain
+            into[key] = {hint.bare: plain} if section and hint.bare and isinstance(plain, str) else plain
             for deeper in [one for one in origins if one[: len(here)] == here]:
                 del origins[deeper]
             origins[here] = where
@@ -239,7 +237,7 @@ def _merge(
 def _plain(value: Any, hint: Any) -> Any:
     """A value of a layer, in which a value of the command line is read as a setting of this type reads it."""
     if isinstance(value, _Given):
-        text = hint is str or (_is_section(hint) and isinstance(value.value, str))
+        text = hint is str or (is_section(hint) and isinstance(value.value, str))
         return value.text if text else value.value
     if isinstance(value, dict):
         inner = typing.get_args(hint)[1] if typing.get_origin(hint) is dict else None
@@ -265,7 +263,7 @@ def _take_retired(values: dict[str, Any], retired: Mapping[str, Any]) -> dict[st
 
 def _typed(value: Any, hint: Any) -> Any:
     """`value` as the type `hint`, where only the way it is written differs; else unchanged, for pydantic to refuse."""
-    hint, _ = _without_annotations(hint)
+    hint, _ = without_annotations(hint)
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         for option in arguments:
@@ -297,8 +295,8 @@ def _validate(model: type[Model], values: dict[str, Any], origins: Origins) -> t
     except ValidationError as error:
         mistakes: dict[str, str] = {}
         for detail in error.errors(include_url=False):
-            setting = _find(model, detail["loc"])
-            mistakes.setdefault(setting.name, _origin(detail["loc"], origins) + _explain(model, setting, detail))
+            setting = find_setting(model, detail["loc"])
+            mistakes.setdefault(setting.name, _origin(detail["loc"], origins) + explain(model, setting, detail))
             _remove(values, detail["loc"])
         invalid = {".".join(map(str, detail["loc"][:2])) for detail in error.errors(include_url=False)}
     contradictions = []
@@ -320,111 +318,9 @@ def _names(message: str, setting: str) -> bool:
     return re.search(rf"(?<![\w.]){re.escape(setting)}(?!\w)", message) is not None
 
 
-class _Setting(NamedTuple):
-    """A setting as its declaration has it; `hint` is None if there is no such setting."""
-
-    name: str  # as messages write it
-    hint: Any
-    bounds: list[Any]
-    parent: type[Settings]
-
-
-def _find(model: type[Settings], path: Keys) -> _Setting:
-    """The declaration at a path, or as far down as it goes: pydantic adds the options of a union."""
-    found = _Setting("", model, [], model)
-    for part in path:
-        name, hint, _, parent = found
-        if _is_section(hint):
-            name, parent = f"{name}.{part}".lstrip("."), hint
-            if part not in hint.model_fields:
-                return _Setting(name, None, [], parent)
-            field = hint.model_fields[part]
-            found = _Setting(name, field.annotation, field.metadata, parent)
-        elif typing.get_origin(hint) in (list, dict):
-            name += f"[{part}]" if isinstance(part, int) else f".{part}"
-            found = _Setting(name, *_without_annotations(typing.get_args(hint)[-1]), parent)
-        else:
-            break
-    return found
-
-
 def _origin(path: Keys, origins: Origins) -> str:
     """How a message begins: the layer that gave the value, if one did."""
     for length in range(len(path), 0, -1):
         if path[:length] in origins:
             return f"{origins[path[:length]]}: "
     return ""
-
-
-def _explain(model: type[Settings], setting: _Setting, error: ErrorDetails) -> str:
-    """What is wrong with one value."""
-    if setting.hint is None:
-        return f"unknown setting {setting.name}{_nearest(setting, model)}"
-    value, kind = error["input"], error["type"]
-    if kind == "value_error":  # of a section's own check
-        wanted = str(error["ctx"]["error"])
-    elif kind == "too_short":
-        wanted = "must not be empty"
-    elif kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal"):
-        wanted = f"must be {describe_bounds(setting.bounds)}"
-    else:
-        wanted = f"must be {describe(setting.hint, setting.bounds)}"
-    return f"{setting.name} ({value!r}) {wanted}"
-
-
-def _nearest(setting: _Setting, root: type[Settings]) -> str:
-    """The same key in other sections, else the nearest known one, in this section first, then anywhere."""
-    prefix, _, key = setting.name.rpartition(".")
-    prefix += "." if prefix else ""
-    known = setting.parent.model_fields
-    everywhere: dict[str, list[str]] = {}
-    for section, field in root.model_fields.items():
-        for option in field.annotation.model_fields if _is_section(field.annotation) else ():
-            everywhere.setdefault(option, []).append(f"{section}.{option}")
-    if key in everywhere:
-        return f"; did you mean {' or '.join(everywhere[key])}?"
-    if close := difflib.get_close_matches(key, known, n=1, cutoff=0.5):
-        return f"; did you mean {prefix}{close[0]}?"
-    if close := difflib.get_close_matches(key, everywhere, n=1, cutoff=0.8):
-        return f"; did you mean {' or '.join(everywhere[close[0]])}?"
-    return f"; known here: {', '.join(known)}"
-
-
-# --------------------------------------------------------------------------------------------------------------- words
-
-
-def describe(hint: Any, bounds: Iterable[Any] = ()) -> str:
-    """What a setting of this type takes, in words."""
-    hint, more = _without_annotations(hint)
-    bounds = [*bounds, *more]
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is Literal:
-        return f"one of {', '.join(map(str, arguments))}" if len(arguments) > 1 else str(arguments[0])
-    if origin in (typing.Union, types.UnionType):
-        return " or ".join(describe(one) for one in arguments)
-    if _is_section(hint):
-        return "a section with settings of its own" + (f", or the text of {hint.bare}" if hint.bare else "")
-    words = {int: "a whole number", float: "a number", bool: "true or false", str: "text", list: "a list",
-             dict: "a mapping"}.get(origin or hint, str(hint))  # fmt: skip
-    limits = describe_bounds(bounds)
-    return f"{words} of {limits}" if limits.startswith("at") else f"{words} {limits}".rstrip()
-
-
-def describe_bounds(bounds: Iterable[Any]) -> str:
-    """The bounds of a number, in words; empty if it has none."""
-    words = {"ge": "at least", "gt": "greater than", "le": "at most", "lt": "less than"}
-    limits = [f"{word} {getattr(bound, name):g}" for bound in bounds for name, word in words.items()
-              if getattr(bound, name, None) is not None]  # fmt: skip
-    return " and ".join(limits)
-
-
-def _is_section(hint: Any) -> TypeGuard[type[Settings]]:
-    return isinstance(hint, type) and issubclass(hint, Settings)
-
-
-def _without_annotations(hint: Any) -> tuple[Any, list[Any]]:
-    """The type within an `Annotated` one, and its bounds."""
-    if typing.get_origin(hint) is not Annotated:
-        return hint, []
-    hint, *annotations = typing.get_args(hint)
-    return hint, [bound for one in annotations for bound in (one.metadata if isinstance(one, FieldInfo) else [one])]
