@@ -560,7 +560,7 @@ class Config(Settings):
         if own.method != "none" and self.regularisation.r_drop > 0:
             yield (f"regularisation.r_drop ({self.regularisation.r_drop}) must be 0, or adversarial.method "
                    f"({own.method}) none: both read each batch several times")  # fmt: skip
-        if own.unlabelled and not self.data.unlabelled.path:
+        if own.unlabelled and own.method == "vat" and not self.data.unlabelled.path:
             yield "data.unlabelled must name a corpus, because adversarial.unlabelled is true"
 
     def _mistakes_of_averaging(self, epochs: int) -> Iterator[str]:

@@ -22,10 +22,10 @@ INTRODUCTION = """# Settings
 This page lists every setting: its type and bounds, its default and its meaning. It is made from `config.py` by
 `bash set_env.sh settings`.
 
-Give settings in YAML files with `--config`, a block for each section, or one at a time with
-`--set section.key=value`. Later files win over earlier ones, and `--set` wins over files. A mapping in a later file
-replaces the earlier one. To change one entry of a mapping, give its name as well: `--set mix.weights.A=2`. All mistakes are reported together, before
-anything is read.
+Give settings in YAML files with `--config`, a block for each section, or one at a time with `--set section.key=value`.
+Later files win over earlier ones, and `--set` wins over files. A mapping in a later file replaces the earlier one.
+To change one entry of a mapping, give its name as well: `--set mix.weights.A=2`. All mistakes are reported together,
+before anything is read.
 
 Each shipped config begins with a `yaml-language-server` line, so that editors with a YAML language server complete and
 check it against `configs/schema.json`.

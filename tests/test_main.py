@@ -581,7 +581,7 @@ def test_a_damaged_run_is_one_line(refused, home, copy, damage, telling):
         ("--mode predict --fold 2", "fold 2 is not trained; trained are 0, 1"),
         ("--mode predict --resume", "--resume does not belong to --mode predict"),
         ("--mode predict --set run.name=none", "no such run"),
-        ("--mode predict --set predict.overlap=60", "predict.overlap 60 must be smaller than data.max_len 60"),
+        ("--mode predict --set predict.min_votes=1", "predict.min_votes (1.0) must be at least 0 and less than 1"),
         ("--mode eval --fold 2", "fold 2 is not trained"),
         ("--mode eval --input none", "no such file or folder in "),
         ("--mode eval --labels none", "describe --input"),
