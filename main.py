@@ -68,7 +68,7 @@ def evaluate(config: Config, options: argparse.Namespace) -> None:
     check_writable(folder)
     only = None if options.fold is None else [options.fold]
     if options.input:
-        corpus = CorpusConfig(options.input, options.labels or "", options.format or "auto")
+        corpus = CorpusConfig(path=options.input, labels=options.labels or "", format=options.format or "auto")
         name, result = f"corpus-{Path(options.input).stem}", score_corpus(runs, corpus, problems, only)
     else:
         name = options.split or "dev"

@@ -64,7 +64,7 @@ def write_copy_with_noise(options: argparse.Namespace) -> None:
     """`--noise`: a copy of a corpus with wrong labels, and the truth beside it."""
     if options.output is None:
         raise UserError("--noise needs --output FOLDER, where the copy with wrong labels is written")
-    corpus = CorpusConfig(options.noise, options.labels or "", options.format or "auto")
+    corpus = CorpusConfig(path=options.noise, labels=options.labels or "", format=options.format or "auto")
     folder, rates, problems = Path(options.output), _noise_rates(options), Problems()
     record = write_noisy_copy(corpus, folder, rates, options.noise_rate or [], _seed(options), problems)
     print(noise_table(record))
@@ -86,7 +86,7 @@ def write_dictionary_of(options: argparse.Namespace) -> None:
     if ids == path:
         raise UserError(f"--output {path}: is where the ids of the documents go; name another file, such as "
                         f"{path.with_suffix('.tsv')}")  # fmt: skip
-    corpus = CorpusConfig(options.dictionary, options.labels or "", options.format or "auto")
+    corpus = CorpusConfig(path=options.dictionary, labels=options.labels or "", format=options.format or "auto")
     documents = read_corpus(corpus, problems)
     taken = take_dictionary(documents, share, _seed(options))
     if not taken.dictionary:

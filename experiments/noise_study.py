@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -115,7 +115,7 @@ class NoiseStudy:
         noisy, truth = (read_documents(folder / file) for file in ("train.jsonl", "truth.jsonl"))
         found = []
         for threshold in thresholds:
-            settings = replace(self.given.denoise, missing_from=threshold)
+            settings = self.given.denoise.model_copy(update={"missing_from": threshold})
             decisions = decide(noisy, ballots, work.categories, settings)
             doubtful, missing = ([one for one in decisions if one.kind == kind] for kind in ("doubtful", "missing"))
             found.append(Detections(*(detect(truth, noisy, own) for own in (decisions, doubtful, missing))))
@@ -126,7 +126,7 @@ class NoiseStudy:
         settings = {
             **learning_settings(self.given),
             **reading_settings(self.given),
-            "denoise": asdict(self.given.denoise),
+            "denoise": self.given.denoise.model_dump(),
             "documents": self.documents,
             "processed": load_processed(self.given).digest,
         }
@@ -174,8 +174,8 @@ class NoiseStudy:
         config.data.split_seed = seed
         config.data.categories = load_processed(self.given).categories
         config.data.processed = str(folder / "processed")
-        config.data.train = CorpusConfig(str(folder / "train.jsonl"), format="jsonl")
-        config.data.dev = CorpusConfig(str(folder / "dev.jsonl"), format="jsonl")
+        config.data.train = CorpusConfig(path=str(folder / "train.jsonl"), format="jsonl")
+        config.data.dev = CorpusConfig(path=str(folder / "dev.jsonl"), format="jsonl")
         return config
 
 

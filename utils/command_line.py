@@ -95,27 +95,28 @@ def run_command(program: str, command: Callable[[], None], when_stopped: str) ->
     | end                                   | status | standard error |
     |---------------------------------------|--------|----------------|
     | done, or standard output was closed   | 0      |                |
-    | UserError                             | 2      | its text       |
+    | UserError                             | 2      | its lines      |
     | any other OSError                     | 2      | its text       |
     | Ctrl-C                                | 130    | `when_stopped` |
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # characters that a terminal cannot show are escaped
             stream.reconfigure(errors="backslashreplace")
-    status, line = 0, ""
+    status, lines = 0, list[str]()
     try:
         command()
         sys.stdout.flush()
     except UserError as error:
-        status, line = 2, str(error)
+        status, lines = 2, error.lines
     except KeyboardInterrupt:
-        status, line = 130, f"stopped; {when_stopped}"
+        status, lines = 130, [f"stopped; {when_stopped}"]
     except BrokenPipeError:  # as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        status, line = 2, f"{error}; check the path, its permissions and the free space"
-    if line:  # printed only now: progress bars have ended their line, because the error no longer keeps them alive
+        status, lines = 2, [f"{error}; check the path, its permissions and the free space"]
+    if lines:  # printed only now: progress bars have ended their line, because the error no longer keeps them alive
         with contextlib.suppress(OSError):
             sys.stdout.flush()  # keeps the order in a log that gets both streams
-        print(f"{program}: {line}", file=sys.stderr)
+        for line in lines:
+            print(f"{program}: {line}", file=sys.stderr)
     return status

@@ -8,10 +8,18 @@ from pathlib import Path
 
 
 class UserError(Exception):
-    """Something the user can mend. Its text is one line: what, where, what to do."""
+    """Something that the user can mend. Each mistake is one line that says what is wrong, where, and what to do.
 
-    def __init__(self, message: str) -> None:
-        super().__init__(" ".join(line.strip() for line in message.splitlines()))  # others' messages may have several
+    Attributes:
+        lines: one for each mistake. Line breaks within a mistake become spaces.
+    """
+
+    def __init__(self, *mistakes: str) -> None:
+        self.lines = [" ".join(line.strip() for line in mistake.splitlines()) for mistake in mistakes]
+        super().__init__(*self.lines)
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
 
 
 def looked_in(path: Path) -> str:

@@ -17,7 +17,6 @@ RUN_denoise/
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -208,7 +207,7 @@ class Denoise:
 
     def _deciding_settings(self) -> dict[str, Any]:
         """What `decide` reads: that another number of rounds is wanted, say, is no reason to decide anew."""
-        settings = dataclasses.asdict(self.config.denoise)
+        settings = self.config.denoise.model_dump()
         return {name: value for name, value in settings.items() if name not in ("rounds", "least", "compare")}
 
     def _decide(self, folder: Path, votes: Sequence[Path]) -> None:
@@ -259,7 +258,7 @@ class Denoise:
             write_fold_votes(run, fold, self._unlabelled(), self.config.denoise.least, output)
 
         inputs = [fold_folder(run, fold) / "metrics.json", *self.runs.other_inputs()]
-        settings = [dataclasses.asdict(self.config.data.unlabelled), self.config.denoise.least]
+        settings = [self.config.data.unlabelled.model_dump(), self.config.denoise.least]
         about = f"fold {fold} of round {last} votes on the unlabelled texts"
         return Stage(f"unlabelled, votes {repeat}.{fold}", about, work, inputs, [output], settings)
 
@@ -276,7 +275,7 @@ class Denoise:
             write_documents(output, labelled)
 
         about = "label unlabelled texts where the votes are sure, leave in doubt what is not"
-        return Stage("pseudo-label", about, work, votes, [output], dataclasses.asdict(self.config.pseudo))
+        return Stage("pseudo-label", about, work, votes, [output], self.config.pseudo.model_dump())
 
     def _submit(self) -> Stage:
         final = self.runs.single("final", self.train_file)
@@ -289,7 +288,7 @@ class Denoise:
 
         inputs = [fold_folder(final.run_folder, 0) / "metrics.json", *self.runs.other_inputs()]
         about = "read the unlabelled texts with the final run"
-        settings = [dataclasses.asdict(self.config.data.unlabelled), reading_settings(final)]
+        settings = [self.config.data.unlabelled.model_dump(), reading_settings(final)]
         return Stage("submit", about, work, inputs, [folder / "predict.csv"], settings)
 
     def _unlabelled(self) -> list[Document]:
@@ -317,4 +316,4 @@ def write_documents(path: Path, documents: Sequence[Document]) -> None:
 
 def read_documents(path: Path) -> list[Document]:
     """The inverse of `write_documents`."""
-    return read_corpus(CorpusConfig(str(path), format="jsonl"), Problems())
+    return read_corpus(CorpusConfig(path=str(path), format="jsonl"), Problems())

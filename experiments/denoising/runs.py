@@ -6,7 +6,7 @@ import copy
 from pathlib import Path
 from typing import Any
 
-from config import Config, CorpusConfig, save_config, to_dict
+from config import Config, CorpusConfig, FoldsConfig, save_config, to_dict
 from data.lattice.tokenizer import encoder_files
 from data.processed import input_files, load_processed
 from experiments.commands import run_script
@@ -36,7 +36,7 @@ class DenoiseRuns:
         """The user's settings for one network."""
         config = copy.deepcopy(self.config)
         config.data.categories = list(self.categories)
-        config.folds = type(config.folds)()
+        config.folds = FoldsConfig()
         if self.dev is None and config.train.select == "best":
             config.train.select, config.train.patience = "last", 0
         return config
@@ -46,11 +46,11 @@ class DenoiseRuns:
         config = self.without_folds()
         config.run.folder, config.run.name = str(self.folder), name
         config.data.processed = str(self.folder / "processed" / name)
-        config.data.train = CorpusConfig(str(labels), format="jsonl")
-        config.data.dev = CorpusConfig(str(self.dev), format="jsonl") if self.dev else CorpusConfig()
+        config.data.train = CorpusConfig(path=str(labels), format="jsonl")
+        config.data.dev = CorpusConfig(path=str(self.dev), format="jsonl") if self.dev else CorpusConfig()
         config.data.dev_share = 0.0
         if additional:
-            config.data.additional = [*config.data.additional, CorpusConfig(str(additional), format="jsonl")]
+            config.data.additional = [*config.data.additional, CorpusConfig(path=str(additional), format="jsonl")]
         return config
 
     def folds(self, folder: Path, repeat: int, labels: Path) -> Config:
@@ -64,9 +64,9 @@ class DenoiseRuns:
         config.run.seed = self.config.run.seed + 100 * (repeat - 1)
         config.data.split_seed = self.config.data.split_seed + repeat - 1
         config.data.processed = str(folder / "processed")
-        config.data.train = CorpusConfig(str(labels), format="jsonl")
+        config.data.train = CorpusConfig(path=str(labels), format="jsonl")
         config.data.dev = CorpusConfig()
-        config.data.test = CorpusConfig(str(self.unseen), format="jsonl") if self.unseen else CorpusConfig()
+        config.data.test = CorpusConfig(path=str(self.unseen), format="jsonl") if self.unseen else CorpusConfig()
         return config
 
     def other_inputs(self) -> list[Path]:

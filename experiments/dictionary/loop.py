@@ -21,7 +21,7 @@ import hashlib
 import json
 import time
 from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -115,11 +115,11 @@ class DictionaryLoop:
 
     def reading_config(self) -> Config:
         """The settings to preprocess with: all texts are one training corpus that the dictionary has labelled."""
-        corpus = CorpusConfig(str(self._round(0) / "labels.jsonl"), format="jsonl")
+        corpus = CorpusConfig(path=str(self._round(0) / "labels.jsonl"), format="jsonl")
         nothing = CorpusConfig()
-        data = replace(self.config.data, train=corpus, dev=nothing, test=nothing, unlabelled=nothing, additional=[],
-                       categories=[], processed=str(self.folder / "processed"))  # fmt: skip
-        return replace(self.config, data=data)
+        changes = {"train": corpus, "dev": nothing, "test": nothing, "unlabelled": nothing, "additional": [],
+                   "categories": [], "processed": str(self.folder / "processed")}  # fmt: skip
+        return self.config.model_copy(update={"data": self.config.data.model_copy(update=changes)})
 
     # ------------------------------------------------------------------------------------------------------- a round
 
@@ -243,7 +243,7 @@ class DictionaryLoop:
     def _what_rounds_share(self, dictionary: Dictionary) -> Record:
         """What all rounds must have in common, by section. More rounds than there are may be asked for later."""
         sections = ("lexicon", "encoder", "model", "flat", "context", "train", "regularisation")
-        settings = {section: asdict(getattr(self.config, section)) for section in sections}
+        settings = {section: getattr(self.config, section).model_dump() for section in sections}
         contents = {
             "texts": [document.text for document in self.texts.documents],
             "scored documents": self.texts.scored,
@@ -251,7 +251,7 @@ class DictionaryLoop:
         }
         digests = {name: hashlib.sha256(json.dumps(one).encode()).hexdigest() for name, one in contents.items()}
         digests["encoder"] = encoder_digest(self.config.encoder.name)
-        own = asdict(self.settings)
+        own = self.settings.model_dump()
         return {
             **settings,
             "dictionary": {name: own[name] for name in OF_THE_LOOP},
