@@ -147,13 +147,10 @@ class EncoderConfig(Settings):
                    "the number of layers of a scratch encoder is encoder.depth")  # fmt: skip
 
 
-NETWORKS = Path(__file__).parent / "model" / "networks"
-
-
 def systems() -> list[str]:
     """The values that `model.name` may have: the networks of model/networks/ and the traditional systems."""
-    networks = sorted(path.stem for path in NETWORKS.glob("*.py") if path.stem != "__init__")
-    return [*networks, "feature_crf", "rules"]
+    networks = (Path(__file__).parent / "model" / "networks").glob("*.py")
+    return [*sorted(path.stem for path in networks if path.stem != "__init__"), "feature_crf", "rules"]
 
 
 class ModelConfig(Settings):

@@ -113,8 +113,8 @@ def test_what_is_frozen_gets_no_gradient(network):
     ("changes", "telling"),
     [
         ("train.layer_decay=1.5", "at most 1"),
-        ("train.layer_decay=0", "above 0"),
-        ("train.unfreeze_every=1", "freeze_epochs froze"),
+        ("train.layer_decay=0", "greater than 0"),
+        ("train.unfreeze_every=1", "because train.freeze_epochs is 0"),
         ("train.schedule=step", "linear, cosine, constant"),
     ],
 )
