@@ -68,6 +68,6 @@ def overlap(one: Span | ScoredSpan, other: Span | ScoredSpan) -> bool:
     return one.begin <= other.end and other.begin <= one.end
 
 
-def clash(one: Span, other: Span) -> bool:
+def clash(one: Span | ScoredSpan, other: Span | ScoredSpan) -> bool:
     """Whether two spans are of one category and share a character: no chain of tags can hold both."""
     return one.category == other.category and overlap(one, other)
