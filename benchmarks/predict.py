@@ -25,6 +25,7 @@ from data.corpus.document import Document
 from data.corpus.texts import read_texts
 from data.problems import Problems
 from model import load_tagger
+from model.reading.predictor import window_overlap
 
 BATCH_SIZES = (1, 8, 32, 64)
 
@@ -94,7 +95,7 @@ def prepare_pipeline(run: Path, texts: list[str], threads: int, batch_size: int)
     tokenizer = transformers.BertTokenizer(vocab=vocabulary, model_max_length=tagger.config.data.max_len + 2)
     pipeline = transformers.pipeline(
         "token-classification", model=model, tokenizer=tokenizer, aggregation_strategy="simple",
-        stride=tagger.config.predict.overlap, batch_size=batch_size,
+        stride=window_overlap(tagger.config.data.max_len), batch_size=batch_size,
     )  # fmt: skip
     ordered = sorted(filter(None, texts), key=len)
 

@@ -35,7 +35,8 @@ from experiments.denoising.pseudo_labels import pseudo_label
 from experiments.denoising.runs import DenoiseRuns, learning_settings
 from experiments.denoising.votes import count_votes
 from experiments.stages import Stage
-from model.run_folder import fold_folder, reading_settings
+from model.run_folder import fold_folder
+from model.run_settings import reading_settings
 from model.traditional import is_traditional
 from utils.errors import UserError, refuse_unknown_categories
 from utils.files import read_json, write_text

@@ -48,10 +48,11 @@ from model.networks import network_class
 from model.reading.predictor import Predictor
 from model.run_folder import encoder_digest, load_tensors, weights_path
 from model.traditional import is_traditional
+from model.training.accelerator import make_accelerator
 from model.training.callbacks.checkpoint import Checkpoint, resume
 from model.training.callbacks.freeze import FreezeEncoder
 from model.training.callbacks.reports import LogFile, Progress
-from model.training.folds import make_accelerator, training_loader
+from model.training.loaders import training_loader
 from model.training.trainer import Trainer
 from utils.device import set_up_processor
 from utils.errors import UserError
@@ -179,7 +180,7 @@ class DictionaryLoop:
             self.settings,
         )
         network = fresh_network(config, labelled, config.run.seed, partial(PositiveUnlabelledHead, risk=risk))
-        accelerator = make_accelerator(config)
+        accelerator = make_accelerator(config.run.device, config.train.accumulation)
         everything = range(len(labelled.documents))
         weights = weights_path(folder, "last")
         if weights.exists():  # stopped between training and scoring
@@ -187,13 +188,15 @@ class DictionaryLoop:
             network.to(accelerator.device)
         else:
             dataset = SegmentDataset(labelled, everything, network.head.labeller)
-            loader = training_loader(config, dataset, network, labelled.vocabulary, config.run.seed, accelerator)
+            loader = training_loader(dataset, network, labelled.vocabulary, config.train, accelerator, config.run.seed,
+                                     config.run.workers)  # fmt: skip
             freeze = FreezeEncoder(config.train.freeze_epochs, config.train.unfreeze_every)
             callbacks = [freeze, Progress(), LogFile(folder), Checkpoint(folder)]
-            trainer = Trainer(network, loader, config, accelerator, None, callbacks, f"round {number}")
+            trainer = Trainer(network, loader, accelerator, config.train, callbacks=callbacks, name=f"round {number}")
             resume(trainer, folder)
             trainer.fit()
-        predictor = Predictor.from_settings(config, network, labelled.vocabulary, accelerator.device)
+        predictor = Predictor.from_settings(network, labelled.vocabulary, categories, accelerator.device,
+                                            config.data.max_len, config.predict)  # fmt: skip
         found = predictor.predict(labelled.lattices, everything)
         return [self._believed(*one) for one in zip(self.texts.texts, found, strict=True)]
 
