@@ -3,10 +3,10 @@
     python benchmarks/noise.py --config configs/resume_small.yaml --set folds.count=4 --noise missing=0.3 \
         --noise type=0.15 --seeds 3 --output runs/noise_resume
 
-Run preprocess.py with the same settings first. This trains on the true labels, on labels with errors, and on these with each remedy. The scores are F1 on the dev part,
-which has no errors, with mean and spread over seeds. The command is safe to re-run; finished trainings are skipped. So
-each corpus needs its own --output. With --thresholds a second table shows what other values of denoise.missing_from
-would find in the same votes.
+Run preprocess.py with the same settings first. This trains on the true labels, on labels with errors, and on these with
+each remedy. The scores are F1 on the dev part, which has no errors, with mean and spread over seeds. Finished trainings
+are kept, so each corpus needs its own --output. With --thresholds a second table shows what other values of
+denoise.missing_from would find in the same votes.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from experiments.comparison.grid import systems_of_configs
 from main import main
 from model.build import fresh_network
 from model.prepare import prepare
+from model.run_folder import RunParts
 from model.traditional import is_traditional, system_class
 from model.training.optimizer import build_optimizer
 from tests.model.batches import batch_of, samples_of
@@ -62,6 +63,10 @@ def test_every_shipped_system_trains_a_step(path, base, tmp_path):
     if is_traditional(config.model.name):
         kind = system_class(config.model.name)
         kind.fit(processed, processed.of_part("train")[:4], tmp_path / kind.filename)
+        system = kind.load(tmp_path / kind.filename, RunParts(
+            tmp_path, config, processed.categories, processed.vocabulary, processed.lexicon, None, 0, ""
+        ))  # fmt: skip
+        assert any(system.read(processed.documents, processed.lattices))
         return
     network = fresh_network(config, processed, seed=1)
     optimizer = build_optimizer(network, config.train)

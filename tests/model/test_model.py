@@ -9,6 +9,7 @@ import safetensors.torch
 import torch
 
 from config import load_config
+from data.batches.word_sets import word_frequencies
 from data.processed import load_processed
 from model.build import fresh_network
 from model.model import parameter_groups
@@ -184,6 +185,18 @@ def test_word_vectors_start_the_embeddings(setting):
     assert not network.words.weight[0].any()
     with pytest.raises(ValueError, match="do not fit"):
         network.load_word_vectors(vectors[:-1])
+
+
+def test_word_frequencies_are_those_of_the_texts_that_training_may_read(setting):
+    network, _, _, processed = setting("model.name=softlexicon")
+
+    def counted(*parts):
+        documents = [document for part in parts for document in processed.of_part(part)]
+        return word_frequencies(processed.lattices, documents, len(processed.lexicon.words))
+
+    frequencies = network.features.frequencies.long().numpy()
+    assert (frequencies == counted("train", "additional", "unlabelled")).all()
+    assert (frequencies != counted("train", "test")).any()
 
 
 class TestEncoder:
