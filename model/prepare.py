@@ -21,7 +21,7 @@ def _encode_words(config: Config, words: list[str], vocabulary: Vocabulary) -> n
     # Imported here because most processing needs no PyTorch, which takes seconds to import.
     import torch
 
-    from model.layers.character_encoder import build_encoder
+    from model.pretrained import build_encoder
     from model.word_states import word_states
     from utils.device import choose_device, set_up_processor
 

@@ -28,7 +28,7 @@ from data.batches.masking import NOT_A_TARGET, MaskedSegments, collate_hidden
 from data.lattice.tokenizer import Vocabulary
 from data.processed import Processed
 from data.split import make_splits
-from model.layers.character_encoder import build_encoder
+from model.pretrained import build_encoder
 from model.training.loaders import bucket_sampler
 from model.training.schedule import linear
 from utils.device import choose_device, choose_half, set_up_processor

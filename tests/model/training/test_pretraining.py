@@ -10,7 +10,7 @@ from data.processed import load_processed
 from data.split import make_splits
 from main import main
 from model.build import fresh_network
-from model.layers.character_encoder import build_encoder
+from model.pretrained import build_encoder
 from model.training import pretraining
 from model.training.pretraining import WordFiller, pretrain, word_numbers
 from utils.errors import UserError
