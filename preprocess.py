@@ -16,8 +16,9 @@ import sys
 from pathlib import Path
 from typing import get_args
 
-from config import CorpusFormat, load_config
+from config import CorpusConfig, CorpusFormat, load_config
 from data.noise.label_errors import KINDS
+from data.noise.noise import NoiseRates
 from experiments.corpus_commands import leakcheck, write_copy_with_noise, write_dictionary_of, write_sample_corpus
 from model.prepare import prepare
 from utils.command_line import Parser, run_command
@@ -32,20 +33,32 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(arguments: list[str] | None) -> None:
     options = _parser().parse_args(arguments)
     _refuse_flags_of_other_commands(options)
+    seed = 42 if options.seed is None else options.seed
+    rates = NoiseRates(**{kind: getattr(options, f"noise_{kind}") or 0.0 for kind in KINDS})
     if options.noise is not None:
-        write_copy_with_noise(options)
+        if options.output is None:
+            raise UserError("--noise needs --output FOLDER, where the copy with wrong labels is written")
+        corpus = _labelled_corpus(options.noise, options)
+        write_copy_with_noise(corpus, Path(options.output), rates, options.noise_rate or [], seed)
         return
     if options.dictionary is not None:
-        write_dictionary_of(options)
+        if not options.output:
+            raise UserError("--dictionary needs --output FILE, where the dictionary is written")
+        share = 1.0 if options.share is None else options.share
+        write_dictionary_of(_labelled_corpus(options.dictionary, options), Path(options.output), share, seed)
         return
     config = load_config(options.config, options.set)  # its mistakes, before a sample is written
     if options.leakcheck:
         leakcheck(config, Path(options.output) if options.output else None)
         return
     if options.sample is not None:
-        write_sample_corpus(options)
+        write_sample_corpus(Path(options.sample_folder or "data/origin/sample"), options.sample, rates, seed)
     if options.config:
         prepare(config, force=options.force)
+
+
+def _labelled_corpus(path: str, options: argparse.Namespace) -> CorpusConfig:
+    return CorpusConfig(path=path, labels=options.labels or "", format=options.format or "auto")
 
 
 # ------------------------------------------------------------------------------------------------------- command line
