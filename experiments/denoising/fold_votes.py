@@ -11,22 +11,26 @@ import torch
 from data.corpus.document import Document
 from data.lattice.lattice import build_lattices
 from data.spans import JudgedSpan
-from experiments.denoising.votes import write_votes
+from experiments.denoising.votes import LEAST_PROBABILITY, write_votes
 from model.build import load_network
 from model.reading.predictor import Predictor
 from model.run_folder import load_parts, trained_folds
 from utils.device import choose_device, set_up_processor
 
+CHUNK = 512  # documents whose lattices and judgements are held in memory at a time
 
-def write_fold_votes(run: Path, fold: int, documents: Sequence[Document], least: float, output: Path) -> None:
-    """Write what one fold of a run thinks of the labels of some documents, and of all spans that it holds for likely.
+
+def write_fold_votes(
+    run: Path, fold: int, documents: Sequence[Document], output: Path, least: float = LEAST_PROBABILITY
+) -> None:
+    """Write one fold's probabilities of the labels of some documents, and of other likely spans.
 
     Args:
         run: the run's folder.
         fold: number of the fold.
-        documents: to judge; their labels are judged in any case.
+        documents: to judge. All their labels are judged.
+        output: the vote file.
         least: probability from which other spans are written.
-        output: vote file.
 
     Raises:
         UserError: the run cannot be read, or the fold is not trained.
@@ -45,7 +49,7 @@ def _candidates(run: Path, fold: int, documents: Sequence[Document], least: floa
     longest = config.data.max_len
     known = set(parts.categories)
     stream = iter(documents)
-    while chunk := list(itertools.islice(stream, config.predict.chunk)):
+    while chunk := list(itertools.islice(stream, CHUNK)):
         lattices = build_lattices((document.text for document in chunk), parts.vocabulary, parts.lexicon)
         asked = [[span for span in document.spans if span.category in known] for document in chunk]
         yield from predictor.judge(lattices, range(len(chunk)), asked, least, longest)
