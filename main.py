@@ -201,10 +201,9 @@ def denoise(config: Config, options: argparse.Namespace) -> None:
 def learn_from_dictionary(config: Config, options: argparse.Namespace) -> None:
     """`--mode dictionary`."""
     from experiments.dictionary.command import learn
-    from model.prepare import prepare
 
     problems = Problems()
-    print(learn(config, problems, prepare))
+    print(learn(config, problems))
     print(f"results: {config.dictionary_folder}")
     if problems.found:
         print(problems.report())

@@ -17,11 +17,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from config import CorpusFormat, load_config
+from config import CorpusConfig, CorpusFormat, load_config
 from data.noise.label_errors import KINDS
+from data.noise.noise import NoiseRates
 from experiments.corpus_commands import leakcheck, write_copy_with_noise, write_dictionary_of, write_sample_corpus
 from model.prepare import prepare
 from utils.command_line import Command, Parser, run_chosen, run_command
+from utils.errors import UserError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -51,7 +53,8 @@ def _leakcheck_flags(parser: Parser) -> None:
 
 def _sample_flags(parser: Parser) -> None:
     parser.add_argument("--sample", type=int, metavar="N", help="number of training documents")
-    parser.add_argument("--sample-folder", metavar="FOLDER", help="where to write; default: data/origin/sample")
+    parser.add_argument("--sample-folder", default="data/origin/sample", metavar="FOLDER",
+                        help="where to write; default: data/origin/sample")  # fmt: skip
     _seed_flag(parser)
     _noise_flags(parser)
     _processing_flags(parser)
@@ -63,7 +66,7 @@ def _copy_flags(parser: Parser) -> None:
     parser.add_argument("--output", metavar="FOLDER", help="folder of the copy")
     _seed_flag(parser)
     _noise_flags(parser)
-    parser.add_argument("--noise-rate", action="extend", nargs="+", metavar="CATEGORY:KIND=RATE",
+    parser.add_argument("--noise-rate", action="extend", nargs="+", default=[], metavar="CATEGORY:KIND=RATE",
                         help="rate of one category, as in name:missing=0.5")  # fmt: skip
 
 
@@ -72,32 +75,51 @@ def _dictionary_flags(parser: Parser) -> None:
     _corpus_flags(parser)
     ids = "file of the dictionary; the ids of its documents go beside it with the suffix .documents"
     parser.add_argument("--output", metavar="FILE", help=ids)
-    parser.add_argument("--share", type=float, metavar="PART", help="use a random part of the documents; default: 1")
+    parser.add_argument("--share", type=float, default=1.0, metavar="PART",
+                        help="use a random part of the documents; default: 1")  # fmt: skip
     _seed_flag(parser)
 
 
 def _corpus_flags(parser: Parser) -> None:
-    parser.add_argument("--labels", metavar="PATH", help="folder or zip of N.csv with the labels of the corpus")
-    parser.add_argument("--format", choices=get_args(CorpusFormat), help="format of the corpus; default: auto")
+    parser.add_argument(
+        "--labels", default="", metavar="PATH", help="folder or zip of N.csv with the labels of the corpus"
+    )
+    parser.add_argument(
+        "--format", choices=get_args(CorpusFormat), default="auto", help="format of the corpus; default: auto"
+    )
 
 
 def _seed_flag(parser: Parser) -> None:
-    parser.add_argument("--seed", type=int, help="random seed; default: 42")
+    parser.add_argument("--seed", type=int, default=42, metavar="N", help="random seed; default: 42")
 
 
 def _noise_flags(parser: Parser) -> None:
     for kind in KINDS:
         per = "per remaining label" if kind in ("type", "boundary") else "per label"
-        parser.add_argument(f"--noise-{kind}", type=float, metavar="RATE", help=f"{kind} labels, {per}")
+        parser.add_argument(f"--noise-{kind}", type=float, default=0.0, metavar="RATE", help=f"{kind} labels, {per}")
 
 
 def _leakcheck(options: argparse.Namespace) -> None:
     leakcheck(load_config(options.config, options.set), Path(options.output) if options.output else None)
 
 
+def _copy(options: argparse.Namespace) -> None:
+    if options.output is None:
+        raise UserError("--noise needs --output FOLDER, where the copy with wrong labels is written")
+    corpus, folder = _labelled_corpus(options.noise, options), Path(options.output)
+    write_copy_with_noise(corpus, folder, _noise_rates(options), options.noise_rate, options.seed)
+
+
+def _dictionary(options: argparse.Namespace) -> None:
+    if not options.output:
+        raise UserError("--dictionary needs --output FILE, where the dictionary is written")
+    corpus = _labelled_corpus(options.dictionary, options)
+    write_dictionary_of(corpus, Path(options.output), options.share, options.seed)
+
+
 def _sample(options: argparse.Namespace) -> None:
     load_config(options.config, options.set)  # its mistakes come first, before anything is written
-    write_sample_corpus(options)
+    write_sample_corpus(Path(options.sample_folder), options.sample, _noise_rates(options), options.seed)
     if options.config:
         _process(options)
 
@@ -106,11 +128,19 @@ def _process(options: argparse.Namespace) -> None:
     prepare(load_config(options.config, options.set), force=options.force)
 
 
+def _labelled_corpus(path: str, options: argparse.Namespace) -> CorpusConfig:
+    return CorpusConfig(path=path, labels=options.labels, format=options.format)
+
+
+def _noise_rates(options: argparse.Namespace) -> NoiseRates:
+    return NoiseRates(**{kind: getattr(options, f"noise_{kind}") for kind in KINDS})
+
+
 # If flags of several commands are given, the first command here is the one that is meant.
 COMMANDS = {
     "--leakcheck": Command("measure how much of each corpus occurs in each other", _leakcheck, _leakcheck_flags),
-    "--noise": Command("copy a labelled corpus with label errors", write_copy_with_noise, _copy_flags),
-    "--dictionary": Command("write a dictionary from a corpus's labels", write_dictionary_of, _dictionary_flags),
+    "--noise": Command("copy a labelled corpus with label errors", _copy, _copy_flags),
+    "--dictionary": Command("write a dictionary from a corpus's labels", _dictionary, _dictionary_flags),
     "--sample": Command("write the made-up sample corpus; with --config, process it", _sample, _sample_flags),
     "--config": Command("process the corpora of a configuration", _process, _processing_flags),
 }

@@ -1,4 +1,4 @@
-"""Commands of this program in processes of their own, so that memory and failures stay with them."""
+"""Commands of this program in processes of their own, so that each has its own memory and its own failures."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ ROOT = Path(__file__).parents[1]
 
 
 def run_script(log: Path, script: str, *arguments: str) -> str:
-    """Run preprocess.py or main.py; what it prints is added to a log.
+    """Run preprocess.py or main.py and append what it prints to a log.
 
     Returns:
-        The last line of what went wrong, or nothing.
+        The last line that a failed command printed, or an empty string if it succeeded.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:

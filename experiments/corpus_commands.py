@@ -1,10 +1,10 @@
-"""What preprocess.py does with corpora beside processing them: leaks, copies with noise, dictionaries, a sample."""
+"""The commands of preprocess.py beside processing: leaks between corpora, noisy copies, dictionaries, the sample."""
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from tqdm import tqdm
@@ -15,7 +15,6 @@ from data.corpus.dictionary import write_dictionary
 from data.corpus.duplicates import DUPLICATE_SHARE
 from data.corpus.formats import read_corpus
 from data.corpus.leaks import find_leaks, leak_table
-from data.noise.label_errors import KINDS
 from data.noise.noise import NoiseRates
 from data.noise.noisy_copy import noise_table, write_noisy_copy
 from data.problems import Problems
@@ -26,13 +25,13 @@ from utils.files import check_writable, write_json, write_text
 
 
 def leakcheck(config: Config, output: Path | None) -> None:
-    """Say how much of each corpus stands in each other, and write all of it to `output` if that is given.
+    """Print how much text each corpus shares with each other one, and write the details to `output` if it is given.
 
     Raises:
-        UserError: a corpus that cannot be read, fewer than two of them, or an output that cannot be written.
+        UserError: a corpus that cannot be read, fewer than two corpora, or an output that cannot be written.
     """
     if output is not None:
-        _check_file(output)
+        _check_file(output)  # before the work
     started = time.perf_counter()
     problems = Problems()
     corpora = corpora_by_name(config, problems)
@@ -49,68 +48,77 @@ def leakcheck(config: Config, output: Path | None) -> None:
         print(f"leaks: {output}")
 
 
-def write_sample_corpus(options: argparse.Namespace) -> None:
-    """`--sample`: the made-up corpus, with noise if rates are given."""
-    if options.sample < 4:
-        raise UserError(f"--sample {options.sample}: a sample corpus needs at least 4 documents")
-    folder = Path(options.sample_folder or "data/origin/sample")
-    rates = _noise_rates(options)
-    test = max(options.sample // 3, 1)
-    report = write_sample(folder, options.sample, test, _seed(options), None if rates == NoiseRates() else rates)
+def write_sample_corpus(folder: Path, count: int, rates: NoiseRates, seed: int) -> None:
+    """Write the made-up corpus of `count` training documents, with noise where a rate is above 0.
+
+    Raises:
+        UserError: too few documents, a rate that is refused, or a folder that holds something else.
+    """
+    if count < 4:
+        raise UserError(f"--sample {count}: a sample corpus needs at least 4 documents")
+    report = write_sample(folder, count, max(count // 3, 1), seed, None if rates == NoiseRates() else rates)
     print(report.summary())
 
 
-def write_copy_with_noise(options: argparse.Namespace) -> None:
-    """`--noise`: a copy of a corpus with wrong labels, and the truth beside it."""
-    if options.output is None:
-        raise UserError("--noise needs --output FOLDER, where the copy with wrong labels is written")
-    corpus = CorpusConfig(path=options.noise, labels=options.labels or "", format=options.format or "auto")
-    folder, rates, problems = Path(options.output), _noise_rates(options), Problems()
-    record = write_noisy_copy(corpus, folder, rates, options.noise_rate or [], _seed(options), problems)
+def write_copy_with_noise(
+    corpus: CorpusConfig, folder: Path, rates: NoiseRates, category_rates: Sequence[str], seed: int
+) -> None:
+    """Write a copy of a corpus with wrong labels, and the true labels beside it.
+
+    Args:
+        corpus: the labelled corpus to copy.
+        folder: receives truth.jsonl, noisy.jsonl and noise.json.
+        rates: of each kind of label error, for all categories.
+        category_rates: rates of single categories, as in `name:missing=0.5`.
+        seed: of the errors that are drawn.
+
+    Raises:
+        UserError: a corpus that cannot be read or has no labels, rates that are refused, or a folder that cannot be
+            written.
+    """
+    problems = Problems()
+    record = write_noisy_copy(corpus, folder, rates, list(category_rates), seed, problems)
     print(noise_table(record))
     print(f"wrote {folder}: {record['documents']} documents with {record['total']['labels']} true labels "
           f"(truth.jsonl) and {record['noisy_labels']} noisy ones (noisy.jsonl)")  # fmt: skip
     print(problems.report())
 
 
-def write_dictionary_of(options: argparse.Namespace) -> None:
-    """`--dictionary`: the surface forms of a corpus's labels, and the ids of the documents that they are from."""
-    if not options.output:
-        raise UserError("--dictionary needs --output FILE, where the dictionary is written")
-    share = 1.0 if options.share is None else options.share
+def write_dictionary_of(corpus: CorpusConfig, output: Path, share: float, seed: int) -> None:
+    """Write the surface forms of a corpus's labels, and the ids of the documents they come from.
+
+    Args:
+        corpus: the labelled corpus.
+        output: the dictionary. The ids go to a file of the same name with the suffix `.documents`.
+        share: of the documents to draw, above 0 and at most 1.
+        seed: of the draw.
+
+    Raises:
+        UserError: a share out of range, a corpus without labels, or an output that cannot be written.
+    """
     if not 0 < share <= 1:
-        raise UserError(f"--share {share}: a part of the documents is above 0 and at most 1")
-    path, problems = Path(options.output), Problems()
-    _check_file(path)
-    ids = path.with_suffix(".documents")
-    if ids == path:
-        raise UserError(f"--output {path}: is where the ids of the documents go; name another file, such as "
-                        f"{path.with_suffix('.tsv')}")  # fmt: skip
-    corpus = CorpusConfig(path=options.dictionary, labels=options.labels or "", format=options.format or "auto")
+        raise UserError(f"--share {share}: must be greater than 0 and at most 1")
+    _check_file(output)
+    ids = output.with_suffix(".documents")
+    if ids == output:
+        raise UserError(f"--output {output}: is where the ids of the documents go; name another file, such as "
+                        f"{output.with_suffix('.tsv')}")  # fmt: skip
+    problems = Problems()
     documents = read_corpus(corpus, problems)
-    taken = take_dictionary(documents, share, _seed(options))
+    taken = take_dictionary(documents, share, seed)
     if not taken.dictionary:
-        raise UserError(f"{options.dictionary}: no label to take a surface form from; check --labels")
-    write_dictionary(taken.dictionary, path)
+        raise UserError(f"{corpus.path}: no label to take a surface form from; check --labels")
+    write_dictionary(taken.dictionary, output)
     write_text(ids, "".join(f"{document.id}\n" for document in taken.documents))
     counts = Counter(taken.dictionary.values())
     left_out = ", ".join(f"{reason} {count}" for reason, count in taken.left_out.most_common()) or "nothing"
     print(", ".join(f"{category} {count}" for category, count in sorted(counts.items())))
-    print(f"{len(taken.dictionary)} surface forms of {len(taken.documents)} of {len(documents)} documents in {path}; "
+    print(f"{len(taken.dictionary)} surface forms of {len(taken.documents)} of {len(documents)} documents in {output}; "
           f"left out: {left_out}")  # fmt: skip
     print(problems.summary())
 
 
 def _check_file(output: Path) -> None:
-    """Raise UserError, before the work, where no file can be written."""
     if output.is_dir():
         raise UserError(f"{output}: is a folder; name a file")
     check_writable(output.parent)
-
-
-def _noise_rates(options: argparse.Namespace) -> NoiseRates:
-    return NoiseRates(**{kind: getattr(options, f"noise_{kind}") or 0.0 for kind in KINDS})
-
-
-def _seed(options: argparse.Namespace) -> int:
-    return 42 if options.seed is None else options.seed

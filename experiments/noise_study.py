@@ -1,12 +1,12 @@
-"""What noise costs and what cleaning wins back: a corpus whose labels are made wrong on purpose, seed by seed.
+"""How much label noise costs and how much cleaning wins back: a corpus with noise added on purpose, seed by seed.
 
-    FOLDER/settings.json            of the study; other ones are refused
-    FOLDER/clean_SEED/              a run on the true labels
-    FOLDER/NOISE_SEED/              train.jsonl (wrong labels), truth.jsonl, dev.jsonl (true labels)
+    FOLDER/settings.json            of the study; another study is refused
+    FOLDER/clean_SEED/              a run on the gold labels
+    FOLDER/NOISE_SEED/              train.jsonl (noisy labels), truth.jsonl, dev.jsonl (gold labels)
     FOLDER/NOISE_SEED/run_denoise/  folds, votes, and the run on cleaned labels of the last remedy
     FOLDER/NOISE_SEED/REMEDY.json   scores of each remedy
 
-All seeds of everything share the dev part, whose labels are true; nothing is chosen on it.
+All runs share the dev part with its gold labels. Nothing is chosen on it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from data.processed import load_processed
 from data.split import make_splits
 from experiments.denoising.decision_table import read_decisions
 from experiments.denoising.decisions import Decision, decide
-from experiments.denoising.plan import Denoise, read_documents, write_documents
+from experiments.denoising.files import read_documents, write_documents
+from experiments.denoising.plan import Denoise
 from experiments.denoising.runs import DenoiseRuns, learning_settings
 from experiments.denoising.votes import count_votes
 from experiments.stages import Plan
@@ -35,12 +36,12 @@ from model.run_settings import reading_settings
 from utils.errors import UserError
 from utils.files import read_json, write_json
 
-Remedies = dict[str, tuple[str, ...]]  # the settings that each changes
+Remedies = dict[str, tuple[str, ...]]  # the settings that each changes, by its name
 AGAIN = "remove it and run the benchmark again"
 
 
 class Detections(NamedTuple):
-    """What decisions of each kind are worth, and of both together."""
+    """Scores of the decisions, all and by kind, as finders of wrong labels."""
 
     both: Score
     doubtful: Score
@@ -48,31 +49,32 @@ class Detections(NamedTuple):
 
 
 class NoiseStudy:
-    """One corpus.
+    """The study of one corpus. Finished runs are kept and not repeated.
 
     Args:
         configs, overrides: its settings, as on the command line; folds.count must be set.
-        remedies: name of each and the settings it changes, all of the section denoise.
-        documents: so many training documents at most, drawn at random; 0 for all.
-        folder: where everything goes.
+        remedies: the settings of the section denoise that each changes.
+        documents: training documents to draw at random; 0 for all.
+        folder: of the study.
 
     Raises:
-        UserError: there are no folds to vote; later: the folder holds a study with other settings, or other things.
+        UserError: there are no folds to vote. Every method raises it if the folder holds something else than a study
+            with these settings.
     """
 
     def __init__(
-        self, configs: list[str], overrides: list[str], remedies: Remedies, documents: int, folder: Path
+        self, configs: Sequence[str], overrides: Sequence[str], remedies: Remedies, documents: int, folder: Path
     ) -> None:
         self.configs, self.overrides = configs, overrides
         self.remedies = remedies
         self.documents = documents
         self.folder = folder
-        self.given = load_config(configs, overrides)
+        self.given = load_config(list(configs), list(overrides))
         if self.given.folds.count < 2:
             raise UserError("votes need folds: set folds.count to 2 or more, e.g. --set folds.count=5")
 
     def clean(self, seed: int) -> dict[str, Any]:
-        """Scores of a run on the true labels."""
+        """Dev scores of a run on the gold labels."""
         self._refuse_other_settings()
         folder = self.folder / f"clean_{seed}"
         truth, dev = self._truth()
@@ -88,7 +90,7 @@ class NoiseStudy:
         return read_json(done, AGAIN)["micro"]
 
     def noisy(self, name: str, rates: NoiseRates, seed: int) -> dict[str, dict[str, Any]]:
-        """Scores of a run on wrong labels, under `noisy`, and of each remedy, with what it detected."""
+        """Dev scores of a run on noisy labels, as `noisy`, and of each remedy, with the scores of its decisions."""
         self._refuse_other_settings()
         folder = self.folder / f"{name}_{seed}"
         truth, dev = self._truth()
@@ -101,28 +103,29 @@ class NoiseStudy:
             if not done.exists():
                 write_json(done, self._remedy(folder, seed, changes))
             results[remedy] = read_json(done, AGAIN)
-        for weights in folder.rglob("*.safetensors"):  # gigabytes, of no use once all remedies are scored
+        for weights in folder.rglob("*.safetensors"):  # gigabytes that nothing needs once all remedies are scored
             weights.unlink()
         results["noisy"] = results[next(iter(self.remedies))]["noisy"]
         return results
 
     def detection_at(self, name: str, seed: int, thresholds: Sequence[float]) -> list[Detections]:
-        """What each value of denoise.missing_from finds in the votes of a finished cell."""
+        """Scores of the decisions for each value of denoise.missing_from, on the votes of a finished run."""
         self._refuse_other_settings()
         folder = self.folder / f"{name}_{seed}"
-        work = Denoise(self._config(folder, seed))
-        ballots = count_votes(sorted((work.round_folder(self.given.denoise.rounds) / "votes").iterdir()))
+        runs = Denoise(self._config(folder, seed)).runs
+        last = runs.files.round(self.given.denoise.rounds)
+        ballots = count_votes([last.votes(*voter) for voter in runs.voters()])
         noisy, truth = (read_documents(folder / file) for file in ("train.jsonl", "truth.jsonl"))
         found = []
         for threshold in thresholds:
             settings = self.given.denoise.model_copy(update={"missing_from": threshold})
-            decisions = decide(noisy, ballots, work.categories, settings)
+            decisions = decide(noisy, ballots, runs.categories, settings)
             doubtful, missing = ([one for one in decisions if one.kind == kind] for kind in ("doubtful", "missing"))
             found.append(Detections(*(detect(truth, noisy, own) for own in (decisions, doubtful, missing))))
         return found
 
     def _refuse_other_settings(self) -> None:
-        """A finished cell is kept, so it must be one of this study. A remedy may be added to those that are there."""
+        """Refuse a folder of another study, because finished runs are kept. New remedies may be added to a study."""
         settings = {
             **learning_settings(self.given),
             **reading_settings(self.given),
@@ -140,8 +143,8 @@ class NoiseStudy:
             raise UserError(f"{self.folder} holds a study of another corpus or with other settings (settings.json); "
                             "name another folder with --output")  # fmt: skip
         if changed := [name for name in remedies if known.get(name, remedies[name]) != remedies[name]]:
-            raise UserError(f"{self.folder} holds results of a remedy {changed[0]} that changed other settings; give "
-                            "this one another name")  # fmt: skip
+            raise UserError(f"{self.folder} holds results of a remedy {changed[0]} that changed other settings; rename "
+                            "the new one")  # fmt: skip
         write_json(path, settings | {"remedies": known | remedies})
 
     def _remedy(self, folder: Path, seed: int, changes: tuple[str, ...]) -> dict[str, Any]:
@@ -153,23 +156,23 @@ class NoiseStudy:
             read_json(work.folder / name / "eval" / "dev.json", AGAIN)["micro"] for name in ("first", "clean")
         )
         noisy = read_documents(folder / "train.jsonl")
-        decisions = read_decisions(work.round_folder(config.denoise.rounds) / "decisions.csv", noisy, Problems())
+        decisions = read_decisions(work.files.round(config.denoise.rounds).decisions, noisy, Problems())
         found = detect(read_documents(folder / "truth.jsonl"), noisy, decisions)
         return {**clean, "noisy": first, "detection": asdict(found)}
 
     def _truth(self) -> tuple[list[Document], list[Document]]:
-        """Training and dev documents with their true labels."""
+        """Training and dev documents with their gold labels."""
         processed = load_processed(self.given)
-        single = load_config(self.configs, [*self.overrides, "folds.count=0"])
+        single = load_config(list(self.configs), [*self.overrides, "folds.count=0"])
         (split,) = make_splits(processed, single)
-        # Additional documents train as they are, and get no wrong labels.
+        # Additional documents train as they are, without added noise.
         train = [number for number in split.train if processed.parts[number] == "train"]
         if 0 < self.documents < len(train):
             train = sorted(random.Random(0).sample(train, self.documents))
         return [processed.documents[number] for number in train], [processed.documents[number] for number in split.dev]
 
     def _config(self, folder: Path, seed: int, changes: Sequence[str] = ()) -> Config:
-        config = load_config(self.configs, [*self.overrides, *changes])
+        config = load_config(list(self.configs), [*self.overrides, *changes])
         config.run.name, config.run.folder, config.run.seed = "run", str(folder), seed
         config.data.split_seed = seed
         config.data.categories = load_processed(self.given).categories
@@ -180,10 +183,10 @@ class NoiseStudy:
 
 
 def detect(truth: Iterable[Document], noisy: Sequence[Document], decisions: Iterable[Decision]) -> Score:
-    """Decisions on documents with wrong labels, against the true ones.
+    """The score of decisions on documents with noisy labels, against the gold labels.
 
-    A doubtful label is right if it is not true, a missing span if it is. What is to be found are the labels that are
-    not true, and the true spans without a label.
+    A doubtful label is right if it is no gold label. A missing span is right if it is one. To be found are the noisy
+    labels that are no gold labels, and the gold labels that the noisy ones lack.
     """
     true = {document.id: set(document.spans) for document in truth}
     wrong = {(document.id, span) for document in noisy for span in true[document.id] ^ set(document.spans)}

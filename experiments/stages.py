@@ -1,7 +1,7 @@
-"""Long work as stages that are done once.
+"""Long work as stages that are run once.
 
-A stage is done when its outputs stand there and were made from the inputs and settings of now. So what a person changes
-between two calls (a corrected table, a setting) is done again from there on, and nothing else.
+A stage is done when its outputs exist and were made from its current inputs and settings. When a person changes
+something between two calls, such as a table or a setting, the stages that depend on it run again, and no others.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ class Stage:
     Attributes:
         name: unique in its plan.
         about: what it does, for a person.
-        work: does it; writes all outputs.
+        work: writes all outputs.
         inputs: files that it reads.
         outputs: files that it writes.
-        settings: plain values that it depends on.
+        settings: values that it depends on, which JSON can hold.
     """
 
     name: str
@@ -41,21 +41,22 @@ class Stage:
 
 
 class Plan:
-    """Stages in their order, and the record of what was done, `stages.json` in a folder."""
+    """Stages in their order, and the record of those that are done, `stages.json` in a folder."""
 
     def __init__(self, folder: Path, stages: Sequence[Stage]) -> None:
         self.stages = stages
         self._path = folder / "stages.json"
 
     def is_done(self, stage: Stage) -> bool:
-        """Whether its outputs are there, made from what its inputs and settings are now."""
+        """Whether its outputs exist and were made from its current inputs and settings."""
         if not all(path.exists() for path in (*stage.inputs, *stage.outputs)):
             return False
         return self._record().get(stage.name) == _fingerprint(stage)
 
     def describe(self) -> list[str]:
-        """A line for each stage: what it does, and whether it is done, as far as can be known before."""
-        lines, open_outputs = [], set()
+        """A line for each stage: whether it is done, and what it does. A stage that reads what is to do is to do."""
+        lines: list[str] = []
+        open_outputs: set[Path] = set()
         for number, stage in enumerate(self.stages, start=1):
             done = not open_outputs.intersection(stage.inputs) and self.is_done(stage)
             if not done:
@@ -65,10 +66,10 @@ class Plan:
         return lines
 
     def run(self) -> None:
-        """Do what is not done yet, in order.
+        """Run the stages that are not done, in order.
 
         Raises:
-            UserError: a stage failed; those before it stay done.
+            UserError: a stage failed. Those before it stay done.
         """
         for number, stage in enumerate(self.stages, start=1):
             place = f"[{number}/{len(self.stages)}] {stage.name}"
@@ -77,8 +78,8 @@ class Plan:
                 continue
             print(f"{place}: {stage.about}", flush=True)
             started = time.perf_counter()
-            # Forgotten before the work and noted after it, so that an interruption leaves the stage to be done. What
-            # changes meanwhile is not what it was made from.
+            # The record is removed before the work and written after it, so an interrupted stage is not done. The
+            # fingerprint is taken before the work: an input that changes meanwhile is not what it was made from.
             made_from = _fingerprint(stage)
             others = {name: of for name, of in self._record().items() if name != stage.name}
             write_json(self._path, others)
@@ -87,11 +88,11 @@ class Plan:
             print(f"{place}: {time.perf_counter() - started:.0f} s", flush=True)
 
     def _record(self) -> dict[str, str]:
-        return read_json(self._path, "remove it, and all stages are done again") if self._path.exists() else {}
+        return read_json(self._path, "remove it; all stages are then done again") if self._path.exists() else {}
 
 
 def _fingerprint(stage: Stage) -> str:
-    """SHA-256 of the settings and of what the inputs hold."""
+    """SHA-256 of the settings and of the inputs' contents."""
     made_from = [stage.settings, [[str(path), _digest(path)] for path in stage.inputs]]
     return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
 
@@ -104,5 +105,5 @@ def _digest(path: Path) -> str:
 
 @functools.lru_cache(maxsize=1024)
 def _digest_as_of(path: Path, size: int, modified: int) -> str:
-    """Every stage asks anew, and some inputs (word vectors) are gigabytes: a file is read again if it has changed."""
+    """Cached, because every stage asks again and some inputs (word vectors) are gigabytes."""
     return digest_file(path)

@@ -1,10 +1,11 @@
-"""Systems, each trained with several seeds and compared with the first: what `--mode ablate` and `--mode compare` do.
+"""Systems, each trained with several seeds and compared with the first: `--mode ablate` and `--mode compare`.
 
     FOLDER/cells/SYSTEM_SEED/   the run of a cell
     FOLDER/logs/SYSTEM_SEED.log what its processes printed
     FOLDER/table.md, .csv, .png written anew after every cell
 
-A cell is trained and scored by processes of its own, so that its memory is its own and its failure stays with it.
+A cell is trained and scored in processes of its own, so that the measured memory is its own and a failure stops no
+other cell.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ Costs = Callable[[Sequence[dict[str, Any]]], dict[str, float]]  # from the metri
 
 
 def training_costs(folds: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """What differs between ways to train one network."""
+    """The columns that compare ways to train one network."""
     return {
         "seconds": float(np.mean([fold["train_seconds"] for fold in folds])),
         "MiB": max(fold["peak_mib"] or 0 for fold in folds),
@@ -44,8 +45,11 @@ def training_costs(folds: Sequence[dict[str, Any]]) -> dict[str, float]:
 
 
 def system_costs(folds: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """What differs between systems: size, seconds of a training, characters a second in training (each as often as it
-    was gone through) and in scoring, memory (of the process, or on a GPU of what lies there)."""
+    """The columns that compare systems.
+
+    They are: parameters, seconds of a training, characters a second in training (each counted once a pass) and in
+    scoring, and peak memory, of the GPU where there is one and else of the process.
+    """
     trained = sum(fold["passes"] * fold["train_characters"] for fold in folds)
     training = sum(fold["train_seconds"] for fold in folds)
     scored = sum(fold["dev_characters"] for fold in folds)
@@ -60,29 +64,29 @@ def system_costs(folds: Sequence[dict[str, Any]]) -> dict[str, float]:
 
 
 def _rate(characters: float, seconds: float) -> float:
-    """Characters a second; NaN for what was not done at all."""
+    """Characters a second; NaN where nothing was read."""
     return characters / seconds if characters and seconds else math.nan
 
 
 class Comparison:
-    """Some systems.
+    """The cells of some systems, and their tables.
 
     Args:
-        systems: by name, the first being the one that the others are compared with.
-        seeds: 1 to so many.
-        folder: where cells and tables go.
+        systems: by name. The first is the baseline that the others are compared with.
+        seeds: number of seeds, counted from 1.
+        folder: of cells, logs and tables.
         title: of the plot.
-        costs: of a system, for the table.
+        costs: makes the columns of a system beside its scores.
 
     Raises:
-        UserError: the settings of a system are refused.
+        UserError: fewer than one seed, or settings of a system that are refused.
     """
 
     def __init__(
         self, systems: dict[str, SystemSettings], seeds: int, folder: Path, title: str, costs: Costs = training_costs
     ) -> None:
         if seeds < 1:
-            raise UserError(f"--seeds {seeds}: at least one is needed")
+            raise UserError(f"--seeds {seeds}: must be at least one")
         self.systems = systems
         self.folder = folder
         self.title = title
@@ -92,7 +96,7 @@ class Comparison:
         self.failures: dict[Cell, str] = {}
 
     def run(self, jobs: int = 1) -> str:
-        """Train and score what is not finished yet, so many cells at a time; returns the table."""
+        """Train and score the cells that are not finished, `jobs` at a time; returns the table."""
         check_writable(self.folder)
         self.finished = {cell for cell, config in self.cells if is_finished(config)}
         waiting = [(cell, config) for cell, config in self.cells if cell not in self.finished]
@@ -119,7 +123,7 @@ class Comparison:
         return markdown(rows)
 
     def rows(self) -> list[Row]:
-        """What is known so far, a row for each system."""
+        """A row for each system, from the cells that are finished so far."""
         results: dict[str, dict[int, Result]] = defaultdict(dict)
         for cell, config in self.cells:
             if cell in self.finished:
@@ -139,13 +143,16 @@ class Comparison:
         if common and own is not baseline:
             pairs = [[of[seed] for seed in common] for of in (own, baseline)]
             if len({result["digest"] for of in pairs for result in of}) == 1:
-                difference = bootstrap_difference(*(np.stack([dev_counts(result) for result in of]) for of in pairs))
+                counts = [np.stack([dev_counts(result) for result in of]) for of in pairs]
+                difference = bootstrap_difference(counts[0], counts[1])
             else:
-                notes.append("scored on other documents, so there is no difference to tell")
+                notes.append("scored on other documents, so there is no difference")
         folds = [read_metrics(fold) for config in configs for fold in fold_folders(config.run_folder).values()]
         return Row(
             system,
-            *(tuple(100 * one[score] for one in micro) for score in ("precision", "recall", "f1")),
+            precision=tuple(100 * one["precision"] for one in micro),
+            recall=tuple(100 * one["recall"] for one in micro),
+            f1=tuple(100 * one["f1"] for one in micro),
             difference=difference,
             costs=self.costs(folds),
             note="; ".join(notes),
@@ -154,20 +161,24 @@ class Comparison:
     # -------------------------------------------------------------------------------------------------- processes
 
     def _preprocess(self, cells: list[tuple[Cell, Config]]) -> dict[Path, str]:
-        """Processed data for all that waits; what went wrong, by folder. Nothing is done twice."""
+        """Make the processed data of all cells, before any is trained: cells that run at a time may share a folder.
+
+        Returns:
+            What went wrong, by folder; an empty string where nothing did.
+        """
         wanted = {config.processed_folder: cell for cell, config in reversed(cells)}
         return {folder: self._call(cell, "preprocess.py") for folder, cell in wanted.items()}
 
     def _train_and_score(self, cell: Cell, config: Config) -> str:
         training = self._call(cell, "main.py", "--mode", "train", "--resume")
-        # A run that was trained before reads as it did then, unless it is told otherwise.
+        # An earlier run keeps the reading settings it was trained with, unless they are given here.
         reading = ((f"{section}.{name}", value) for section, own in reading_settings(config).items()
                    for name, value in own.items())  # fmt: skip
         settings = [f"--set={override}" for override in as_overrides(reading)]
         return training or self._call(cell, "main.py", "--mode", "eval", *settings)
 
     def _call(self, cell: Cell, script: str, *arguments: str) -> str:
-        """Run a command with the settings of a cell; returns the last line of what went wrong, or nothing."""
+        """Run a command with the settings of a cell; returns as `run_script`."""
         settings = [f"--config={path}" for path in cell.configs]
         settings += [f"--set={override}" for override in cell.overrides]
         return run_script(self.folder / "logs" / f"{cell.run_name}.log", script, *arguments, *settings)
@@ -178,7 +189,7 @@ class Comparison:
 
 
 def is_finished(config: Config) -> bool:
-    """Whether a run with these settings is trained on the data as it is now, and scored with them."""
+    """Whether a run with these settings was trained on the current data and scored."""
     run = config.run_folder
     scores = run / "eval" / "dev.json"
     if not scores.exists() or not (run / "manifest.json").exists():
@@ -191,5 +202,5 @@ def is_finished(config: Config) -> bool:
 
 
 def dev_counts(result: Result) -> np.ndarray:
-    """(D, 3) right, predicted and labelled spans of every dev document."""
+    """The right, predicted and labelled spans of every dev document, (D, 3)."""
     return np.array(result["by_document"], dtype=np.int64)

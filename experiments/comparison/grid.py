@@ -1,13 +1,13 @@
-"""Systems to compare, and their cells: one for each seed.
+"""The systems of a comparison, and their cells: one for each seed.
 
-A grid of changes to a configuration is YAML, the name of each system and what it sets. The first is the baseline.
+A grid file is YAML: the name of each system, and the settings that it changes. The first system is the baseline.
 
     plain: {}
     fgm: {adversarial.method: fgm}
     fgm+swa: {adversarial.method: fgm, averaging.method: swa, averaging.start_epoch: 2}
     pretrained: {encoder.name: "runs/{run.name}_encoder", data.processed: "data/processed/{run.name}_pretrained"}
 
-`{run.name}` stands for the run name of the configuration, so that one grid serves several.
+`{run.name}` is replaced by the run name of the configuration, so that one grid serves several configurations.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from utils.errors import UserError, looked_in
 
 
 class SystemSettings(NamedTuple):
-    """Files and key=value pairs, as for --config and --set."""
+    """Files as for --config, and key=value pairs as for --set."""
 
     configs: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
@@ -47,7 +47,7 @@ class Cell:
 
 
 def systems_of_grid(path: Path, configs: Sequence[str], overrides: Sequence[str]) -> dict[str, SystemSettings]:
-    """Every system of a grid file as a change to one configuration.
+    """The systems of a grid file: each is one configuration with the changes of the system.
 
     Raises:
         UserError: the grid or the configuration is refused.
@@ -64,9 +64,14 @@ def systems_of_grid(path: Path, configs: Sequence[str], overrides: Sequence[str]
 def systems_of_configs(
     paths: Sequence[str], configs: Sequence[str], overrides: Sequence[str], folder: Path
 ) -> dict[str, SystemSettings]:
-    """A system for each configuration file, on top of what all have in common.
+    """A system for each configuration file.
 
-    Systems with the same words and vocabulary share a folder of processed data, those with others have their own.
+    Systems with equal shaping settings share a folder of processed data, also where a file names one for all.
+
+    Args:
+        paths: the file of each system; its stem is the system's name.
+        configs, overrides: what all systems have in common. Overrides win over the files.
+        folder: of the comparison.
 
     Raises:
         UserError: a file is refused, or two have the same name.
@@ -75,7 +80,7 @@ def systems_of_configs(
     for path in paths:
         files, name = (*configs, path), Path(path).stem
         if name in systems:
-            raise UserError(f"--configs: two files are called {name}; a system goes by the name of its file")
+            raise UserError(f"--configs: two files are called {name}, which names their systems; rename one of them")
         processed = folder / "processed" / shape_digest(load_config(list(files), list(overrides)))
         systems[name] = SystemSettings(files, (*overrides, *as_overrides([("data.processed", str(processed))])))
     return systems
@@ -85,7 +90,7 @@ def read_grid(path: Path) -> dict[str, tuple[str, ...]]:
     """The systems of a grid file, each with its overrides.
 
     Raises:
-        UserError: the file is missing, is no YAML mapping of names to settings, or a name is unfit for a folder.
+        UserError: the file is missing or no YAML mapping of names to settings, or a name cannot be that of a folder.
     """
     try:
         loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -99,9 +104,9 @@ def read_grid(path: Path) -> dict[str, tuple[str, ...]]:
     for name, changes in loaded.items():
         name = str(name)
         if not re.fullmatch(r"[\w.+-]*[\w+-]", name):
-            raise UserError(f"{path}: {name!r} names a folder too; use letters, digits, and . + - _")
+            raise UserError(f"{path}: {name!r} also names a folder; use letters, digits, and . + - _")
         if not isinstance(changes or {}, dict):
-            raise UserError(f"{path}: {name} should hold settings such as train.epochs: 5, found {changes!r}")
+            raise UserError(f"{path}: {name} must hold settings such as train.epochs: 5, found {changes!r}")
         pairs = _flat(changes or {})
         if whole := [key for key, _ in pairs if "." not in key]:
             raise UserError(f"{path}: {name}: {whole[0]} is no section.key, so this is no grid of changes; give a "
@@ -111,12 +116,12 @@ def read_grid(path: Path) -> dict[str, tuple[str, ...]]:
 
 
 def as_overrides(settings: Iterable[tuple[str, Any]]) -> tuple[str, ...]:
-    """As for --set. JSON is YAML in which a text cannot be taken for anything else."""
+    """Settings as for --set, with values in JSON: it is YAML in which a string is always read as a string."""
     return tuple(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in settings)
 
 
 def _flat(changes: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """Nested settings with dotted names. A corpus, which is a mapping itself, stays in one piece."""
+    """Nested settings with dotted names. A value that is a mapping itself, as a corpus is, stays in one piece."""
     pairs = []
     for key, value in changes.items():
         name = f"{prefix}{key}"
@@ -128,10 +133,10 @@ def _flat(changes: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
 
 
 def make_cells(systems: dict[str, SystemSettings], seeds: int, folder: Path) -> list[tuple[Cell, Config]]:
-    """Every system with every seed, the seeds one after the other, so that a stopped grid has whole rounds.
+    """Every system with every seed, seed by seed, so that a stopped comparison has all systems for the first seeds.
 
     Raises:
-        UserError: a system's settings are refused; the message names it.
+        UserError: a system's settings are refused. The message names the system.
     """
     cells = []
     for seed in range(1, seeds + 1):

@@ -17,9 +17,9 @@ SCORES = ("system", "seeds", "precision", "precision_sd", "recall", "recall_sd",
 
 @dataclass(frozen=True)
 class Row:
-    """One system: scores (per cent) of every finished seed, the difference to the baseline, costs, what went wrong.
+    """One system: scores (per cent) of every finished seed, the difference to the baseline, costs, and a note.
 
-    Rows of a table that are finished have the same costs.
+    All finished rows of a table have the same columns of costs.
     """
 
     system: str
@@ -32,7 +32,7 @@ class Row:
 
 
 def write_tables(rows: Sequence[Row], folder: Path, title: str) -> None:
-    """table.md, table.csv and table.png in a folder."""
+    """Write table.md, table.csv and table.png to a folder."""
     for name, text in (("table.md", markdown(rows)), ("table.csv", comma_separated(rows))):
         with atomic_file(folder / name) as path:
             path.write_text(text, encoding="utf-8")
@@ -41,7 +41,7 @@ def write_tables(rows: Sequence[Row], folder: Path, title: str) -> None:
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """Mean ± sample standard deviation; the difference in points of F1 with its 95 % interval."""
+    """Scores as mean ± sample standard deviation, and the difference in points of F1 with its 95 % interval."""
     costs = _costs(rows)
     columns = ["system", "seeds", "P", "R", "F1", "difference to the first", *costs]
     lines = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
@@ -72,11 +72,11 @@ def _spread(values: Sequence[float]) -> str:
 
 
 def comma_separated(rows: Sequence[Row]) -> str:
-    """Numbers in full; empty where there is none."""
+    """All numbers unrounded; a cell without a number is empty."""
     names = _costs(rows)
     lines = [csv_row([*SCORES, *names, "note"])]
     for row in rows:
-        scores = []
+        scores: list[float | str] = []
         for values in (row.precision, row.recall, row.f1):
             scores += [statistics.mean(values) if values else "", statistics.stdev(values) if len(values) > 1 else ""]
         difference = [100 * value for value in row.difference] if row.difference else ["", "", ""]
@@ -87,7 +87,7 @@ def comma_separated(rows: Sequence[Row]) -> str:
 
 def plot(rows: Sequence[Row], path: Path, title: str) -> None:
     """F1 of every seed as a point, means as bars."""
-    # Here, because its import takes a second; without a screen and without global state.
+    # Imported here, because it takes a second. A Figure without pyplot needs no screen and no global state.
     from matplotlib.figure import Figure
 
     shown = [row for row in rows if row.f1][::-1]

@@ -1,10 +1,10 @@
 """Confident learning (Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels",
 JAIR 2021) on the span probabilities of a CRF.
 
-An example is a place (document, begin, end) that is labelled or that some voter holds for likely; its classes are the
-categories and "none". The threshold of a class is the mean probability that the examples labelled with it have for it;
-an example belongs confidently to the most probable of the classes whose thresholds it reaches. One that belongs to
-another class than its label is an off-diagonal entry of the confident joint, hence an issue.
+An example is a place (document, begin, end) that is labelled or that some voter finds likely. Its classes are the
+categories and "none". The threshold of a class is the mean probability of that class over the examples labelled with
+it. An example confidently has the most probable of the classes whose thresholds it reaches. If that is not the class of
+its label, the example is an off-diagonal entry of the confident joint, and so an issue.
 
 N examples, C categories; class C is "none".
 """
@@ -22,7 +22,7 @@ from experiments.denoising.votes import Ballot
 
 
 class Issue(NamedTuple):
-    """What confidently has another class than its label: `label` and `rather` are categories, or None for "none"."""
+    """An example whose confident class, `rather`, is not its `label`. Both are categories, or None for "none"."""
 
     document: str
     begin: int
@@ -34,9 +34,9 @@ class Issue(NamedTuple):
 def confident_issues(
     documents: Sequence[Document], ballots: Mapping[str, Ballot], categories: Sequence[str]
 ) -> list[Issue]:
-    """The examples whose label is not the class they confidently have, in the order of documents and places.
+    """The examples whose label is not their confident class, in the order of documents and places.
 
-    Labels that no voter judged, as those of documents without votes, are no examples.
+    Labels that no voter judged, such as those of documents without votes, are not examples.
     """
     number = {category: place for place, category in enumerate(categories)}
     places: list[tuple[str, int, int]] = []
@@ -70,7 +70,7 @@ def confident_issues(
 
 
 def confident_classes(probabilities: np.ndarray, observed: np.ndarray) -> np.ndarray:
-    """The class that each example confidently has, (N,), or -1 where it reaches no threshold.
+    """The confident class of each example, (N,), or -1 where it reaches no threshold.
 
     Args:
         probabilities: (N, classes).
@@ -85,7 +85,7 @@ def confident_classes(probabilities: np.ndarray, observed: np.ndarray) -> np.nda
 
 
 def as_spans(issue: Issue) -> tuple[Span | None, Span | None]:
-    """The label that is doubtful and the span that is missing; None where that side is "none"."""
+    """The doubtful label and the missing span of an issue; None where that side is "none"."""
     place = issue.begin, issue.end
     return (
         None if issue.label is None else Span(issue.label, *place),

@@ -10,23 +10,27 @@ import torch
 from data.corpus.document import Document
 from data.lattice.lattice import build_lattices
 from data.spans import JudgedSpan
-from experiments.denoising.votes import write_votes
+from experiments.denoising.votes import LEAST_PROBABILITY, write_votes
 from model.build import load_network
 from model.reading.chunks import in_chunks
 from model.reading.predictor import Predictor
 from model.run_folder import load_parts, trained_folds
 from utils.device import choose_device, set_up_processor
 
+CHUNK = 512  # documents whose lattices and judgements are held in memory at a time
 
-def write_fold_votes(run: Path, fold: int, documents: Sequence[Document], least: float, output: Path) -> None:
-    """Write what one fold of a run thinks of the labels of some documents, and of all spans that it holds for likely.
+
+def write_fold_votes(
+    run: Path, fold: int, documents: Sequence[Document], output: Path, least: float = LEAST_PROBABILITY
+) -> None:
+    """Write one fold's probabilities of the labels of some documents, and of other likely spans.
 
     Args:
         run: the run's folder.
         fold: number of the fold.
-        documents: to judge; their labels are judged in any case.
+        documents: to judge. All their labels are judged.
+        output: the vote file.
         least: probability from which other spans are written.
-        output: vote file.
 
     Raises:
         UserError: the run cannot be read, or the fold is not trained.

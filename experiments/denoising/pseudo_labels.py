@@ -1,4 +1,4 @@
-"""Pseudo-labels: unlabelled texts with the spans that the votes are sure of, the uncertain rest in doubt."""
+"""Pseudo-labels: unlabelled texts, labelled where the votes are certain and masked where they are uncertain."""
 
 from __future__ import annotations
 
@@ -8,35 +8,39 @@ from dataclasses import replace
 from config import PseudoConfig
 from data.corpus.document import Document
 from data.spans import Doubt, Span, clash, sorted_spans
-from experiments.denoising.votes import Ballot, Tally
+from experiments.denoising.votes import Ballot
+
+# Between this probability and `certain_from` a span is masked. It mirrors the default of `certain_from`, 0.9: below one
+# in ten its absence is as certain as the presence of a label.
+UNCERTAIN_FROM = 0.1
 
 
 def pseudo_label(
-    documents: Iterable[Document], ballots: Mapping[str, Ballot], settings: PseudoConfig
+    documents: Iterable[Document],
+    ballots: Mapping[str, Ballot],
+    settings: PseudoConfig,
+    uncertain_from: float = UNCERTAIN_FROM,
 ) -> list[Document]:
-    """The documents in which something is certain, with labels, doubts and weight.
+    """The documents with at least one certain span, with labels, doubts and weight.
 
-    A span from `certain_from` of the votes up is a label; of such spans of one category that overlap, the one with more
-    votes. Everything else from `uncertain_from` up is in doubt, in its own category: there training allows any tag.
+    A span is a label if its mean probability is at least `settings.certain_from`. Of such spans of one category that
+    overlap, only the most probable is a label. Other spans from `uncertain_from` up are doubts in their own category,
+    where training allows any tag, unless they overlap a label of that category.
     """
     labelled = []
     for document in documents:
         ballot = ballots.get(document.id, Ballot())
-        ranked = sorted(ballot.spans.items(), key=lambda item: (-_share(item[1], settings), item[0]))
+        ranked = sorted(ballot.spans.items(), key=lambda item: (-item[1].probability, item[0]))
         certain: list[Span] = []
         doubts: list[Doubt] = []
         for span, tally in ranked:
-            share = _share(tally, settings)
-            free = not any(clash(span, other) for other in certain)
-            if share >= settings.certain_from_of.get(span.category, settings.certain_from) and free:
+            if any(clash(span, other) for other in certain):
+                continue
+            if tally.probability >= settings.certain_from:
                 certain.append(span)
-            elif share >= settings.uncertain_from and free:
+            elif tally.probability >= uncertain_from:
                 doubts.append(Doubt(*span))
         if certain:
             spans, doubtful = sorted_spans(certain), sorted_spans(doubts)
             labelled.append(replace(document, spans=spans, doubtful=doubtful, weight=settings.weight))
     return labelled
-
-
-def _share(tally: Tally, settings: PseudoConfig) -> float:
-    return tally.share if settings.measure == "votes" else tally.probability

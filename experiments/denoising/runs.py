@@ -1,4 +1,4 @@
-"""The runs that cleaning labels needs: the settings of each, made from those of the user, and how they are trained."""
+"""The runs of denoising: the settings of each, made from the user's, and the processes that train them."""
 
 from __future__ import annotations
 
@@ -10,28 +10,34 @@ from config import Config, CorpusConfig, FoldsConfig, save_config, to_dict
 from data.lattice.tokenizer import encoder_files
 from data.processed import input_files, load_processed
 from experiments.commands import run_script
+from experiments.denoising.files import DenoiseFiles
 from model.run_folder import fold_folders, weights_path
 from model.run_settings import CHANGEABLE_SETTINGS, READING_SECTIONS, refuse_other_run
 from utils.errors import UserError
 
 
 class DenoiseRuns:
-    """Runs below one folder.
+    """The runs below `config.denoise_folder`.
 
     Args:
         config: the user's settings.
-        categories: of the whole corpus, whatever is left of them in a part.
+        categories: of the whole corpus. Every run predicts all of them, also where its part lacks one.
         dev: the corpus with the untouched labels, or None where there is no dev part.
     """
 
     def __init__(self, config: Config, categories: list[str], dev: Path | None) -> None:
-        self.folder = config.denoise_folder
+        self.files = DenoiseFiles(config.denoise_folder)
         self.config = config
         self.categories = categories
         self.dev = dev
-        # Texts of the dev and test parts, which no additional document may share with where folds train.
+        # Texts of the dev and test parts. Folds train on no additional document that shares text with them.
         held_out = dev or config.data.test.path
-        self.unseen = self.folder / "data" / "unseen.jsonl" if config.data.additional and held_out else None
+        self.unseen = self.files.unseen if config.data.additional and held_out else None
+
+    def voters(self) -> list[tuple[int, int]]:
+        """Repeat (from 1) and fold (from 0) of every network that votes."""
+        repeats, folds = range(1, self.config.folds.repeats + 1), range(self.config.folds.count)
+        return [(repeat, fold) for repeat in repeats for fold in folds]
 
     def without_folds(self) -> Config:
         """The user's settings for one network."""
@@ -45,17 +51,17 @@ class DenoiseRuns:
     def single(self, name: str, labels: Path, additional: Path | None = None) -> Config:
         """A network on these labels, scored on the dev part."""
         config = self.without_folds()
-        config.run.folder, config.run.name = str(self.folder), name
-        config.data.processed = str(self.folder / "processed" / name)
-        config.data.train = CorpusConfig(path=str(labels), format="jsonl")
-        config.data.dev = CorpusConfig(path=str(self.dev), format="jsonl") if self.dev else CorpusConfig()
+        config.run.folder, config.run.name = str(self.files.folder), name
+        config.data.processed = str(self.files.folder / "processed" / name)
+        config.data.train = _corpus(labels)
+        config.data.dev = _corpus(self.dev)
         config.data.dev_share = 0.0
         if additional:
-            config.data.additional = [*config.data.additional, CorpusConfig(path=str(additional), format="jsonl")]
+            config.data.additional = [*config.data.additional, _corpus(additional)]
         return config
 
     def folds(self, folder: Path, repeat: int, labels: Path) -> Config:
-        """Folds over these labels. Nothing may be chosen on held-out documents: they are to be voted on."""
+        """Folds over these labels. They choose no epoch by the held-out documents, which they are to vote on."""
         config = self.without_folds()
         config.folds.count, config.folds.disjoint = self.config.folds.count, self.config.folds.disjoint
         if config.train.select == "best":
@@ -65,13 +71,13 @@ class DenoiseRuns:
         config.run.seed = self.config.run.seed + 100 * (repeat - 1)
         config.data.split_seed = self.config.data.split_seed + repeat - 1
         config.data.processed = str(folder / "processed")
-        config.data.train = CorpusConfig(path=str(labels), format="jsonl")
+        config.data.train = _corpus(labels)
         config.data.dev = CorpusConfig()
-        config.data.test = CorpusConfig(path=str(self.unseen), format="jsonl") if self.unseen else CorpusConfig()
+        config.data.test = _corpus(self.unseen)
         return config
 
     def other_inputs(self) -> list[Path]:
-        """What trainings read beside the labels: unlabelled and additional texts, a test part, vectors, encoder."""
+        """What a training reads beside the labels: unlabelled and additional texts, a test part, vectors, encoder."""
         config = copy.deepcopy(self.config)
         config.data.train = config.data.dev = CorpusConfig()
         encoder = encoder_files(config.encoder.name, weights=True)
@@ -80,18 +86,23 @@ class DenoiseRuns:
     # ---------------------------------------------------------------------------------------------------- processes
 
     def fit(self, config: Config) -> None:
-        """Preprocess and train; a training of the same settings and data that was stopped goes on.
+        """Preprocess and train; a stopped training with the same settings and data is resumed.
 
         Raises:
-            UserError: a command failed; the message is its own.
+            UserError: a command failed; the message is the last line that it printed.
         """
         self.call(config, "preprocess.py")
         self.call(config, "main.py", "--mode", "train", *(["--resume"] if _goes_on(config) else []))
 
     def call(self, config: Config, script: str, *arguments: str) -> None:
-        """A command with these settings, which are left in `configs/`, and what it prints in `logs/`."""
+        """Run a command with these settings, which are kept in `configs/`; its output goes to `logs/`.
+
+        Raises:
+            UserError: as `fit`.
+        """
         name = f"{Path(config.run.folder).name}_{config.run.name}"
-        settings, log = self.folder / "configs" / f"{name}.yaml", self.folder / "logs" / f"{name}.log"
+        settings = self.files.folder / "configs" / f"{name}.yaml"
+        log = self.files.folder / "logs" / f"{name}.log"
         settings.parent.mkdir(parents=True, exist_ok=True)
         save_config(config, settings)
         if failure := run_script(log, script, *arguments, f"--config={settings}"):
@@ -109,10 +120,14 @@ def learning_settings(config: Config) -> dict[str, Any]:
     return values
 
 
-def _goes_on(config: Config) -> bool:
-    """Whether the run's folder holds nothing but a training with these settings on this data, or its beginning.
+def _corpus(path: Path | None) -> CorpusConfig:
+    return CorpusConfig(path=str(path), format="jsonl") if path else CorpusConfig()
 
-    A finished fold needs its weights, which a noise study removes in the end.
+
+def _goes_on(config: Config) -> bool:
+    """Whether the run's folder holds a training with these settings on this data, finished or not.
+
+    A finished fold without weights does not count: a noise study removes them in the end.
     """
     try:
         refuse_other_run(config.run_folder, config, load_processed(config).digest)

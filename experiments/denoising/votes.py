@@ -1,10 +1,10 @@
-"""Votes of networks on texts that they have not seen, on disk and counted.
+"""Votes of networks on held-out texts: files of them, and their counts.
 
-A vote file is what one network thinks of some documents: JSON lines, written whole or not at all.
+A vote file holds one network's judgement of some documents: JSON lines, written whole or not at all.
 
     {"id": "0", "candidates": [{"category", "pos_b", "pos_e", "privacy", "probability", "found"}, ...]}
 
-Votes are counted by document, category, begin and end; the same span in two documents is two spans.
+Votes are counted by document, category, begin and end. The same span in two documents is two spans.
 """
 
 from __future__ import annotations
@@ -20,12 +20,16 @@ from data.spans import JudgedSpan, Span
 from utils.errors import UserError
 from utils.files import atomic_file
 
+# Spans that are neither labels nor found are written from this probability up. It is far below any useful threshold of
+# denoise.missing_from (default 0.5), and it keeps vote files small: a CRF gives almost every span a little probability.
+LEAST_PROBABILITY = 0.05
+
 
 class Tally(NamedTuple):
-    """What the voters of a document think of one span.
+    """The votes on one span: `votes` of `voters` found it.
 
-    `votes` of `voters` found it. `probability` is its mean over all voters, one that did not judge the span (it holds
-    it for less likely than the file's least probability) counting as 0.
+    `probability` is the mean over all voters. A voter that did not write the span, because it is less likely than
+    `LEAST_PROBABILITY`, counts as 0.
     """
 
     votes: int
@@ -45,16 +49,17 @@ class Ballot:
     spans: dict[Span, Tally] = field(default_factory=dict)
 
     def of(self, span: Span) -> Tally:
-        """The votes on a span, which may be none."""
+        """The votes on a span; no votes if no voter judged it."""
         return self.spans.get(span, Tally(0, self.voters, 0.0))
 
 
 def write_votes(path: Path, documents: Iterable[Document], candidates: Iterable[Sequence[JudgedSpan]]) -> None:
-    """One network's candidates of each document."""
+    """Write the spans that one network judged in each document."""
     with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as lines:
         for document, own in zip(documents, candidates, strict=True):
             records = [
-                entity_record(document.text, one) | {"probability": round(one.probability, 6), "found": one.found}
+                entity_record(document.text, Span(one.category, one.begin, one.end))
+                | {"probability": round(one.probability, 6), "found": one.found}
                 for one in own
             ]
             lines.write(json.dumps({"id": document.id, "candidates": records}, ensure_ascii=False) + "\n")
@@ -93,4 +98,4 @@ def _read(path: Path) -> Iterable[tuple[str, list[tuple[Span, bool, float]]]]:
                 ]
                 yield record["id"], candidates
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: cannot be read as votes ({error}); remove it, and it is made again") from None
+        raise UserError(f"{path}: cannot be read as votes ({error}); remove it and run again") from None

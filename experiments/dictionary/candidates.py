@@ -1,7 +1,7 @@
-"""Span candidates: the stretches of a text that could be an entity, and what a classifier may know of each.
+"""Span candidates: the stretches of a text that could be an entity, and the features of each.
 
-A candidate is a run of neighbouring words of jieba's segmentation, up to so many words and characters, none of which is
-punctuation or white space. What jieba cuts otherwise than the labels do is no candidate and cannot be found.
+A candidate is a run of neighbouring words of jieba's segmentation, without punctuation or white space. An entity whose
+bounds are not bounds of jieba's words is no candidate, so it cannot be found.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ import jieba
 from data.spans import Span
 
 AROUND = 3  # characters of context on each side
+# Bounds of a candidate. Their number, and with it the cost, grows with the first; the second leaves out long numbers.
+MOST_WORDS = 4
+MOST_CHARACTERS = 20
 
 
 class Candidate(NamedTuple):
-    """`text[begin : end + 1]` of a document, given by its number; `words` is how many words of jieba's it has."""
+    """`text[begin : end + 1]` of a document, given by its number, with the number of its jieba words."""
 
     document: int
     begin: int
@@ -27,24 +30,25 @@ class Candidate(NamedTuple):
     words: int
 
     def span(self, category: str) -> Span:
-        """The candidate as a span of a category."""
+        """The candidate as a span of this category."""
         return Span(category, self.begin, self.end)
 
 
 class Segmenter:
-    """jieba's segmentation with its model of unknown words, which finds many names."""
+    """jieba's segmentation with its model of unknown words, which recognises many names."""
 
     def __init__(self) -> None:
         jieba.setLogLevel(logging.WARNING)
         self._tokenizer = jieba.Tokenizer()
 
     def words(self, text: str) -> Iterator[str]:
-        """All words, punctuation included; they make up the text."""
+        """All words, punctuation included. Joined they are the text."""
         return self._tokenizer.cut(text)
 
     def runs(self, text: str) -> Iterator[list[int]]:
-        """Stretches without punctuation, each as the places where its words begin and, last, where it ends."""
-        bounds, place = [], 0
+        """Stretches without punctuation: where each of their words begins and, last, where the stretch ends."""
+        bounds: list[int] = []
+        place = 0
         for word in self.words(text):
             if all(character.isalnum() for character in word):
                 bounds = bounds or [place]
@@ -58,9 +62,13 @@ class Segmenter:
 
 
 def find_candidates(
-    document: int, text: str, segmenter: Segmenter, most_words: int, most_characters: int
+    document: int,
+    text: str,
+    segmenter: Segmenter,
+    most_words: int = MOST_WORDS,
+    most_characters: int = MOST_CHARACTERS,
 ) -> Iterator[Candidate]:
-    """The candidates of a text, by begin and end."""
+    """The candidates of a text with at most so many words and characters, by begin and end."""
     for bounds in segmenter.runs(text):
         for first, begin in enumerate(bounds[:-1]):
             for words, after in enumerate(bounds[first + 1 : first + 1 + most_words], start=1):
@@ -69,7 +77,7 @@ def find_candidates(
 
 
 def features(text: str, candidate: Candidate) -> Iterator[str]:
-    """What is known of a candidate, as strings to be hashed.
+    """The features of a candidate, as strings to be hashed.
 
     | beginning | what                                                                                         |
     |-----------|----------------------------------------------------------------------------------------------|
@@ -81,7 +89,7 @@ def features(text: str, candidate: Candidate) -> Iterator[str]:
     | -3 ... 3  | the character at that place before or behind                                                 |
     | <<, >>    | the two characters before, behind                                                            |
 
-    The whole form is no feature, or a classifier would know the dictionary by heart and nothing else.
+    The whole form is no feature: with it a classifier would only memorise the dictionary.
     """
     form = text[candidate.begin : candidate.end + 1]
     yield from (f"c {character}" for character in form)
@@ -107,7 +115,7 @@ def features(text: str, candidate: Candidate) -> Iterator[str]:
 
 
 def _shape(form: str) -> str:
-    """Kinds of characters in their order, equal neighbours once."""
+    """Kinds of characters in their order, runs of equal kinds shortened to one."""
     kinds = ["0" if one.isdigit() else "a" if one.isascii() and one.isalpha() else "汉" if one.isalpha() else one
              for one in form]  # fmt: skip
     return kinds[0] + "".join(kind for last, kind in pairwise(kinds) if kind != last)

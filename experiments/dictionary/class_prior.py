@@ -1,46 +1,47 @@
-"""How many characters belong to a category, when a dictionary labels only some of them.
+"""Class priors: the share of characters that belong to a category, when a dictionary labels only some of them.
 
 Elkan and Noto, "Learning Classifiers from Only Positive and Unlabeled Data" (KDD 2008): let g(x) be the probability
-that x is labelled, learned from labelled against unlabelled. If labels are drawn at random from the positives, g(x) is
-c = p(labelled | positive) on every positive x, so the mean of g over held-out labelled examples estimates c (their
-estimator e1), and p(positive) = p(labelled) / c.
+that x is labelled, learned from labelled against unlabelled examples. If labels are drawn at random from the positives,
+g(x) is c = p(labelled | positive) for every positive x. The mean of g over held-out labelled examples estimates c
+(their estimator e1), and p(positive) = p(labelled) / c.
 
-N characters that are looked at, F hashed features.
+N characters, F hashed features.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction import FeatureHasher
 from sklearn.linear_model import LogisticRegression
 
-from data.spans import Span
+from config import DictionaryConfig
+from data.spans import ScoredSpan, Span
 
 FEATURES = 2**18
-MOST_UNLABELLED = 60_000  # characters drawn, to keep the estimate a matter of seconds
+MOST_UNLABELLED = 60_000  # characters drawn, so that the estimate takes seconds
 HELD_OUT = 0.2  # of the forms
-LARGEST = 0.5  # no category has more of the characters
+LARGEST = 0.5  # no prior is larger
 
 
 def estimate_priors(
     texts: Sequence[str], labelled: Sequence[Sequence[Span]], categories: Sequence[str], seed: int
 ) -> dict[str, float]:
-    """The share of all characters that belong to each category, at least that of its labelled ones.
+    """Elkan and Noto's estimate of each category's prior: at least the share of its labelled characters.
 
-    g is a logistic regression on a character and its neighbours. What is held out are surface forms with all their
-    occurrences: of a form that stands on both sides g knows every character by heart, and c would come out as 1. On
-    new forms a g of few features is less sure than it could be, so c comes out small and the prior large. An estimate
-    above `LARGEST` is cut to it. With a single form there is nothing to hold out; the share of the labelled characters
-    is then all that is known.
+    g is a logistic regression on a character and its neighbours. Surface forms are held out with all their occurrences:
+    g would memorise a form that is on both sides, and c would come out as 1. On new forms g is less certain than it
+    could be with more features, so c tends to be too small and the prior too large. An estimate above `LARGEST` is cut
+    to it. A category with a single form has nothing to hold out, so its prior is the share of its labelled characters.
 
     Args:
         texts: all texts.
-        labelled: the spans that the dictionary finds in each.
+        labelled: the spans that the dictionary finds in each text.
         categories: to estimate.
-        seed: of the unlabelled characters and the held-out forms that are drawn.
+        seed: of the draw of unlabelled characters and held-out forms.
     """
     random = np.random.default_rng(seed)
     total = sum(map(len, texts))
@@ -48,8 +49,42 @@ def estimate_priors(
     return {category: _prior(texts, owners.get(category, {}), total, random) for category in categories}
 
 
+def priors_of_round(
+    settings: DictionaryConfig,
+    texts: Sequence[str],
+    labelled: Sequence[Sequence[Span]],
+    categories: Sequence[str],
+    records: Sequence[Mapping[str, Any]],
+    seed: int,
+) -> dict[str, float]:
+    """The class prior of every category in the next round of a dictionary loop.
+
+    `settings.priors` are taken as they are. Others are estimates, at least the labelled share and at most `LARGEST`.
+    With `prior: found`, all priors after the first round are the shares that the round before found.
+
+    Args:
+        settings: of the loop.
+        texts: all texts.
+        labelled: the spans that the dictionary finds in each text.
+        categories: of the dictionary.
+        records: of the rounds so far, from round 0.
+        seed: of Elkan and Noto's estimate.
+    """
+    given = settings.priors
+    least = labelled_shares(texts, labelled, categories)
+    if settings.prior == "found" and len(records) > 1:
+        given, estimated = {}, records[-1]["found_shares"]
+    elif len(records) > 1:
+        estimated = records[1]["priors"]  # of the first round
+    elif settings.prior == "elkan_noto":
+        estimated = estimate_priors(texts, labelled, categories, seed)
+    else:
+        estimated = {name: least[name] / settings.coverage for name in categories}
+    return {name: min(max(least[name], estimated[name]), LARGEST) for name in categories} | given
+
+
 def labelled_shares(
-    texts: Sequence[str], labelled: Sequence[Sequence[Span]], categories: Sequence[str]
+    texts: Sequence[str], labelled: Sequence[Sequence[Span | ScoredSpan]], categories: Sequence[str]
 ) -> dict[str, float]:
     """The share of all characters that lie in spans of each category."""
     owners = _owners(texts, labelled)
@@ -57,8 +92,10 @@ def labelled_shares(
     return {category: len(owners.get(category, ())) / total for category in categories}
 
 
-def _owners(texts: Sequence[str], labelled: Sequence[Sequence[Span]]) -> dict[str, dict[tuple[int, int], str]]:
-    """By category: for every labelled character (text, place), the form it is labelled as part of."""
+def _owners(
+    texts: Sequence[str], labelled: Sequence[Sequence[Span | ScoredSpan]]
+) -> dict[str, dict[tuple[int, int], str]]:
+    """By category: for every labelled character (text, place), the form that it is part of."""
     owners: dict[str, dict[tuple[int, int], str]] = {}
     for number, (text, spans) in enumerate(zip(texts, labelled, strict=True)):
         for span in spans:
@@ -77,7 +114,7 @@ def _prior(texts: Sequence[str], owners: dict[tuple[int, int], str], total: int,
     unlabelled = _draw_unlabelled(texts, owners, random)
     if not kept or not unlabelled:
         return share
-    # As if all labelled and all unlabelled characters were there, so that g is calibrated for the texts as they are.
+    # Weighted as if no character was left out, so that g is calibrated for the texts as they are.
     weights = np.repeat([len(owners) / len(kept), (total - len(owners)) / len(unlabelled)],
                         [len(kept), len(unlabelled)])  # (N,)  # fmt: skip
     answers = np.repeat([1, 0], [len(kept), len(unlabelled)])  # (N,)

@@ -1,4 +1,4 @@
-"""Where the entries of a dictionary come from: labels of a corpus, or what classifiers find again and again."""
+"""Where the entries of a dictionary come from: the labels of a corpus, or spans that classifiers find repeatedly."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from data.corpus.document import Document
 from data.corpus.duplicates import group_near_duplicates
 from data.spans import ScoredSpan, Span
 
-SHORTEST = 2  # one character alone (a surname, a river) stands in too many other words
+SHORTEST = 2  # characters of a form: a single one, such as a surname, occurs in too many other words
+# What a form needs to join a dictionary. Peng et al. ask for more than k occurrences, all predicted.
+MINIMUM_COUNT = 3  # fewer occurrences can all be found by accident
+AGREEMENT = 1.0  # all occurrences: an entry never leaves the dictionary, so a wrong one is worse than a missing one
 
 
 class Taken(NamedTuple):
-    """A dictionary taken out of labels: the documents they stand in, and how many forms were left out, by reason."""
+    """A dictionary made from labels, the documents of these labels, and how many forms were left out, by reason."""
 
     dictionary: Dictionary
     documents: list[Document]
@@ -27,15 +30,15 @@ class Taken(NamedTuple):
 def take_dictionary(documents: Sequence[Document], share: float, seed: int, duplicate_share: float = 0.5) -> Taken:
     """The surface forms of the labels in a random part of a corpus.
 
-    Near-duplicate texts are drawn together or not at all, so that the rest of the corpus can be scored. Left out are
-    forms that the part labels with several categories, forms shorter than `SHORTEST`, and forms that begin or end in
-    white space or hold a tab or line break, which a dictionary file cannot have.
+    Near-duplicate texts are drawn together, so that scores on the rest of the corpus are honest. Three kinds of forms
+    are left out: those labelled with several categories, those shorter than `SHORTEST`, and those that a dictionary
+    file cannot hold because of their white space (`is_writable`).
 
     Args:
         documents: a labelled corpus.
         share: of its documents, above 0 and at most 1.
         seed: of the draw.
-        duplicate_share: as in data.duplicate_share.
+        duplicate_share: texts that share this part of the shorter one's 8-grams are near-duplicates.
     """
     drawn = _draw(group_near_duplicates([one.text for one in documents], duplicate_share), share, seed)
     chosen = [documents[number] for number in drawn]
@@ -58,7 +61,7 @@ def take_dictionary(documents: Sequence[Document], share: float, seed: int, dupl
 
 
 def _draw(groups: np.ndarray, share: float, seed: int) -> list[int]:
-    """Numbers of documents: whole groups in random order, until `share` of the documents is reached."""
+    """Numbers of documents: whole groups in random order, until they are `share` of the documents."""
     drawn: list[int] = []
     for group in np.random.default_rng(seed).permutation(np.unique(groups)):
         if len(drawn) >= share * len(groups):
@@ -71,23 +74,23 @@ def grow(
     dictionary: Dictionary,
     texts: Sequence[str],
     found: Sequence[Iterable[Span | ScoredSpan]],
-    minimum_count: int,
-    agreement: float = 1.0,
-    minimum_length: int = 1,
+    minimum_count: int = MINIMUM_COUNT,
+    agreement: float = AGREEMENT,
+    minimum_length: int = SHORTEST,
 ) -> Dictionary:
-    """The dictionary with the forms that joined it.
+    """The dictionary with the forms that join it. Nothing leaves the dictionary or changes its category.
 
-    Peng et al. (ACL 2019), section 3.5, add an entity that occurs over k times and whose every occurrence is predicted
-    as an entity. Here: a form of `minimum_length` or more characters that stands in the texts at least `minimum_count`
-    times, of whose occurrences a share of `agreement` or more was found with exactly these bounds and the same
-    category, and none with another category. What counts as an occurrence is `Matcher`'s affair, so one inside a
-    longer entity is one that was not found. Nothing ever leaves the dictionary or changes its category.
+    Peng et al. (ACL 2019), section 3.5, add an entity that occurs more than k times and is predicted at every
+    occurrence. `Matcher` decides what an occurrence is, so one inside a longer entity counts and was not found.
 
     Args:
         dictionary: so far.
         texts: all texts.
-        found: the spans that the classifiers found in each.
-        minimum_count, agreement, minimum_length: as above.
+        found: the spans that the classifiers found in each text.
+        minimum_count: occurrences that a form needs in the texts.
+        agreement: share of its occurrences that have to be found, with exactly these bounds and the same category. An
+            occurrence found with another category rules the form out.
+        minimum_length: characters that a form needs.
     """
     by_form: dict[str, Counter[str]] = {}
     for text, spans in zip(texts, found, strict=True):
@@ -109,7 +112,7 @@ def grow(
 
 
 def is_writable(form: str) -> bool:
-    """Whether a form can stand in a dictionary file."""
+    """Whether a dictionary file can hold a form: it has no tab or line break, and no white space at its ends."""
     return form == form.strip() != "" and not set(form) & set("\t\r\n")
 
 

@@ -1,6 +1,6 @@
-"""One yes-or-no classifier for each category and character, trained on positive and unlabelled text.
+"""A binary classifier of characters for each category, trained on positive and unlabelled text.
 
-Peng et al. (ACL 2019) train a network for each category; here the categories share all but the last layer.
+Peng et al. (ACL 2019) train a network for each category. Here the categories share all but the last layer.
 
 B batch, K categories, L characters, H size of the states.
 """
@@ -27,7 +27,7 @@ POSITIVE = 1
 class PositiveScheme:
     """Spans as positive characters, with the interface of `TagScheme`: K chains of one emission each.
 
-    Where in a span a character stands is not written, as in Peng et al.: a dictionary may know a part of a name only.
+    As in Peng et al., a tag does not say where in a span its character is: a dictionary may know only part of a name.
 
     | tag        | meaning                                               |
     |------------|-------------------------------------------------------|
@@ -41,11 +41,11 @@ class PositiveScheme:
         self._chains = {category: chain for chain, category in enumerate(self.categories)}
 
     def tags_of(self, category: str) -> SpanTags:
-        """The chain of a category and the tag of all its characters."""
+        """The chain of a category, and the one tag of all characters of its spans."""
         return SpanTags(self._chains[category], *[POSITIVE] * 4)
 
     def encode(self, spans: Iterable[Span], length: int) -> tuple[np.ndarray, list[Span]]:
-        """int64 (K, L) tags; no span finds no place."""
+        """int64 (K, L) tags, and the spans that could not be encoded, which are none."""
         tags = np.zeros((self.num_chains, length), dtype=np.int64)
         for span in spans:
             tags[self._chains[span.category], span.begin : span.end + 1] = POSITIVE
@@ -53,7 +53,7 @@ class PositiveScheme:
 
 
 class PositiveUnlabelledHead(Head):
-    """A linear layer to one logit for each category and character, which are its scores (B, K, L), and a risk."""
+    """A linear layer to one logit for each category and character, trained with a risk. Scores are logits (B, K, L)."""
 
     def __init__(self, config: Config, categories: Sequence[str], size: int, risk: PositiveUnlabelledRisk) -> None:
         super().__init__(config)
@@ -67,10 +67,10 @@ class PositiveUnlabelledHead(Head):
         return self.emission(states).float().transpose(1, 2)
 
     def loss(self, scores: Tensor, character_mask: Tensor, labels: Labels, weights: Tensor | None = None) -> Tensor:
-        """The non-negative risk of logits (B, K, L), which is one of the batch and not of each text.
+        """The non-negative risk of logits (B, K, L): one value of the batch, not one of each text.
 
-        What `unknown` marks is the rest of a labelled span that was cut, so it is positive too. Matches of a dictionary
-        have neither beliefs nor weights.
+        Characters that `unknown` marks are the rest of a labelled span that was cut, so they are positive too. Matches
+        of a dictionary have neither beliefs nor weights.
         """
         positive = labels["tags"] == POSITIVE  # (B, K, L)
         if "unknown" in labels:
@@ -80,13 +80,13 @@ class PositiveUnlabelledHead(Head):
 
     @torch.no_grad()
     def decode(self, scores: Tensor, character_mask: Tensor) -> list[list[ScoredSpan]]:
-        """The spans of every text: longest runs of characters with the same category.
+        """The spans of every text: the longest runs of characters with the same category.
 
-        A character has the category whose classifier is surest of it, if that one calls it positive (a probability
-        above one half), else none (Peng et al., "Label Inference"). Two spans of one category side by side become one.
+        A character has the category with the highest probability, if that is above one half (Peng et al., "Label
+        Inference"). Two adjacent spans of one category become one.
 
         Returns:
-            For each text its spans by begin; the probability is the mean of the characters' probabilities.
+            For each text its spans by begin. The probability of a span is the mean over its characters.
         """
         probabilities, category = scores.sigmoid().max(dim=1)  # (B, L) each
         chosen = torch.where((probabilities > 0.5) & character_mask, category, -1)  # (B, L)
@@ -97,7 +97,7 @@ class PositiveUnlabelledHead(Head):
 
 
 def _runs(chosen: np.ndarray, probabilities: np.ndarray, categories: Sequence[str]) -> Iterable[ScoredSpan]:
-    """Runs of equal numbers (L,) from 0, numbers below 0 left out."""
+    """The runs of equal category numbers in `chosen` (L,), where -1 is no category."""
     begin = 0
     for number, run in groupby(chosen.tolist()):
         end = begin + len(list(run))

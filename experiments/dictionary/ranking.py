@@ -1,15 +1,16 @@
-"""Span candidates of one category, ranked by what a classifier learns from a dictionary: what the methods `direct`,
-`bagging` and `negatives` of `--mode dictionary` do.
+"""Span candidates of one category, ranked by a classifier that learns from a dictionary: the methods `direct`,
+`bagging` and `negatives` of `--mode dictionary`.
 
     FOLDER/METHOD_CATEGORY/candidates.csv  the unlabelled candidates from high to low scores
                            labels.jsonl    all texts with the dictionary's matches and candidates above the threshold
-                           scores.json     how right that is, where there are labels
+                           scores.json     counts and, where there are gold labels, scores
 
 N candidates.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ import numpy as np
 from sklearn.metrics import average_precision_score
 from tqdm import tqdm
 
-from config import Config, DictionaryConfig
+from config import DictionaryConfig
 from data.corpus.dictionary import Dictionary, label, read_forms
 from data.spans import Span
 from experiments.dictionary.candidate_scores import bagged_scores, direct_scores, hash_features, known_negative_scores
@@ -28,16 +29,17 @@ from utils.errors import UserError
 from utils.files import csv_row, write_json, write_text
 
 COLUMNS = ("document", "begin", "end", "form", "score")
+THRESHOLD = 0.5  # candidates with a higher score are labelled: scores are probabilities of classes of equal weight
 
 
 class Ranking(NamedTuple):
-    """Candidates and what came of them.
+    """Candidates and their scores.
 
     Attributes:
         candidates: N of them.
-        known: bool (N,), those that the dictionary names, or that are known negatives; they are not ranked.
-        scores: float (N,), NaN where no classifier may judge.
-        found: for every document the matches and the candidates above the threshold, which do not overlap.
+        known: bool (N,), true for those in the dictionary and for known negatives, which are not ranked.
+        scores: float (N,), NaN for those that every classifier was trained on.
+        found: for every document the matches and the candidates above the threshold; they do not overlap.
     """
 
     candidates: list[Candidate]
@@ -46,28 +48,32 @@ class Ranking(NamedTuple):
     found: list[list[Span]]
 
 
-def rank_candidates(config: Config, texts: Texts, dictionary: Dictionary) -> str:
-    """Rank, write, and score.
+def rank_candidates(settings: DictionaryConfig, texts: Texts, dictionary: Dictionary, folder: Path, seed: int) -> str:
+    """Rank the candidates, write the files and score them.
+
+    Args:
+        settings: the method, the category and the known negatives.
+        texts: to find candidates in.
+        dictionary: of all categories.
+        folder: gets a folder for the method and category.
+        seed: of the candidates that are drawn.
 
     Returns:
         The results for a person, in Markdown.
 
     Raises:
-        UserError: the dictionary has nothing of the category, or the texts nothing of the dictionary.
+        UserError: the dictionary has no form of the category, or the texts have no form of the dictionary.
     """
-    settings = config.dictionary
     category = settings.category
-    own = {form: other for form, other in dictionary.items() if other == category}
-    if not own:
-        raise UserError(f"dictionary.category is {category}, but {settings.path} has only "
-                        f"{', '.join(sorted(set(dictionary.values())))}")  # fmt: skip
-    # All of the dictionary is matched, so that a form inside a longer one of another category is not taken for itself.
+    if category not in (others := set(dictionary.values())):
+        raise UserError(f"dictionary.category is {category}, but {settings.path} has only {', '.join(sorted(others))}")
+    # The whole dictionary is matched, so that a form inside a longer one of another category is no match.
     matched = [
         [span for span in document.spans if span.category == category]
         for document in label(texts.documents, dictionary)
     ]
-    ranking = _rank(config, texts, matched)
-    folder = config.dictionary_folder / f"{settings.method}_{category}".replace("/", "_")
+    ranking = _rank(settings, texts, matched, np.random.default_rng(seed))
+    folder = folder / f"{settings.method}_{category}".replace("/", "_")
     write_text(folder / "candidates.csv", _table(texts, ranking))
     write_labels(folder / "labels.jsonl", texts.documents, ranking.found)
     facts = _facts(texts, ranking, matched, category)
@@ -75,33 +81,32 @@ def rank_candidates(config: Config, texts: Texts, dictionary: Dictionary) -> str
     return markdown(settings.method, category, facts)
 
 
-def _rank(config: Config, texts: Texts, matched: list[list[Span]]) -> Ranking:
-    settings = config.dictionary
+def _rank(settings: DictionaryConfig, texts: Texts, matched: list[list[Span]], random: np.random.Generator) -> Ranking:
     segmenter = Segmenter()
     candidates = [
         candidate
         for number, text in enumerate(tqdm(texts.texts, "candidates", unit="doc", delay=1))
-        for candidate in find_candidates(number, text, segmenter, settings.most_tokens, settings.most_characters)
+        for candidate in find_candidates(number, text, segmenter)
     ]
     named = {(number, span.begin, span.end) for number, spans in enumerate(matched) for span in spans}
     positive = np.array([(one.document, one.begin, one.end) in named for one in candidates], dtype=bool)
     if not positive.any():
-        raise UserError(f"{settings.path}: no form of {settings.category} stands in the texts as whole words")
+        raise UserError(f"{settings.path}: no form of {settings.category} occurs in the texts as whole words")
     shown = tqdm(candidates, "features", unit="span", delay=1)
     rows = hash_features(features(texts.texts[one.document], one) for one in shown)
-    random = np.random.default_rng(config.run.seed)
     known = positive
     if settings.method == "direct":
-        scores = direct_scores(rows, positive, settings.sample_ratio, random)
+        scores = direct_scores(rows, positive, random)
     elif settings.method == "bagging":
-        scores = bagged_scores(rows, positive, settings.sample_ratio, settings.bags, random)
+        scores = bagged_scores(rows, positive, random)
     else:
         negative = _known_negatives(Path(settings.negatives), texts, candidates) & ~positive
         if not negative.any():
-            raise UserError(f"{settings.negatives}: none of its forms stands in the texts as whole words")
+            raise UserError(f"{settings.negatives}: none of its forms occurs in the texts as whole words")
         scores = known_negative_scores(rows, positive, negative)
         known = positive | negative
-    return Ranking(candidates, known, scores, _choose(candidates, ~known, scores, settings, matched))
+    found = choose(candidates, ~known, scores, settings.category, matched)
+    return Ranking(candidates, known, scores, found)
 
 
 def _known_negatives(path: Path, texts: Texts, candidates: list[Candidate]) -> np.ndarray:
@@ -110,25 +115,35 @@ def _known_negatives(path: Path, texts: Texts, candidates: list[Candidate]) -> n
     return np.array([texts.texts[one.document][one.begin : one.end + 1] in forms for one in candidates], dtype=bool)
 
 
-def _choose(
-    candidates: list[Candidate],
+def choose(
+    candidates: Sequence[Candidate],
     ranked: np.ndarray,
     scores: np.ndarray,
-    settings: DictionaryConfig,
-    matched: list[list[Span]],
+    category: str,
+    matched: Sequence[Sequence[Span]],
+    threshold: float = THRESHOLD,
 ) -> list[list[Span]]:
-    """The matches of each document and, from high scores to low, the candidates above the threshold that are free."""
+    """The matches of each document, and the candidates above the threshold that overlap no match or better candidate.
+
+    Args:
+        candidates: N of them.
+        ranked: bool (N,), those that may be chosen.
+        scores: float (N,); NaN is below every threshold.
+        category: of the candidates.
+        matched: spans of the dictionary in each document.
+        threshold: scores above it are chosen, from high to low.
+    """
     found = [list(spans) for spans in matched]
-    above = np.flatnonzero(ranked & (np.nan_to_num(scores) > settings.threshold))
+    above = np.flatnonzero(ranked & (np.nan_to_num(scores) > threshold))
     for number in above[np.argsort(-scores[above], kind="stable")]:
         one = candidates[number]
         if all(one.end < span.begin or span.end < one.begin for span in found[one.document]):
-            found[one.document].append(one.span(settings.category))
+            found[one.document].append(one.span(category))
     return [sorted(spans, key=lambda span: span.begin) for spans in found]
 
 
 def _facts(texts: Texts, ranking: Ranking, matched: list[list[Span]], category: str) -> dict[str, Any]:
-    """Counts and, on the documents that scores count, what is right. Average precision is over ranked candidates."""
+    """Counts and, where there are scored documents, scores on these. Average precision is over ranked candidates."""
     ranked = ~ranking.known & ~np.isnan(ranking.scores)
     facts: dict[str, Any] = {"candidates": len(ranking.candidates), "known": int(ranking.known.sum()),
                              "ranked": int(ranked.sum()), "scored_documents": len(texts.scored)}  # fmt: skip
@@ -147,12 +162,13 @@ def _facts(texts: Texts, ranking: Ranking, matched: list[list[Span]], category: 
         facts |= {"average_precision": float(average), "right_share": float(right[counted].mean())}
     facts["within_reach"] = int(right.sum()) / max(len(truth), 1)
     for name, found in (("matching", matched), ("found", ranking.found)):
-        facts[name] = texts.score(found, [category]).to_dict()["micro"]
+        if score := texts.score(found, [category]):
+            facts[name] = score.to_dict()["micro"]
     return facts
 
 
 def _table(texts: Texts, ranking: Ranking) -> str:
-    """The ranked candidates as CSV; `end` is inclusive, as everywhere."""
+    """The ranked candidates as CSV. `end` is inclusive."""
     rows = [csv_row(COLUMNS)]
     ranked = np.flatnonzero(~ranking.known & ~np.isnan(ranking.scores))
     for number in ranked[np.argsort(-ranking.scores[ranked], kind="stable")]:
@@ -164,7 +180,7 @@ def _table(texts: Texts, ranking: Ranking) -> str:
 
 
 def markdown(method: str, category: str, facts: dict[str, Any]) -> str:
-    """The facts as a table of one row; scores are per cent."""
+    """The facts as a table of one line. Scores are per cent."""
     counts = f"{facts['candidates']} candidates, {facts['known']} of them known, {facts['ranked']} ranked\n"
     if not facts["scored_documents"]:
         return counts

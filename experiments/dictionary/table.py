@@ -12,16 +12,16 @@ KINDS = ("matching", "found", "both")  # of scores
 
 
 def write_tables(records: list[Record], folder: Path) -> None:
-    """table.md and table.json of all rounds."""
+    """Write table.md and table.json of all rounds."""
     write_json(folder / "table.json", records)
     write_text(folder / "table.md", markdown(records))
 
 
 def markdown(records: list[Record]) -> str:
-    """All rounds as two tables: the rounds, and the categories in them. Scores are per cent.
+    """Two tables: one of the rounds, one of the categories by round. Scores are per cent.
 
-    A round's dictionary is what it leaves, and matching is done with that; found is what its classifiers found, who
-    learned from the dictionary of the round before; both is its labels.jsonl, where found spans stand beside matches.
+    "matching" scores the dictionary that the round leaves. "found" scores the round's classifiers, which learned from
+    the dictionary of the round before. "both" scores labels.jsonl: matches, and found spans that overlap none of them.
     """
     lines = ["| round | forms | joined | matching P | R | F1 | found P | R | F1 | both P | R | F1 | seconds |",
              "|---" * 13 + "|"]  # fmt: skip
@@ -43,7 +43,7 @@ def markdown(records: list[Record]) -> str:
 
 
 def percent(score: dict[str, float] | None) -> list[str]:
-    """Precision, recall and F1 as cells; empty ones where there is no score."""
+    """Precision, recall and F1 as cells, which are empty where there is no score."""
     return [f"{100 * score[name]:.2f}" if score else "" for name in ("precision", "recall", "f1")]
 
 

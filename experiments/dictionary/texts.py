@@ -1,4 +1,4 @@
-"""The texts that `--mode dictionary` learns from, and the labels it is scored against, where there are any."""
+"""The texts that `--mode dictionary` learns from, and their gold labels, where there are any, for scores."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from config import Config
+from config import DataConfig
 from data.corpus.dictionary import read_forms
 from data.corpus.document import Document, to_jsonl
 from data.corpus.formats import read_corpus
@@ -22,9 +22,8 @@ class Texts:
     """Documents of data.train, then of data.unlabelled.
 
     Attributes:
-        documents: with their true labels, which nothing learns from; ids begin with the part, so that none is there
-            twice.
-        scored: numbers of the documents that scores count: the labelled ones that did not give the dictionary.
+        documents: with their gold labels, which nothing learns from. Ids begin with the part, so they are unique.
+        scored: numbers of the documents that scores count. The dictionary was not taken from these.
     """
 
     documents: list[Document]
@@ -35,7 +34,7 @@ class Texts:
         return [document.text for document in self.documents]
 
     def score(self, found: Sequence[Sequence[Span | ScoredSpan]], categories: Sequence[str]) -> Scores | None:
-        """Strict scores of spans found in all documents, on the scored ones; None where there is nothing to score."""
+        """Strict scores, on the scored documents, of the spans found in all; None without scored documents."""
         if not self.scored:
             return None
         truth = [
@@ -44,22 +43,26 @@ class Texts:
         return score_spans(truth, [found[number] for number in self.scored], categories)
 
 
-def read_texts(config: Config, problems: Problems) -> Texts:
-    """Read the corpora.
+def read_texts(data: DataConfig, taken_from: str, problems: Problems) -> Texts:
+    """Read data.train and data.unlabelled.
+
+    Args:
+        data: names the corpora.
+        taken_from: a file with the ids of the training documents that gave the dictionary, or empty.
+        problems: gets what cannot be used of the corpora.
 
     Raises:
-        UserError: data.train is not given, a corpus cannot be read, or `dictionary.taken_from` names documents that
-            data.train does not have.
+        UserError: data.train is empty, a corpus cannot be read, or `taken_from` names documents that data.train does
+            not have.
     """
-    if not config.data.train.path:
-        raise UserError("data.train is empty; name the corpus whose texts are to be read, labelled or not")
-    train = read_corpus(config.data.train, problems)
-    further = config.data.unlabelled
-    unlabelled = read_corpus(further, problems, labelled=False) if further.path else []
-    taken = read_forms(Path(config.dictionary.taken_from)) if config.dictionary.taken_from else set()
+    if not data.train.path:
+        raise UserError("data.train is empty; name the corpus to learn from, labelled or not")
+    train = read_corpus(data.train, problems)
+    unlabelled = read_corpus(data.unlabelled, problems, labelled=False) if data.unlabelled.path else []
+    taken = read_forms(Path(taken_from)) if taken_from else set()
     if missing := sorted(taken - {document.id for document in train}):
-        raise UserError(f"{config.dictionary.taken_from}: names document {missing[0]!r}, which is not in "
-                        f"{config.data.train.path}; give the list that was written beside the dictionary")  # fmt: skip
+        raise UserError(f"{taken_from}: names document {missing[0]!r}, which is not in {data.train.path}; set "
+                        "dictionary.taken_from to the list that was written beside the dictionary")  # fmt: skip
     labelled = any(document.spans for document in train)
     scored = [number for number, document in enumerate(train) if labelled and document.id not in taken]
     parts = [("train", document) for document in train] + [("unlabelled", document) for document in unlabelled]
@@ -67,7 +70,7 @@ def read_texts(config: Config, problems: Problems) -> Texts:
 
 
 def add_where_free(matches: Sequence[Span], found: Sequence[Span | ScoredSpan]) -> list[Span]:
-    """The dictionary's matches in a text and, where none of them stands, what was found, by begin."""
+    """The dictionary's matches in a text and the found spans that overlap none of them, by begin."""
     free = [
         Span(one.category, one.begin, one.end) for one in found if not any(overlap(one, match) for match in matches)
     ]
@@ -75,7 +78,7 @@ def add_where_free(matches: Sequence[Span], found: Sequence[Span | ScoredSpan]) 
 
 
 def write_labels(path: Path, documents: Sequence[Document], found: Sequence[Sequence[Span]]) -> None:
-    """The documents with the spans that were found in them, as a corpus that data.train can name."""
+    """Write the documents with the spans found in them, as a corpus that data.train can name."""
     labelled = (
         Document(document.id, document.text, tuple(spans)) for document, spans in zip(documents, found, strict=True)
     )

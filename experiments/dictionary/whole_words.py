@@ -1,4 +1,4 @@
-"""Spans of characters to spans of whole words, for classifiers that know characters but no boundaries."""
+"""Spans of characters as spans of whole words, for classifiers that judge each character by itself."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from data.spans import ScoredSpan
 
 
 def whole_words(text: str, spans: Iterable[ScoredSpan], words: Iterable[str]) -> list[ScoredSpan]:
-    """What spans become if every word belongs wholly to one category or to none.
+    """The spans with bounds moved to those of words, so that every word has one category or none.
 
-    Every character votes for the category of the span that it stands in. A word has the category for which more than
-    half of its characters vote; neighbouring words of one category are one span.
+    A word has a category if more than half of its characters are in spans of it. Adjacent words of one category are one
+    span.
 
     Args:
         text: of the document.
-        spans: which do not overlap.
-        words: that make up the text.
+        spans: in the text; they do not overlap.
+        words: that joined are the text.
 
     Returns:
-        Spans by begin. The probability is the mean over the span's characters of the probabilities they voted with, 0
-        for those that did not vote for its category.
+        Spans by begin. The probability is the mean over the span's characters, where a character has the probability
+        of the given span around it, or 0 if that has another category or does not exist.
     """
     votes: list[ScoredSpan | None] = [None] * len(text)
     for span in spans:

@@ -12,12 +12,12 @@ from benchmarks.noise import main, rates_of, table, won_back
 from data.corpus.document import Document
 from data.metrics import Score
 from data.noise.noise import NoiseRates
-from data.sample.sample import write_sample
 from data.spans import Span
 from experiments.denoising.decisions import Decision
 from experiments.denoising.votes import Tally
 from experiments.noise_study import NoiseStudy, detect
-from tests.experiments.denoising.test_plan import in_process
+from tests.experiments.easy_corpus import easy_documents, write_easy_corpus
+from tests.experiments.in_process import run_script
 from utils.errors import UserError
 
 
@@ -70,18 +70,17 @@ def test_rates_are_read_or_refused():
 
 @pytest.fixture
 def settings(tmp_path):
-    write_sample(tmp_path / "sample", 16, 4, 3)
+    corpus = write_easy_corpus(tmp_path / "corpus.jsonl", easy_documents(20, 1))
     values = {
         "run": {"name": "tiny", "folder": str(tmp_path / "runs"), "threads": 1},
-        "data": {"train": str(tmp_path / "sample/train_data"), "dev_share": 0.25, "max_len": 60,
-                 "processed": str(tmp_path / "processed"), "categories": ["name", "mobile"]},
-        "encoder": {"name": "scratch", "hidden": 16, "heads": 2, "depth": 1, "feed_forward": 16},
-        "flat": {"hidden": 16, "heads": 2, "feed_forward": 16},
-        "lexicon": {"dimension": 8},
+        "data": {"train": str(corpus), "dev_share": 0.25, "max_len": 80, "processed": str(tmp_path / "processed")},
+        "encoder": {"name": "scratch", "hidden": 32, "heads": 2, "depth": 1, "feed_forward": 32},
+        "model": {"name": "encoder"},
+        "lexicon": {"match": "none", "vectors": "none"},
         "folds": {"count": 2},
-        "train": {"epochs": 1, "encoder_rate": 1e-2, "other_rate": 1e-2, "select": "last"},
-        "predict": {"overlap": 20},
-        "denoise": {"least": 1e-3, "missing_from": 0.02},  # the voters have learned next to nothing
+        "train": {"epochs": 3, "batch_size": 1, "encoder_rate": 1e-2, "other_rate": 1e-2, "schedule": "constant",
+                  "select": "last"},
+        "denoise": {"missing_from": 0.1},
     }  # fmt: skip
     path = tmp_path / "tiny.yaml"
     path.write_text(yaml.safe_dump(values), encoding="utf-8")
@@ -90,16 +89,16 @@ def settings(tmp_path):
 
 
 def test_additional_documents_are_not_made_noisy(settings, tmp_path):
-    write_sample(tmp_path / "more", 6, 2, 4)
-    overrides = [f"data.additional=[{tmp_path}/more/train_data]", "data.additional_leaks=keep"]
+    more = write_easy_corpus(tmp_path / "more.jsonl", easy_documents(6, 4))
+    overrides = [f"data.additional=[{more}]", "data.additional_leaks=keep"]
     arguments = [argument for override in overrides for argument in ("--set", override)]
     assert preprocess.main(["--config", str(settings), *arguments]) == 0
     train, dev = NoiseStudy([str(settings)], overrides, {}, 0, tmp_path / "study")._truth()
-    assert len(train) + len(dev) == 16
+    assert len(train) + len(dev) == 20
 
 
 def test_a_study_from_end_to_end_is_made_once(settings, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(denoise_runs, "run_script", in_process)
+    monkeypatch.setattr(denoise_runs, "run_script", run_script)
     (tmp_path / "remedies.yaml").write_text("mask: {}\ncorrect: {denoise.missing: add}\n")
     command = ["--config", str(settings), "--noise", "missing=0.3", "--seeds", "1", "--documents", "10",
                "--remedies", str(tmp_path / "remedies.yaml"), "--output", str(tmp_path / "study")]  # fmt: skip
@@ -116,11 +115,11 @@ def test_a_study_from_end_to_end_is_made_once(settings, tmp_path, monkeypatch, c
     assert not list(cell.rglob("*.safetensors"))
     noisy = json.loads((cell / "mask.json").read_text(encoding="utf-8"))["detection"]
     monkeypatch.setattr(denoise_runs, "run_script", lambda *_: pytest.fail("something was done again"))
-    assert main([*command, "--thresholds", "0", "0.02", "1"]) == 0
+    assert main([*command, "--thresholds", "0", "0.1", "1"]) == 0
     again = capsys.readouterr().out
     assert printed[printed.index("| noise |") :] in again, "the table comes from what was kept"
     study = NoiseStudy([str(settings)], [], {}, 10, tmp_path / "study")
-    everything, default, nothing = study.detection_at("missing=0.3", 1, [0.0, 0.02, 1.0])
+    everything, default, nothing = study.detection_at("missing=0.3", 1, [0.0, 0.1, 1.0])
     assert asdict(default.both) == noisy, "the default is what the remedies went by"
     for one in (everything, default, nothing):
         assert one.both.predicted == one.doubtful.predicted + one.missing.predicted
@@ -140,8 +139,7 @@ def test_a_study_from_end_to_end_is_made_once(settings, tmp_path, monkeypatch, c
                   ["--set", "predict.min_probability=0.5"]):  # fmt: skip
         assert main([*command, *other]) == 2
         assert "holds a study of another corpus or with other settings" in capsys.readouterr().err
-    text = next((tmp_path / "sample/train_data").glob("*.txt"))
-    text.write_bytes(text.read_bytes() + "又一句。".encode())
+    write_easy_corpus(tmp_path / "corpus.jsonl", easy_documents(21, 1))
     assert preprocess.main(["--config", str(settings)]) == 0
     assert main(command) == 2
     assert "holds a study of another corpus" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Ablations: grids, tables, and whole comparisons in processes of their own, stopped, resumed and failing."""
+"""Ablations: grids, tables, and whole comparisons, stopped, resumed and failing. test_commands.py runs processes."""
 
 import csv
 import json
@@ -6,11 +6,12 @@ import math
 import statistics
 import time
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import pytest
+import yaml
 
-import experiments.commands as commands_of
 from config import load_config
 from experiments.comparison import comparison
 from experiments.comparison.bootstrap import bootstrap_difference, micro_f1
@@ -18,7 +19,10 @@ from experiments.comparison.comparison import Comparison, dev_counts, is_finishe
 from experiments.comparison.grid import SystemSettings, make_cells, read_grid, systems_of_grid
 from experiments.comparison.table import Row, comma_separated, markdown, write_tables
 from main import main
+from model.training.trainer import Trainer
 from preprocess import main as preprocess_main
+from tests.experiments.easy_corpus import easy_documents, write_easy_corpus
+from tests.experiments.in_process import run_script
 from utils.errors import UserError
 
 # -------------------------------------------------------------------------------------------------------- statistics
@@ -118,7 +122,7 @@ def test_every_shipped_grid_fits_the_configs_it_is_for(path, tmp_path):
         ("", "expected `name"),
         ("- a\n", "expected `name"),
         ("a: [", "not a grid file"),
-        ("a: 3\n", "should hold settings"),
+        ("a: 3\n", "must hold settings"),
         ("a/b: {}\n", "names a folder"),
         ("'..': {}\n", "names a folder"),
         ("a: {train.epoch: 3}\n", "a: .*did you mean train.epochs"),
@@ -175,25 +179,28 @@ def test_the_plot_is_a_picture_also_of_nothing(tmp_path):
 # ---------------------------------------------------------------------------------------------------- a whole ablation
 
 
+@pytest.fixture(scope="module", autouse=True)
+def here():
+    """Commands run in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(comparison, "run_script", run_script)
+        yield
+
+
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory):
     """A config file for a tiny corpus with a dev part of half of it."""
-    import yaml
-
-    from data.sample.sample import write_sample
-
     folder = tmp_path_factory.mktemp("ablation")
-    write_sample(folder / "sample", 16, 4, 3)
+    corpus = write_easy_corpus(folder / "corpus.jsonl", easy_documents(16, 1))
     path = folder / "tiny.yaml"
     values = {
         "run": {"name": "tiny", "folder": str(folder / "runs"), "threads": 1},
-        "data": {"train": str(folder / "sample/train_data"), "dev_share": 0.5, "max_len": 60,
+        "data": {"train": str(corpus), "dev_share": 0.5, "max_len": 80,
                  "processed": str(folder / "processed")},
         "encoder": {"name": "scratch", "hidden": 16, "heads": 2, "depth": 1, "feed_forward": 16},
-        "flat": {"hidden": 16, "heads": 2, "feed_forward": 16},
-        "lexicon": {"dimension": 8},
-        "train": {"epochs": 2, "encoder_rate": 1e-2, "other_rate": 1e-2, "select": "last"},
-        "predict": {"overlap": 20},
+        "model": {"name": "encoder"},
+        "lexicon": {"match": "none", "vectors": "none"},
+        "train": {"epochs": 2, "batch_size": 2, "encoder_rate": 1e-2, "other_rate": 1e-2, "select": "last"},
     }  # fmt: skip
     path.write_text(yaml.safe_dump(values), encoding="utf-8")
     return path
@@ -213,7 +220,7 @@ def compared(settings, tmp_path_factory):
     grid = folder / "grid.yaml"
     grid.write_text(GRID.replace("BROKEN", str(folder / "broken")), encoding="utf-8")
     assert main(["--mode", "ablate", "--config", str(settings), "--grid", str(grid), "--seeds", "2",
-                 "--output", str(folder / "out"), "--jobs", "2"]) == 0  # fmt: skip
+                 "--output", str(folder / "out")]) == 0  # fmt: skip
     return settings, grid, folder / "out"
 
 
@@ -324,42 +331,36 @@ def test_a_cell_of_other_data_is_not_taken_for_finished(compared):
     settings, grid, out = compared
     _, config = ablation([str(settings)], [], grid, 1, out).cells[0]
     assert is_finished(config)
-    text = next(settings.parent.glob("sample/train_data/*.txt"))
-    before = text.read_bytes()
+    corpus = settings.parent / "corpus.jsonl"
+    before = corpus.read_bytes()
     try:
-        text.write_bytes(before + "又一句。".encode())
+        write_easy_corpus(corpus, easy_documents(17, 1))
         assert not is_finished(config), "the processed data is older than the corpus"
         assert preprocess_main(["--config", str(settings)]) == 0
         assert not is_finished(config), "the processed data is other than the run's"
     finally:
-        text.write_bytes(before)
+        corpus.write_bytes(before)
         assert preprocess_main(["--config", str(settings)]) == 0
     assert is_finished(config)
 
 
 def test_a_stopped_cell_goes_on(compared, monkeypatch, tmp_path):
-    """What an interruption leaves is a run without a score; the next call trains it with --resume."""
-    settings, grid, _ = compared
-    one = ablation([str(settings)], [], grid, 1, tmp_path)
-    commands = []
-    original = commands_of.subprocess.run
+    """A stop in the second epoch leaves the first; the next call goes on with the second and scores the run."""
+    settings, _, _ = compared
+    epochs, original = [], Trainer._epoch
 
-    def stop_before_eval(command, **more):
-        commands.append(command[1:])
-        if "eval" in command:
+    def stop_in_the_second(trainer, *more):
+        epochs.append(trainer.state.epoch)
+        if len(epochs) == 2:
             raise KeyboardInterrupt
-        return original(command, **more)
+        return original(trainer, *more)
 
-    monkeypatch.setattr(commands_of.subprocess, "run", stop_before_eval)
-    one.systems = {"plain": one.systems["plain"]}
-    one.cells = one.cells[:1]
+    monkeypatch.setattr(Trainer, "_epoch", stop_in_the_second)
+    grid = grid_file(tmp_path, "plain: {}")
     with pytest.raises(KeyboardInterrupt):
-        one.run()
-    monkeypatch.setattr(commands_of.subprocess, "run", original)
-    again = ablation([str(settings)], [], grid, 1, tmp_path)
-    again.cells, again.systems = again.cells[:1], {"plain": again.systems["plain"]}
-    assert "| plain | 1 |" in again.run()
-    assert any("--resume" in command for command in commands)
+        ablation([str(settings)], [], grid, 1, tmp_path).run()
+    assert "| plain | 1 |" in ablation([str(settings)], [], grid, 1, tmp_path).run()
+    assert len(epochs) == 3, "the first of two epochs is not trained again"
 
 
 def test_after_a_stop_no_other_cell_begins(compared, monkeypatch, tmp_path):
@@ -384,6 +385,22 @@ def test_after_a_stop_no_other_cell_begins(compared, monkeypatch, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         several.run()
     assert len(begun) == 1
+
+
+def test_cells_run_so_many_at_a_time_and_only_after_all_processed_data_is_made(compared, monkeypatch, tmp_path):
+    settings, _, _ = compared
+    both, calls = Barrier(2), []
+
+    def command(log, script, *arguments):
+        calls.append(script)
+        if "train" in arguments:
+            both.wait(timeout=20)  # breaks unless a second cell trains meanwhile
+        return "" if script == "preprocess.py" else "stopped here"
+
+    monkeypatch.setattr(comparison, "run_script", command)
+    grid = grid_file(tmp_path, f"a: {{}}\nb: {{data.processed: {tmp_path}/b}}")
+    ablation([str(settings)], [], grid, 2, tmp_path).run(jobs=2)
+    assert calls == ["preprocess.py"] * 2 + ["main.py"] * 4, "two folders, four cells"
 
 
 @pytest.mark.parametrize(

@@ -14,14 +14,14 @@ LABEL, OTHER = Span("name", 0, 1), Span("place", 4, 6)
 
 def settings(*changes):
     """Thresholds on the votes alone, half of them, unless changed."""
-    return load_config([], ["data.train=x", "denoise.finder=votes", "denoise.unsupported_below=1",
-                            "denoise.doubtful_below=0.5", *(f"denoise.{one}" for one in changes)]).denoise  # fmt: skip
+    return load_config([], ["data.train=x", "denoise.finder=votes", "denoise.doubtful_below=0.5",
+                            *(f"denoise.{one}" for one in changes)]).denoise  # fmt: skip
 
 
-def found(spans, ballot, *changes):
-    """(kind, span) of the decisions on one document."""
+def found(spans, ballot, *changes, unsupported_below=1.0):
+    """(kind, span) of the decisions on one document; not to be found is evidence enough, unless changed."""
     document = Document("0", TEXT, tuple(spans))
-    decisions = decide([document], {"0": ballot}, ["name", "place"], settings(*changes))
+    decisions = decide([document], {"0": ballot}, ["name", "place"], settings(*changes), unsupported_below)
     return [(one.kind, one.span) for one in decisions]
 
 
@@ -64,22 +64,27 @@ def test_not_finding_a_label_is_no_evidence_by_itself():
     assert set(found([LABEL, OTHER], own)) == {
         ("doubtful", LABEL), ("doubtful", OTHER), ("missing", Span("name", 5, 8))
     }  # fmt: skip
-    strict = "unsupported_below=0.001"
-    assert set(found([LABEL, OTHER], own, strict)) == {("doubtful", OTHER), ("missing", Span("name", 5, 8))}
-    assert found([LABEL, OTHER], own, strict, "missing_from=0.8") == []
+    strict = {"unsupported_below": 0.001}
+    assert set(found([LABEL, OTHER], own, **strict)) == {("doubtful", OTHER), ("missing", Span("name", 5, 8))}
+    assert found([LABEL, OTHER], own, "missing_from=0.8", **strict) == []
     own.spans[LABEL] = Tally(0, 4, 0.0005)
-    assert found([LABEL], own, strict, "missing_from=0.8") == [("doubtful", LABEL)], "held for impossible"
-    assert found([LABEL], own, "unsupported_below=0.0005", "missing_from=0.8") == []
+    assert found([LABEL], own, "missing_from=0.8", **strict) == [("doubtful", LABEL)], "practically impossible"
+    assert found([LABEL], own, "missing_from=0.8", unsupported_below=0.0005) == []
     own.spans[OTHER] = Tally(2, 4, 0.5)
-    assert ("doubtful", OTHER) not in found([OTHER], own, strict), "a label with enough votes stands beside others"
+    assert ("doubtful", OTHER) not in found([OTHER], own, **strict), "a label with enough votes stands beside others"
+
+
+@pytest.mark.parametrize(("probability", "doubtful"), [(2e-4, False), (5e-5, True)])
+def test_by_default_a_label_is_unsupported_below_one_in_ten_thousand(probability, doubtful):
+    document, own = Document("0", TEXT, (LABEL,)), Ballot(4, {LABEL: Tally(0, 4, probability)})
+    decisions = decide([document], {"0": own}, ["name"], settings())
+    assert [(one.kind, one.span) for one in decisions] == ([("doubtful", LABEL)] if doubtful else [])
 
 
 def test_a_category_has_its_own_threshold():
-    changes = ("doubtful_below_of={place: 0.9}", "missing_from_of={name: 0.8}")
     own = ballot(name_0_1=3, place_4_6=3)
-    assert found([LABEL, OTHER], own, *changes) == [("doubtful", OTHER)]
-    assert found([], own, *changes) == [("missing", OTHER)]
-    assert found([], ballot(name_0_1=4), *changes) == [("missing", LABEL)]
+    assert found([], own, "missing_from_of={name: 0.8}") == [("missing", OTHER)]
+    assert found([], ballot(name_0_1=4), "missing_from_of={name: 0.8}") == [("missing", LABEL)]
 
 
 def test_a_wrong_type_and_a_wrong_bound_are_both_doubtful_and_missing():
@@ -97,16 +102,12 @@ def test_a_missing_span_never_takes_the_place_of_a_label_that_stands():
 
 def test_of_missing_spans_that_overlap_the_one_with_most_votes_counts():
     own = ballot(name_0_1=2, name_1_3=3, place_0_1=2, name_3_4=2, name_4_5=2)
-    first, other, last = (("missing", Span(*one)) for one in (("name", 1, 3), ("place", 0, 1), ("name", 4, 5)))
-    assert found([], own) == [first, last]
-    assert found([], own, "overlapping=true") == [first, other, last]
+    assert found([], own) == [("missing", Span("name", 1, 3)), ("missing", Span("name", 4, 5))]
 
 
-def test_what_overlaps_a_label_of_another_category_is_missing_only_if_told():
-    over, same = Span("place", 1, 3), Span("place", 0, 1)
-    own = ballot(name_0_1=2, place_1_3=4, place_0_1=4)
-    assert found([LABEL], own) == []
-    assert found([LABEL], own, "overlapping=true") == [("missing", same)]
+def test_what_overlaps_a_label_of_another_category_is_missing_only_if_that_is_doubtful():
+    over = Span("place", 1, 3)
+    assert found([LABEL], ballot(name_0_1=2, place_1_3=4, place_0_1=4)) == []
     assert found([LABEL], ballot(name_0_1=1, place_1_3=4)) == [("missing", over), ("doubtful", LABEL)]
 
 
@@ -120,7 +121,7 @@ def test_what_nobody_judged_is_left_alone():
 def test_most_certain_first():
     documents = [Document("0", TEXT, (LABEL,)), Document("1", TEXT, (LABEL, OTHER))]
     ballots = {"0": ballot(name_0_1=1, place_4_6=2), "1": ballot(name_0_1=0, place_4_6=1, name_8_9=4)}
-    decisions = decide(documents, ballots, ["name", "place"], settings("doubtful=remove", "missing=add"))
+    decisions = decide(documents, ballots, ["name", "place"], settings("doubtful=remove", "missing=add"), 1.0)
     certainties = [one.certainty for one in decisions]
     assert certainties == sorted(certainties, reverse=True) == [1, 1, 0.75, 0.75, 0.5]
     assert {(one.document, one.kind, one.span, one.action) for one in decisions} == {

@@ -15,56 +15,57 @@ import preprocess
 from config import load_config
 from data.corpus.document import to_json
 from data.corpus.formats import read_corpus
-from data.noise.noise import NoiseRates
+from data.noise.noise import NoiseRates, add_noise
 from data.problems import Problems
 from data.processed import load_processed
-from data.sample.sample import write_sample
 from data.spans import Span, clash
-from experiments.denoising.plan import read_documents, summary
+from experiments.denoising.files import read_documents
+from experiments.denoising.plan import Denoise
+from experiments.denoising.round_stages import summary
 from experiments.denoising.runs import DenoiseRuns
+from experiments.stages import Plan
 from main import main
 from model.training.trainer import Trainer
-
-
-def in_process(log, script, *arguments):
-    """Instead of `run_script`: quicker, and the tests can look on."""
-    status = {"preprocess.py": preprocess.main, "main.py": main}[script](list(arguments))
-    if status == 130:
-        raise KeyboardInterrupt
-    return "" if status == 0 else f"{script} failed"
+from tests.experiments.easy_corpus import easy_documents, write_easy_corpus
+from tests.experiments.in_process import run_script
 
 
 @pytest.fixture(autouse=True)
 def here(monkeypatch):
-    monkeypatch.setattr(denoise_runs, "run_script", in_process)
+    monkeypatch.setattr(denoise_runs, "run_script", run_script)
 
 
 class Home:
     """A corpus with noise, its settings and its folders."""
 
     def __init__(self, folder):
-        write_sample(folder / "sample", 20, 6, 3, NoiseRates(missing=0.3))
+        train = add_noise(easy_documents(24, 1), NoiseRates(missing=0.3), 3)
         self.folder, self.settings = folder, folder / "tiny.yaml"
         self.denoised = folder / "runs" / "tiny_denoise"
         values = {
             "run": {"name": "tiny", "folder": str(folder / "runs"), "threads": 1},
-            "data": {"train": str(folder / "sample/train_data"), "unlabelled": str(folder / "sample/test_data"),
-                     "dev_share": 0.25, "max_len": 60, "processed": str(folder / "processed"),
-                     "categories": ["name", "mobile"]},
-            "encoder": {"name": "scratch", "hidden": 16, "heads": 2, "depth": 1, "feed_forward": 16},
-            "flat": {"hidden": 16, "heads": 2, "feed_forward": 16},
-            "lexicon": {"dimension": 8},
+            "data": {"train": str(write_easy_corpus(folder / "train.jsonl", train)),
+                     "unlabelled": str(write_easy_corpus(folder / "unlabelled.jsonl", easy_documents(5, 2))),
+                     "dev_share": 0.25, "max_len": 80, "processed": str(folder / "processed")},
+            "encoder": {"name": "scratch", "hidden": 32, "heads": 2, "depth": 1, "feed_forward": 32},
+            "model": {"name": "encoder"},
+            "lexicon": {"match": "none", "vectors": "none"},
             "folds": {"count": 2, "repeats": 2},
-            "train": {"epochs": 2, "encoder_rate": 1e-2, "other_rate": 1e-2},
-            "predict": {"overlap": 20},
-            "denoise": {"least": 0.01, "missing_from": 0.02, "doubtful_below": 0.02, "missing": "add"},
-            "pseudo": {"certain_from": 0.03, "uncertain_from": 0.02},
+            "train": {"epochs": 2, "batch_size": 1, "encoder_rate": 1e-2, "other_rate": 1e-2,
+                      "schedule": "constant"},
+            "denoise": {"missing_from": 0.1, "doubtful_below": 0.02, "missing": "add"},
+            "pseudo": {"certain_from": 0.15},
         }  # fmt: skip
         self.settings.write_text(yaml.safe_dump(values), encoding="utf-8")
         assert preprocess.main(["--config", str(self.settings)]) == 0
 
     def run(self, mode="denoise", *more):
         return main(["--mode", mode, "--config", str(self.settings), *more])
+
+    def cleaned_only(self, *changes):
+        """All stages of denoising but the run to compare with, which costs as much as the others that a test is of."""
+        work = Denoise(self.config(*changes))
+        Plan(work.folder, [stage for stage in work.denoise() if not stage.name.startswith("first")]).run()
 
     def votes(self, round_number=1):
         files = sorted((self.denoised / f"round{round_number}" / "votes").iterdir())
@@ -81,7 +82,7 @@ def finished(tmp_path_factory):
     seen = {}
     original = model.training.folds.SegmentDataset
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(denoise_runs, "run_script", in_process)
+        patch.setattr(denoise_runs, "run_script", run_script)
 
         def watched(processed, documents, scheme):
             seen.setdefault(id(processed), []).append({processed.documents[number].text for number in documents})
@@ -189,9 +190,9 @@ def test_scores_of_all_runs_are_printed(finished, capsys):
     assert home.run("pipeline") == 0
     out = capsys.readouterr().out
     assert all(f"\n{name} " in out for name in ("first", "clean", "final"))
-    assert home.run("denoise", "--set", "denoise.compare=false") == 0
+    assert home.run("denoise") == 0
     out = capsys.readouterr().out
-    assert "\nclean " in out and "\nfirst " not in out and "\nfinal " not in out, "those were not asked for"
+    assert "\nfirst " in out and "\nclean " in out and "\nfinal " not in out, "that one was not asked for"
 
 
 @pytest.fixture
@@ -221,8 +222,7 @@ def test_a_corrected_table_is_what_is_trained_on(copy, capsys):
 def test_another_round_does_not_undo_corrections(copy, capsys):
     path = copy.denoised / "round1/decisions.csv"
     path.write_text(path.read_text(encoding="utf-8-sig").replace(",add,", ",ignore,"), encoding="utf-8-sig")
-    more = ("denoise.rounds=2", "denoise.compare=false")
-    assert copy.run("denoise", "--dry-run", *(word for change in more for word in ("--set", change))) == 0
+    assert copy.run("denoise", "--dry-run", "--set", "denoise.rounds=2") == 0
     assert "done  round 1, decide" in capsys.readouterr().out
 
 
@@ -246,14 +246,13 @@ def test_a_table_with_an_unknown_category_is_one_line(copy, capsys):
     path.write_text("\n".join([header, ",".join(fields), *rest]), encoding="utf-8-sig")
     assert copy.run("denoise") == 2
     err = capsys.readouterr().err
-    assert "category nickname; the known ones are" in err and err.count("\n") == 1
+    assert "unknown category nickname; the categories are" in err and err.count("\n") == 1
 
 
 @pytest.mark.parametrize("killed_at", ["epoch 2", "epoch 4", "vote 2"])  # epoch 4 is the second of the second fold
 def test_a_killed_run_goes_on_to_the_same_votes(finished, tmp_path, monkeypatch, killed_at):
     whole, _ = finished
     home = Home(tmp_path)
-    shutil.copytree(whole.folder / "sample", home.folder / "sample", dirs_exist_ok=True)
     epoch, write_votes, begun = Trainer._epoch, experiments.denoising.fold_votes.write_votes, {"epoch": 0, "vote": 0}
 
     def watch(kind, original):
@@ -267,9 +266,10 @@ def test_a_killed_run_goes_on_to_the_same_votes(finished, tmp_path, monkeypatch,
 
     monkeypatch.setattr(Trainer, "_epoch", watch("epoch", epoch))
     monkeypatch.setattr(experiments.denoising.fold_votes, "write_votes", watch("vote", write_votes))
-    assert home.run("denoise", "--set", "denoise.compare=false") == 130
+    with pytest.raises(KeyboardInterrupt):
+        home.cleaned_only()
     killed_at = ""
-    assert home.run("denoise", "--set", "denoise.compare=false") == 0
+    home.cleaned_only()
     assert home.votes() == whole.votes()
     killed = 11 if begun["vote"] == 4 else 10
     assert begun["epoch"] == killed, "two epochs of four folds and of the cleaned run, and the one that was killed"
@@ -277,9 +277,7 @@ def test_a_killed_run_goes_on_to_the_same_votes(finished, tmp_path, monkeypatch,
 
 def test_a_second_round_trains_on_the_cleaned_labels_and_judges_those_that_came(tmp_path):
     home = Home(tmp_path)
-    changes = ("--set", "denoise.rounds=2", "--set", "folds.repeats=1", "--set", "denoise.compare=false",
-               "--set", "denoise.doubtful=remove", "--set", "denoise.doubtful_below=0.2")  # fmt: skip
-    assert home.run("denoise", *changes) == 0
+    home.cleaned_only("denoise.rounds=2", "folds.repeats=1", "denoise.doubtful=remove", "denoise.doubtful_below=0.2")
     settings = yaml.safe_load((home.denoised / "round2/repeat1/config.yaml").read_text(encoding="utf-8"))
     assert settings["data"]["train"]["path"] == str(home.denoised / "round1/train.jsonl")
     settings = yaml.safe_load((home.denoised / "clean/config.yaml").read_text(encoding="utf-8"))
@@ -297,10 +295,9 @@ def test_additional_documents_that_share_text_with_the_dev_part_train_no_fold(tm
     corpus = read_corpus(home.config().data.train, Problems())
     copies = tmp_path / "additional.jsonl"
     copies.write_text("".join(to_json(replace(one, id=f"copy{one.id}")) + "\n" for one in corpus), encoding="utf-8")
-    changes = [word for change in (f"data.additional=[{copies}]", "folds.repeats=1", "denoise.compare=false")
-               for word in ("--set", change)]  # fmt: skip
-    assert preprocess.main(["--config", str(home.settings), *changes]) == 0
-    assert home.run("denoise", *changes) == 0
+    changes = (f"data.additional=[{copies}]", "folds.repeats=1")
+    assert preprocess.main(["--config", str(home.settings), "--set", changes[0]]) == 0
+    home.cleaned_only(*changes)
     dev = {document.id for document in read_documents(home.denoised / "data/dev.jsonl")}
     for fold in (0, 1):
         metrics = json.loads((home.denoised / f"round1/repeat1/fold{fold}/metrics.json").read_text())
@@ -310,7 +307,7 @@ def test_additional_documents_that_share_text_with_the_dev_part_train_no_fold(tm
 
 def test_without_a_dev_part_there_are_no_scores(tmp_path, capsys):
     home = Home(tmp_path)
-    changes = ("data.dev_share=0", "train.select=last", "folds.repeats=1", "denoise.compare=false")
+    changes = ("data.dev_share=0", "train.select=last", "folds.repeats=1")
     assert home.run("denoise", *(word for change in changes for word in ("--set", change))) == 0
     assert "no dev part, so there are no scores" in capsys.readouterr().out
     assert not (home.denoised / "data/dev.jsonl").exists()
@@ -345,7 +342,7 @@ def test_a_pipeline_needs_unlabelled_texts(finished, tmp_path, capsys):
     ("arguments", "telling"),
     [
         ("--mode denoise --set folds.count=0", "votes need folds: set folds.count"),
-        ("--mode denoise --dry-run --set model.name=feature_crf", "model.name feature_crf only finds spans"),
+        ("--mode denoise --dry-run --set model.name=feature_crf", "model.name feature_crf gives no probabilities"),
         ("--mode denoise --set data.processed=nowhere", "no processed data"),
         ("--mode denoise --set denoise.missing_from=1.5", "denoise.missing_from (1.5) must be"),
         ("--mode denoise --set denoise.missing_from_of.name=2", "denoise.missing_from_of.name (2.0) must be"),

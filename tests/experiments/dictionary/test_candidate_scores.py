@@ -40,7 +40,7 @@ def slow_bagged_scores(rows, positive, draws, bags, random):
 
 @pytest.mark.parametrize("bags", [2, 7])
 def test_bagging_averages_the_scores_of_bags_that_a_candidate_is_not_in(rows, bags):
-    fast = bagged_scores(rows, POSITIVE, 2.0, bags, np.random.default_rng(3))
+    fast = bagged_scores(rows, POSITIVE, np.random.default_rng(3), 2.0, bags)
     slow = slow_bagged_scores(rows, POSITIVE, 8, bags, np.random.default_rng(3))
     assert np.isnan(fast[:4]).all()
     np.testing.assert_allclose(fast, slow, rtol=1e-6)
@@ -73,7 +73,7 @@ def numbered():
 
 def test_no_bag_judges_what_it_trained_on(numbered):
     calls = []
-    bagged_scores(numbered, POSITIVE, 3.0, 5, np.random.default_rng(1), spying_fit(calls))
+    bagged_scores(numbered, POSITIVE, np.random.default_rng(1), 3.0, 5, spying_fit(calls))
     assert len(calls) == 5
     for call in calls:
         assert call["positive"] == [0, 1, 2, 3] and len(call["negative"]) == 12
@@ -83,17 +83,17 @@ def test_no_bag_judges_what_it_trained_on(numbered):
 
 def test_a_candidate_in_every_bag_has_no_score(numbered):
     positive = np.array([True] * 29 + [False])
-    scores = bagged_scores(numbered, positive, 1.0, 3, np.random.default_rng(1), spying_fit([]))
+    scores = bagged_scores(numbered, positive, np.random.default_rng(1), 1.0, 3, spying_fit([]))
     assert np.isnan(scores).all()
 
 
 def test_direct_draws_each_negative_once_from_the_unlabelled(numbered):
     calls = []
-    scores = direct_scores(numbered, POSITIVE, 2.5, np.random.default_rng(1), spying_fit(calls))
+    scores = direct_scores(numbered, POSITIVE, np.random.default_rng(1), 2.5, spying_fit(calls))
     (call,) = calls
     assert len(call["negative"]) == len(set(call["negative"])) == 10 and min(call["negative"]) >= 4
     assert call["positive"] == [0, 1, 2, 3] and scores.shape == (30,)
-    direct_scores(numbered, POSITIVE, 100.0, np.random.default_rng(1), spying_fit(calls))
+    direct_scores(numbered, POSITIVE, np.random.default_rng(1), 100.0, spying_fit(calls))
     assert sorted(calls[1]["negative"]) == list(range(4, 30))  # no more than there are
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from config import DictionaryConfig, load_config
+from config import load_config
 from data.corpus.document import Document
 from data.spans import Span
 from experiments.dictionary.head import PositiveScheme, PositiveUnlabelledHead
@@ -29,9 +29,9 @@ def processed(documents_of, processed_of):
 def network_of():
     """A function: a network for processed data, with priors of a half and everything labelled."""
 
-    def make(processed, *changes, **settings):
+    def make(processed, *changes):
         shares = torch.full((len(processed.categories),), 0.5)
-        risk = PositiveUnlabelledRisk(shares, shares, DictionaryConfig(**settings))
+        risk = PositiveUnlabelledRisk(shares, shares, "cross_entropy")
         head = partial(PositiveUnlabelledHead, risk=risk)
         return fresh_network(load_config([], [*SMALL, *changes]), processed, 1, head)
 
@@ -81,7 +81,7 @@ def test_every_parameter_learns(processed, network_of, changes):
 
 
 def test_the_loss_is_the_risk_of_the_logits(processed, network_of):
-    network = network_of(processed, loss="cross_entropy").eval()
+    network = network_of(processed).eval()
     batch = batch_of(processed, network)
     output = network(**batch)
     expected = network.head.risk(output.scores, batch["labels"]["tags"] == 1, batch["character_mask"])
@@ -114,7 +114,7 @@ def test_runs_of_the_surest_category_are_spans(seed):
     lengths = [12, 9, 1, 5]
     mask = torch.arange(12) < torch.tensor(lengths)[:, None]
     shares = torch.full((3,), 0.5)
-    risk = PositiveUnlabelledRisk(shares, shares, DictionaryConfig())
+    risk = PositiveUnlabelledRisk(shares, shares, "cross_entropy")
     head = PositiveUnlabelledHead(load_config([], SMALL), ["a", "b", "c"], 8, risk)
     for text, spans in enumerate(head.decode(logits, mask)):
         expected = decode_by_hand(logits[text], lengths[text])

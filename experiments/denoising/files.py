@@ -1,0 +1,71 @@
+"""The files of a denoising run, and corpora to and from them.
+
+RUN_denoise/
+    data/train.jsonl, dev.jsonl     the division, with the labels as they came
+    data/unseen.jsonl               texts of the dev and test part, where there are additional corpora
+    first/                          a run on the labels as they came, to compare with
+    round1/
+        repeat1/                    a run of k folds
+        votes/repeat1_fold0.jsonl   what each fold thinks of its held-out documents
+        decisions.csv, .html        doubtful and missing spans; the CSV may be corrected by hand
+        labelstudio.json            the same for Label Studio
+        train.jsonl                 the cleaned labels
+    clean/                          a run on the labels of the last round, with the same dev part
+    unlabelled/                     pipeline: votes on the unlabelled texts, pseudo.jsonl
+    final/                          pipeline: a run on clean labels and pseudo-labels
+    submission/                     pipeline: its predictions for the unlabelled texts
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from config import CorpusConfig
+from data.corpus.document import Document, to_jsonl
+from data.corpus.formats import read_corpus
+from data.problems import Problems
+from utils.files import write_text
+
+
+class RoundFiles:
+    """The files of one round."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.decisions = folder / "decisions.csv"
+        self.page = folder / "decisions.html"
+        self.labelstudio = folder / "labelstudio.json"
+        self.cleaned = folder / "train.jsonl"
+
+    def votes(self, repeat: int, fold: int) -> Path:
+        return self.folder / "votes" / f"repeat{repeat}_fold{fold}.jsonl"
+
+
+class DenoiseFiles:
+    """The files of all stages, below one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.train = folder / "data" / "train.jsonl"
+        self.dev = folder / "data" / "dev.jsonl"
+        self.unseen = folder / "data" / "unseen.jsonl"
+        self.pseudo = folder / "unlabelled" / "pseudo.jsonl"
+        self.submission = folder / "submission"
+
+    def round(self, number: int) -> RoundFiles:
+        """The files of a round, counted from 1."""
+        return RoundFiles(self.folder / f"round{number}")
+
+    def unlabelled_votes(self, repeat: int, fold: int) -> Path:
+        return self.folder / "unlabelled" / f"repeat{repeat}_fold{fold}.jsonl"
+
+
+def write_documents(path: Path, documents: Sequence[Document]) -> None:
+    """Write a corpus as JSON lines, whole or not at all."""
+    write_text(path, to_jsonl(documents))
+
+
+def read_documents(path: Path) -> list[Document]:
+    """The inverse of `write_documents`."""
+    return read_corpus(CorpusConfig(path=str(path), format="jsonl"), Problems())

@@ -1,0 +1,146 @@
+"""The stages of one round: train folds, let each vote on its held-out documents, decide, apply the decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from config import Config, to_dict
+from data.corpus.document import category_counts
+from data.corpus.format_labelstudio import to_labelstudio
+from data.problems import Problems
+from data.processed import load_processed
+from data.spans import Span
+from data.split import make_splits
+from experiments.denoising.decision_table import keep_corrections, read_decisions, write_report
+from experiments.denoising.decisions import Decision, apply_decisions, decide, label_support
+from experiments.denoising.files import read_documents, write_documents
+from experiments.denoising.runs import DenoiseRuns, learning_settings
+from experiments.denoising.votes import count_votes
+from experiments.stages import Stage
+from model.run_folder import fold_folder
+from utils.errors import UserError
+from utils.files import write_text
+
+# Where labels had a mean probability of 0.23, cleaning won most of the loss back; where it was 0.12, next to nothing.
+LITTLE_SUPPORT = 0.2
+
+
+class RoundStages:
+    """One round.
+
+    Args:
+        runs: make the settings of the folds and train them.
+        number: of the round, from 1.
+        labels: what the folds train on. The labels that are judged are always those of `runs.files.train`.
+    """
+
+    def __init__(self, runs: DenoiseRuns, number: int, labels: Path) -> None:
+        self.runs = runs
+        self.number = number
+        self.labels = labels
+        self.came = runs.files.train
+        self.files = runs.files.round(number)
+
+    def stages(self) -> Iterator[Stage]:
+        for repeat in range(1, self.runs.config.folds.repeats + 1):
+            config = self.runs.folds(self.files.folder, repeat, self.labels)
+            yield self._train(config, repeat)
+            yield from (self._vote(config, repeat, fold) for fold in range(config.folds.count))
+        votes = [self.files.votes(*voter) for voter in self.runs.voters()]
+        yield Stage(
+            f"round {self.number}, decide",
+            "compare the labels as they came with the votes",
+            lambda: self._decide(votes),
+            [self.came, *votes],
+            [self.files.decisions, self.files.page, self.files.labelstudio],
+            self._deciding_settings(),
+        )
+        yield Stage(
+            f"round {self.number}, clean",
+            f"apply {self.files.decisions}, which may be corrected by hand before",
+            self._clean,
+            [self.came, self.files.decisions],
+            [self.files.cleaned],
+        )
+
+    def _train(self, config: Config, repeat: int) -> Stage:
+        count = config.folds.count
+        return Stage(
+            f"round {self.number}, folds {repeat}",
+            f"train {count} folds, each without the documents that it will vote on",
+            partial(self.runs.fit, config),
+            [self.labels, *self.runs.other_inputs()],
+            [fold_folder(config.run_folder, fold) / "metrics.json" for fold in range(count)],
+            learning_settings(config),
+        )
+
+    def _vote(self, config: Config, repeat: int, fold: int) -> Stage:
+        output = self.files.votes(repeat, fold)
+
+        def work() -> None:
+            # Here, because --dry-run needs no PyTorch, which takes seconds to import.
+            from experiments.denoising.fold_votes import write_fold_votes
+
+            processed = load_processed(config)
+            held_out = {processed.documents[one].id for one in make_splits(processed, config)[fold].dev}
+            documents = [document for document in read_documents(self.came) if document.id in held_out]
+            write_fold_votes(config.run_folder, fold, documents, output)
+
+        return Stage(
+            f"round {self.number}, votes {repeat}.{fold}",
+            f"fold {fold} votes on its held-out documents",
+            work,
+            [self.came, self.labels, fold_folder(config.run_folder, fold) / "metrics.json"],
+            [output],
+            learning_settings(config),
+        )
+
+    def _deciding_settings(self) -> dict[str, Any]:
+        """What `decide` reads. The number of rounds is no part of it, so that another round undoes no correction."""
+        settings = to_dict(self.runs.config)["denoise"]
+        return {name: value for name, value in settings.items() if name != "rounds"}
+
+    def _decide(self, votes: Sequence[Path]) -> None:
+        documents = read_documents(self.came)
+        ballots = count_votes(votes)
+        decisions = decide(documents, ballots, self.runs.categories, self.runs.config.denoise)
+        labels = sum(category_counts(documents).values())
+        shares: dict[str, dict[str, dict[Span, float]]] = {"missing": {}, "doubtful": {}}
+        for decision in decisions:
+            shares[decision.kind].setdefault(decision.document, {})[decision.span] = decision.share
+        write_text(self.files.labelstudio, to_labelstudio(documents, **shares))
+        if kept := keep_corrections(self.files.folder):
+            print(f"{self.files.decisions} was corrected by hand and is made anew; the corrections are in {kept}",
+                  flush=True)  # fmt: skip
+        name = f"{self.runs.config.run.name}, {self.files.folder.name}"
+        title = f"{name}: {labels} labels in {len(documents)} documents"
+        write_report(decisions, documents, self.files.folder, title)
+        print(summary(decisions, labels, label_support(documents, ballots)), flush=True)
+
+    def _clean(self) -> None:
+        documents = read_documents(self.came)
+        problems = Problems()
+        decisions = read_decisions(self.files.decisions, documents, problems)
+        if problems.found:
+            print(problems.report(), flush=True)
+        if unknown := {decision.span.category for decision in decisions} - set(self.runs.categories):
+            known = ", ".join(self.runs.categories)
+            raise UserError(f"{self.files.decisions}: unknown category {min(unknown)}; the categories are {known}")
+        write_documents(self.files.cleaned, apply_decisions(documents, decisions))
+
+
+def summary(decisions: Sequence[Decision], labels: int, support: float) -> str:
+    """How many labels of which category are doubtful or missing, and how probable the voters find labels on average."""
+    lines = []
+    for kind in ("doubtful", "missing"):
+        of_kind = [decision.span.category for decision in decisions if decision.kind == kind]
+        each = ", ".join(f"{category} {of_kind.count(category)}" for category in sorted(set(of_kind)))
+        lines.append(f"{kind}: {len(of_kind)} beside {labels} labels" + (f" ({each})" if each else ""))
+    lines.append(f"voters give a label that they have not seen a probability of {support:.2f} on average")
+    if support < LITTLE_SUPPORT:
+        lines.append("the folds have learned too little to find wrong labels; train them longer, or with smaller "
+                     "batches")  # fmt: skip
+    return "\n".join(lines)

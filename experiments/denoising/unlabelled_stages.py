@@ -1,0 +1,99 @@
+"""The stages on unlabelled texts: votes of the last round's folds, pseudo-labels, predictions of the final run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from config import to_dict
+from data.corpus.document import Document, category_counts
+from data.corpus.formats import read_corpus
+from data.problems import Problems
+from experiments.denoising.files import write_documents
+from experiments.denoising.pseudo_labels import pseudo_label
+from experiments.denoising.runs import DenoiseRuns
+from experiments.denoising.votes import count_votes
+from experiments.stages import Stage
+from model.run_folder import fold_folder
+from model.run_settings import reading_settings
+from utils.errors import UserError
+
+
+class UnlabelledStages:
+    """Stages on the texts of data.unlabelled.
+
+    Args:
+        runs: make the settings of the folds and of the final run.
+        last: number of the last round, whose folds vote.
+    """
+
+    def __init__(self, runs: DenoiseRuns, last: int) -> None:
+        self.runs = runs
+        self.last = last
+        self.files = runs.files
+        self._unlabelled = to_dict(runs.config)["data"]["unlabelled"]
+
+    def pseudo_labels(self) -> Iterator[Stage]:
+        """One vote of each fold, then the pseudo-labels."""
+        votes = [self._vote(*voter) for voter in self.runs.voters()]
+        yield from votes
+        files = [stage.outputs[0] for stage in votes]
+        yield Stage(
+            "pseudo-label",
+            "label unlabelled texts where the votes are certain, mask what is uncertain",
+            lambda: self._label(files),
+            files,
+            [self.files.pseudo],
+            to_dict(self.runs.config)["pseudo"],
+        )
+
+    def submit(self) -> Stage:
+        """Read the texts with the final run."""
+        final = self.runs.single("final", self.files.train)
+        folder = self.files.submission
+
+        def work() -> None:
+            texts = folder / "texts.jsonl"
+            write_documents(texts, [Document(document.id, document.text) for document in self._read()])
+            self.runs.call(final, "main.py", "--mode", "predict", f"--input={texts}", f"--output={folder}")
+
+        return Stage(
+            "submit",
+            "read the unlabelled texts with the final run",
+            work,
+            [fold_folder(final.run_folder, 0) / "metrics.json", *self.runs.other_inputs()],
+            [folder / "predict.csv"],
+            [self._unlabelled, reading_settings(final)],
+        )
+
+    def _vote(self, repeat: int, fold: int) -> Stage:
+        run = self.runs.folds(self.files.round(self.last).folder, repeat, self.files.train).run_folder
+        output = self.files.unlabelled_votes(repeat, fold)
+
+        def work() -> None:
+            from experiments.denoising.fold_votes import write_fold_votes
+
+            write_fold_votes(run, fold, self._read(), output)
+
+        return Stage(
+            f"unlabelled, votes {repeat}.{fold}",
+            f"fold {fold} of round {self.last} votes on the unlabelled texts",
+            work,
+            [fold_folder(run, fold) / "metrics.json", *self.runs.other_inputs()],
+            [output],
+            self._unlabelled,
+        )
+
+    def _label(self, votes: Sequence[Path]) -> None:
+        documents = self._read()
+        labelled = pseudo_label(documents, count_votes(votes), self.runs.config.pseudo)
+        if not labelled:
+            raise UserError("no span of the unlabelled texts is certain; lower pseudo.certain_from")
+        spans = sum(category_counts(labelled).values())
+        doubts = sum(len(document.doubtful) for document in labelled)
+        print(f"{len(labelled)} of {len(documents)} texts get {spans} labels; {doubts} stretches are masked",
+              flush=True)  # fmt: skip
+        write_documents(self.files.pseudo, labelled)
+
+    def _read(self) -> list[Document]:
+        return read_corpus(self.runs.config.data.unlabelled, Problems(), labelled=False)
