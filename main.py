@@ -41,13 +41,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 def train(config: Config, options: argparse.Namespace) -> None:
     """`--mode train`."""
-    from data.processed import load_processed
+    from model.prepare import load_or_make
     from model.run_folder import selected_epoch
     from model.training.folds import train as train_folds
 
-    metrics = train_folds(config, load_processed(config), options.fold, options.resume, report=print)
+    metrics = train_folds(config, load_or_make(config), options.fold, options.resume, report=print)
     if like := max(fold["train_documents_like_dev"] for fold in metrics):
-        print(f"{like} training texts are near-duplicates of dev texts; the dev score flatters by so much")
+        print(f"{like} training texts nearly duplicate dev texts, so the dev score is optimistic")
     for fold in metrics:
         shown = selected_epoch(fold)
         score = f"dev P {shown['precision']:.4f} R {shown['recall']:.4f} F1 {shown['f1']:.4f}" if "f1" in shown else ""
@@ -106,7 +106,7 @@ def predict(config: Config, options: argparse.Namespace) -> None:
     check_writable(folder)
     reader = mixture_of(runs, None if options.fold is None else [options.fold])
     if source is None and sys.stdin.isatty():
-        print("reading a text from each line that you type; end with Ctrl-D, or give --input")
+        print("each line that you type is read as one text; end with Ctrl-D, or give --input")
     started = time.perf_counter()
     documents = characters = spans = 0
     with (
@@ -132,10 +132,10 @@ def predict(config: Config, options: argparse.Namespace) -> None:
 
 def pretrain(config: Config, options: argparse.Namespace) -> None:
     """`--mode pretrain`."""
-    from data.processed import load_processed
+    from model.prepare import load_or_make
     from model.training.pretraining import pretrain as pretrain_encoder
 
-    done = pretrain_encoder(config, load_processed(config))
+    done = pretrain_encoder(config, load_or_make(config))
     print(f"{config.pretrain.epochs} epochs over {done.characters} characters in {done.seconds:.0f} s; loss per hidden "
           f"character of unseen segments {done.before:.3f} before, {done.after:.3f} after")  # fmt: skip
     print(f"encoder: {config.pretrained_folder}; use it with --set encoder.name={config.pretrained_folder}")
@@ -182,11 +182,12 @@ def _compare(
 
 def denoise(config: Config, options: argparse.Namespace) -> None:
     """`--mode denoise` and `--mode pipeline`."""
+    from data.processed import load_processed
     from experiments.denoising.plan import Denoise
     from experiments.stages import Plan
     from utils.files import check_writable
 
-    work = Denoise(config)
+    work = Denoise(config, load_processed) if options.dry_run else Denoise(config)  # a dry run makes nothing
     plan = Plan(work.folder, work.pipeline() if options.mode == "pipeline" else work.denoise())
     if options.dry_run:
         print("\n".join(plan.describe()))
@@ -195,7 +196,7 @@ def denoise(config: Config, options: argparse.Namespace) -> None:
     plan.run()
     print(work.scores(plan.stages))
     decisions = work.folder / f"round{config.denoise.rounds}" / "decisions.csv"
-    print(f"decisions: {decisions} and .html; correct the CSV and give the same command again to train on what you say")
+    print(f"decisions: {decisions} and .html; correct the CSV and run the command again to train on your decisions")
 
 
 def learn_from_dictionary(config: Config, options: argparse.Namespace) -> None:
@@ -210,16 +211,16 @@ def learn_from_dictionary(config: Config, options: argparse.Namespace) -> None:
 
 
 def _open_runs(config: Config, options: argparse.Namespace) -> list[RunParts]:
-    """The trained run, or those of --runs, with their own settings but for what the command line may change of them."""
+    """The trained run, or those of --runs. They keep their settings, except those that the command line may change."""
     from model.run_settings import open_run
 
     opened = []
     for path in map(Path, options.runs or [config.run_folder]):
-        if path.name in ("", ".."):  # as --runs . has it, and a run goes by its name
+        if path.name in ("", ".."):  # the name of a run is needed, which "." does not have
             path = Path(os.path.abspath(path))
         run, without_effect = open_run(path, options.config, options.set, among_others=bool(options.runs))
         if without_effect:
-            print(f"{path} keeps the settings it was trained with, whatever the files now say of "
+            print(f"{path} keeps the settings it was trained with; the files have no effect on "
                   + ", ".join(without_effect))  # fmt: skip
         _report_unfinished_training(run, options.fold)
         opened.append(run)
@@ -227,7 +228,7 @@ def _open_runs(config: Config, options: argparse.Namespace) -> list[RunParts]:
 
 
 def _report_unfinished_training(run: RunParts, fold: int | None) -> None:
-    """The best weights so far are there after the first epoch, and the first folds before the last."""
+    """Say which folds are missing or have not reached their last epoch. A run can be read after its first epoch."""
     from model.reading.tagger import files_of_folds
     from model.run_folder import fold_folder
     from model.training.callbacks.checkpoint import epochs_done
@@ -237,7 +238,7 @@ def _report_unfinished_training(run: RunParts, fold: int | None) -> None:
         if not (folder / "metrics.json").exists():
             print(f"{folder}: training was not finished: epoch {epochs_done(folder)} of {run.config.train.epochs}")
     if fold is None and len(trained) < wanted:
-        print(f"{run.folder}: of {wanted} folds there is only fold {', '.join(map(str, trained))}")
+        print(f"{run.folder}: not all {wanted} folds are trained, only fold {', '.join(map(str, trained))}")
 
 
 # ------------------------------------------------------------------------------------------------------- command line

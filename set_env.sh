@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Make .venv from requirements.txt; then, on request, show the whole system or test it. Safe to run again.
 #
-#   bash set_env.sh         install
-#   bash set_env.sh demo    install; sample corpus, preprocess, train, score, predict
-#   bash set_env.sh test    install; style, types, imports and tests
+#   bash set_env.sh             install
+#   bash set_env.sh demo        install; sample corpus, preprocess, train, score, predict
+#   bash set_env.sh test        install; style, types, imports and tests
+#   bash set_env.sh settings    install; make docs/settings.md and configs/schema.json from config.py
 #
 # PYTHON=/path/to/python3 chooses the interpreter (3.11 or later) that .venv is made from.
 set -euo pipefail
@@ -53,5 +54,6 @@ case "${1:-install}" in
   install) install ;;
   demo) install; demo ;;
   test) install; check_code; run_tests ;;
-  *) fail "unknown word '$1'; say nothing, demo or test" ;;
+  settings) install; .venv/bin/python docs/make_settings.py ;;
+  *) fail "unknown word '$1'; use demo, test or settings, or none" ;;
 esac

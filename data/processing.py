@@ -27,7 +27,6 @@ from data.processed import (
     Processed,
     fingerprints,
     input_files,
-    load_processed,
     named_corpora,
     save_processed,
     shaping_settings,
@@ -41,25 +40,16 @@ FILL_SEED = 0  # of words without a vector in the file; not run.seed, so that ru
 EncodeWords = Callable[[list[str], Vocabulary], np.ndarray]  # float32 (words, size), made with the encoder
 
 
-def process(config: Config, encode_words: EncodeWords, force: bool = False) -> Processed:
-    """Make the processed folder, unless it is up to date.
+def process(config: Config, encode_words: EncodeWords) -> Processed:
+    """Make the processed folder and print a report of it.
 
     Args:
         config: all settings.
         encode_words: makes the word vectors if `lexicon.vectors` is encoder.
-        force: make the folder again even if it is up to date.
 
     Raises:
         UserError: a corpus, encoder or vector file cannot be used, or the folder cannot be written.
     """
-    if not force:
-        try:
-            processed = load_processed(config)
-        except UserError:
-            pass
-        else:
-            print(f"{config.processed_folder} is up to date")
-            return processed
     check_replaceable(config.processed_folder, FILES, "data.processed")
     started = time.perf_counter()
     problems = Problems()

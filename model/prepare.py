@@ -2,19 +2,46 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from functools import partial
 
 import numpy as np
 
 from config import Config
 from data.lattice.tokenizer import Vocabulary
-from data.processed import Processed
+from data.processed import Processed, load_processed
 from data.processing import process
+from utils.errors import UserError
 
 
 def prepare(config: Config, force: bool = False) -> Processed:
-    """Make the processed data unless it is up to date. `data.processing.process` documents errors."""
-    return process(config, partial(_encode_words, config), force)
+    """Make the processed data, unless it is up to date and not forced. `data.processing.process` documents errors."""
+    if not force:
+        with contextlib.suppress(UserError):
+            processed = load_processed(config)
+            print(f"{config.processed_folder} is up to date")
+            return processed
+    return process(config, partial(_encode_words, config))
+
+
+def load_or_make(config: Config) -> Processed:
+    """Load the processed data. Where it is missing, or stale in a default folder, make it and say so.
+
+    A folder that `data.processed` names may hold what other settings made, so it is not replaced. Processes that train
+    one network together do not make it, because each would.
+
+    Raises:
+        UserError: the data cannot be made, is damaged or belongs to other settings.
+    """
+    try:
+        return load_processed(config)
+    except UserError:
+        replaces_others = config.data.processed and config.processed_folder.exists()
+        if replaces_others or int(os.environ.get("WORLD_SIZE", "1")) > 1 or not config.data.train.path:
+            raise
+    print(f"{config.processed_folder}: no up-to-date processed data, so it is made now", flush=True)
+    return process(config, partial(_encode_words, config))
 
 
 def _encode_words(config: Config, words: list[str], vocabulary: Vocabulary) -> np.ndarray:

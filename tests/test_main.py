@@ -365,7 +365,7 @@ def test_a_run_that_was_stopped_is_read_and_says_so(home, command, copy, tmp_pat
     assert "not finished" not in command(mode, *arguments, *named, "--fold", "0")[1]
     shutil.rmtree(run / "fold1")
     status, out, _ = command(mode, *arguments, *named)
-    assert status == 0 and f"{run}: of 2 folds there is only fold 0\n" in out
+    assert status == 0 and f"{run}: not all 2 folds are trained, only fold 0\n" in out
     assert "there is only" not in command(mode, *arguments, *named, "--fold", "0")[1], "as asked for"
 
 

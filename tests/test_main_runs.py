@@ -93,7 +93,7 @@ def test_runs_keep_their_own_data_where_a_file_names_another(home, tmp_path, cap
     more = tmp_path / "more.yaml"
     more.write_text("{data: {processed: elsewhere}, mix: {override: [email]}}", encoding="utf-8")
     assert both(home, "eval", "--config", str(more)) == 0
-    assert "keeps the settings it was trained with, whatever the files now say of data.processed" in (
+    assert "keeps the settings it was trained with; the files have no effect on data.processed" in (
         capsys.readouterr().out
     )
     assert both(home, "eval", "--set", "data.processed=elsewhere") == 2

@@ -5,30 +5,35 @@ files.py lists what they leave on disk.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from config import Config
-from data.processed import load_processed
+from data.processed import Processed
 from experiments.denoising.files import DenoiseFiles
 from experiments.denoising.round_stages import RoundStages
 from experiments.denoising.runs import DenoiseRuns
 from experiments.denoising.training_stages import divide_stage, training_stages
 from experiments.denoising.unlabelled_stages import UnlabelledStages
 from experiments.stages import Stage
+from model.prepare import load_or_make
 from model.traditional import is_traditional
 from utils.errors import UserError, refuse_unknown_categories
 from utils.files import read_json
 
 
 class Denoise:
-    """The stages for one configuration, whose processed data is made.
+    """The stages for one configuration.
+
+    Args:
+        config: all settings.
+        load: gives the processed data.
 
     Raises:
         UserError: there are no folds to vote, the system cannot vote, there is no processed data, or
             denoise.missing_from_of names an unknown category.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, load: Callable[[Config], Processed] = load_or_make) -> None:
         if config.folds.count < 2:
             raise UserError("votes need folds: set folds.count to 2 or more, e.g. --set folds.count=5")
         if is_traditional(name := config.model.name):
@@ -38,7 +43,7 @@ class Denoise:
         self.unlabelled = config.data.unlabelled
         self.files = DenoiseFiles(config.denoise_folder)
         self.folder = self.files.folder
-        categories = load_processed(config).categories
+        categories = load(config).categories
         refuse_unknown_categories("denoise.missing_from_of", config.denoise.missing_from_of, categories)
         dev = self.files.dev if config.data.dev.path or config.data.dev_share else None
         self.runs = DenoiseRuns(config, categories, dev)
