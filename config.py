@@ -1,408 +1,577 @@
-"""Every setting, as typed dataclasses by concern.
+"""All settings: one model for each section, with the bounds and the meaning of each setting.
 
-A run is described by the defaults below, then by YAML files in the order given (a file says only what differs), then
-by `key=value` pairs from the command line. Unknown keys, values of the wrong type and settings that contradict each
-other are rejected here, before anything is read or computed.
+A run is described by the defaults below, then by YAML files in the order given (a file says only what differs), then by
+`section.key=value` pairs from the command line. Everything is checked before anything is read or computed, and all
+mistakes are reported together. docs/settings.md and configs/schema.json are made from this file.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass, field
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
+from pydantic import Field, field_validator
 
-from setting_rules import validate
 from utils.errors import UserError as UserError
-from utils.settings import merge, read_layers
+from utils.errors import nearest
+from utils.settings import Follows, Layer, Settings, build, read_layers
 
-# ----------------------------------------------------------------------------------------------------------- settings
+Share = Annotated[float, Field(ge=0, lt=1)]
+ShareOfMissing = Annotated[float, Field(ge=0.05, le=1)]  # less probable spans are not recorded
+Positive = Annotated[float, Field(gt=0)]
+
+# ----------------------------------------------------------------------------------------------------------- sections
 
 
-@dataclass
-class RunConfig:
+class RunConfig(Settings):
     """Where a run lives and what it may use."""
 
     name: str = "default"
-    folder: str = "runs"  # the run is written to folder/name
-    seed: int = 42
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"  # which of several GPUs is the launcher's choice
-    threads: int = 0  # processor threads for PyTorch; 0 leaves its own choice
-    workers: int = 0  # processes that prepare batches; they help beside a GPU alone
+    """Name of the run, which is also the name of its folder."""
+    folder: str = "runs"
+    """Folder that holds the folders of all runs."""
+    seed: int = Field(42, ge=0)
+    """Random seed of the weights, the order of the batches and dropout."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Device to compute on. `auto` takes a GPU where there is one."""
+    threads: int = Field(0, ge=0)
+    """Processor threads for PyTorch. 0 leaves the number to PyTorch."""
+    workers: int = Field(0, ge=0)
+    """Processes that prepare batches. They help only beside a GPU."""
+
+    def mistakes(self) -> Iterator[str]:
+        if not self.name or Path(self.name).name != self.name or self.name in (".", ".."):
+            yield f"run.name ({self.name!r}) must be the name of one folder inside run.folder"
 
 
 Precision = Literal["auto", "float32", "bf16"]
 CorpusFormat = Literal["auto", "ccf", "cluener", "bmes", "jsonl", "labelstudio"]
 
 
-@dataclass
-class CorpusConfig:
-    """One corpus on disk. In YAML a bare string stands for a whole corpus: its path, and all else by default."""
+class CorpusConfig(Settings):
+    """One corpus on disk. A bare string stands for its path, with defaults for the rest."""
+
+    bare = "path"
 
     path: str = ""
-    labels: str = ""  # ccf only: folder or zip of N.csv; empty looks for X_label beside X_data
+    """File, folder or zip archive of the corpus. Empty means that there is no such corpus."""
+    labels: str = ""
+    """Format `ccf` only: folder or zip archive of the label files. Empty looks for `X_label` beside `X_data`."""
     format: CorpusFormat = "auto"
-    categories: dict[str, str] = field(default_factory=dict)  # renames categories; an empty new name drops one
-
-    @classmethod
-    def from_text(cls, path: str) -> CorpusConfig:
-        return cls(path=path)
+    """Format of the corpus. `auto` recognises it by its files."""
+    categories: dict[str, str] = Field({})
+    """New names of categories, by their names in the corpus. An empty new name drops the category."""
 
 
-@dataclass
-class DataConfig:
-    """Corpora, their division, and the processed folder made of them."""
+class DataConfig(Settings):
+    """Corpora, how they are split, and where the processed data is kept."""
 
-    train: CorpusConfig = field(default_factory=CorpusConfig)
-    dev: CorpusConfig = field(default_factory=CorpusConfig)  # empty: drawn from train by dev_share
-    test: CorpusConfig = field(default_factory=CorpusConfig)  # scored by `--mode eval --split test`, used for no choice
-    unlabelled: CorpusConfig = field(default_factory=CorpusConfig)  # its words join the lexicon
-    additional: list[CorpusConfig] = field(default_factory=list)  # joins training only
-    # Additional documents that share text with a dev or test part: left out of its training, used, or an error.
+    train: CorpusConfig = Field(default_factory=CorpusConfig)
+    """Training corpus."""
+    dev: CorpusConfig = Field(default_factory=CorpusConfig)
+    """Development corpus. If it is empty, `data.dev_share` of the training corpus takes its place."""
+    test: CorpusConfig = Field(default_factory=CorpusConfig)
+    """Test corpus, scored by `--mode eval --split test`. Nothing is chosen by its scores."""
+    unlabelled: CorpusConfig = Field(default_factory=CorpusConfig)
+    """Texts without labels. Their words join the lexicon, and some modes learn from them."""
+    additional: list[CorpusConfig] = Field([])
+    """Further training corpora, which no dev or test part is drawn from."""
     additional_leaks: Literal["drop", "keep", "refuse"] = "drop"
-    categories: list[str] = field(default_factory=list)  # empty: all that the training corpus has
-    dev_share: float = 0.1
-    split_seed: int = 42  # draws the dev part or the folds; apart from run.seed, so that seeds share a split
-    max_len: int = 150  # tokens (characters) in a segment
-    duplicate_share: float = 0.5  # texts that share this part of the shorter one's 8-grams stay in one fold
-    processed: str = ""  # the processed folder, which several runs may share; empty: data/processed/ and the run's name
+    """Additional documents that share text with a dev or test part: leave them out, use them, or stop with an error."""
+    categories: list[str] = Field([])
+    """Categories to learn. An empty list takes all categories of the training corpus."""
+    dev_share: Share = 0.1
+    """Share of the training documents that becomes the dev part if `data.dev` is empty."""
+    split_seed: int = Field(42, ge=0)
+    """Random seed of the dev part and the folds. `run.seed` does not change them, so that seeds share a split."""
+    max_len: int = Field(150, ge=8)
+    """Longest segment of a document, in characters."""
+    processed: str = ""
+    """Folder of the processed data. Empty names it by the settings that shape the data, so that runs share it."""
 
 
-@dataclass
-class LexiconConfig:
-    """Which words become lattice nodes, and what vectors they start from."""
+class LexiconConfig(Settings):
+    """Which words join the lattice, and what vectors they start from."""
 
-    source: Literal["jieba", "vectors"] = "jieba"  # jieba's dictionary, or the vocabulary of the vector file
-    match: Literal["all", "segment", "none"] = "all"  # every word everywhere, jieba's segmentation, or characters only
-    shortest: int = 2  # characters of a word at least; 1 lets single characters be words too
-    # `none` is for networks that only ask where words stand (softword, exsoftword), and for all words of the source,
-    # where the others keep those that can be learned from the corpora.
+    source: Literal["jieba", "vectors"] = "jieba"
+    """Where words come from: jieba's dictionary, or the vocabulary of the vector file."""
+    match: Literal["all", "segment", "none"] = "all"
+    """Which words are found in a text: `all` words at every place, those of jieba's segmentation, or none."""
+    shortest: int = Field(2, ge=1)
+    """Characters of the shortest word. 1 lets single characters be words."""
     vectors: Literal["random", "encoder", "file", "none"] = "random"
-    path: str = ""  # vectors: file -> word2vec text or binary, plain or .gz/.bz2
-    dimension: int = 50  # of random vectors; the others bring their own
-    # The length, by root mean square, that training starts the vectors with; 0 leaves those of a file as they are and
-    # others at unit variance.
-    length: float = 0.0
-    trainable: bool = True
+    """Where word vectors come from. `none` is for networks that read only the places of words."""
+    path: str = ""
+    """Vectors `file` only: word2vec file, text or binary, plain or compressed with gzip or bzip2."""
+    dimension: int = Field(50, ge=1)
+    """Size of `random` vectors. Other vectors have a size of their own."""
+    length: float = Field(0.0, ge=0)
+    """Root mean square length that vectors are scaled to before training. 0 does not scale them."""
+
+    def mistakes(self) -> Iterator[str]:
+        if self.vectors == "file" and not self.path:
+            yield "lexicon.path must name a word2vec file, because lexicon.vectors is file"
+        if self.path and self.vectors != "file":
+            yield f"lexicon.path is given, so lexicon.vectors ({self.vectors}) must be file"
+        if self.source == "vectors" and self.vectors != "file":
+            yield f"lexicon.source is vectors, so lexicon.vectors ({self.vectors}) must be file"
 
 
-@dataclass
-class EncoderConfig:
+class EncoderConfig(Settings):
     """The character encoder."""
 
-    name: str = "hfl/chinese-roberta-wwm-ext"  # hub id, local path, or `scratch`
-    layers: int = 0  # of a pretrained encoder keep only the first so many; 0 keeps all
-    output: Literal["last", "mix"] | int = "last"  # last layer, a learned mix of all, or one by number (0: embeddings)
-    # The shape of a `scratch` encoder; others bring their own.
-    hidden: int = 128
-    heads: int = 4
-    depth: int = 2
-    feed_forward: int = 512
+    name: str = "hfl/chinese-roberta-wwm-ext"
+    """Pretrained encoder: a Hugging Face model id or a local folder. `scratch` makes an untrained one."""
+    layers: int = Field(0, ge=0)
+    """Number of layers to keep of a pretrained encoder, from the bottom. 0 keeps all."""
+    output: Literal["last", "mix"] | Annotated[int, Field(ge=0)] = "last"
+    """Layer whose states are used: the last, a learned mix of all, or one by number. 0 is the embeddings."""
+    hidden: int = Field(128, ge=1)
+    """Size of the states of a `scratch` encoder."""
+    heads: int = Field(4, ge=1)
+    """Attention heads of a `scratch` encoder."""
+    depth: int = Field(2, ge=0)
+    """Layers of a `scratch` encoder. 0 leaves only the embeddings."""
+    feed_forward: int = Field(512, ge=1)
+    """Size of the feed-forward layers of a `scratch` encoder."""
+
+    def mistakes(self) -> Iterator[str]:
+        if self.name == "scratch" and self.hidden % self.heads:
+            yield f"encoder.hidden ({self.hidden}) must be a multiple of encoder.heads ({self.heads})"
+        if self.name == "scratch" and self.layers > 0:
+            yield (f"encoder.layers ({self.layers}) must be 0, because encoder.name is scratch; "
+                   "the number of layers of a scratch encoder is encoder.depth")  # fmt: skip
 
 
-@dataclass
-class ModelConfig:
-    """Which network reads the characters' states and the words, and what makes spans of what it says."""
+def systems() -> list[str]:
+    """The values that `model.name` may have: the networks of model/networks/ and the traditional systems."""
+    networks = (Path(__file__).parent / "model" / "networks").glob("*.py")
+    return [*sorted(path.stem for path in networks if path.stem != "__init__"), "feature_crf", "rules"]
 
-    name: str = "flat"  # a file of model/networks/ or model/traditional/; `encoder` is the character encoder alone
-    # A CRF, a softmax for every character, or a score for every span (a global pointer).
+
+class ModelConfig(Settings):
+    """The network that reads characters and words, and the head that finds spans."""
+
+    name: str = Field("flat", json_schema_extra=lambda schema: schema.update(enum=[*systems()]))
+    """System to train: a file of model/networks/, or a traditional one. `encoder` is the character encoder alone."""
     head: Literal["crf", "softmax", "span"] = "crf"
-    dropout: float = 0.1  # before the head
-    # What an untrained head holds it for that a character belongs to an entity (Lin et al., "Focal Loss", ICCV 2017,
-    # section 3.3). 0 leaves that to the draw: the first steps then teach what is outside and nothing else, for which an
-    # encoder gives up much of what it knew. What was measured: RESULTS.md, "A prior for outside".
-    prior: float = 0.0
+    """What finds spans: a CRF, a softmax for every character, or a score for every span (a global pointer)."""
+    dropout: Share = 0.1
+    """Dropout before the head."""
+    prior: Share = 0.0
+    """Probability of an entity that an untrained head predicts (Lin et al., 2017, section 3.3). 0 sets none."""
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in systems():
+            raise ValueError(f"must be a system of model/networks/ or model/traditional/{nearest(name, systems())}")
+        return name
 
 
-@dataclass
-class CrfConfig:
-    """The tags that a CRF, or a softmax in its place, chooses from: model.head crf, softmax."""
+class CrfConfig(Settings):
+    """The tags of the heads `crf` and `softmax`."""
 
-    # A chain of tags for every category, whose spans may overlap those of others, or one for all.
     scheme: Literal["per_type", "bmes"] = "per_type"
+    """`per_type` has a chain of tags for each category, so that spans may overlap. `bmes` has one for all."""
 
 
-@dataclass
-class FlatConfig:
-    """The lattice transformer of FLAT (Li et al., ACL 2020): model.name flat."""
+class FlatConfig(Settings):
+    """The lattice transformer of FLAT (Li et al., ACL 2020), for model.name `flat`."""
 
-    layers: int = 1
-    hidden: int = 160
-    heads: int = 8
-    feed_forward: int = 480
+    layers: int = Field(1, ge=1)
+    """Transformer layers."""
+    hidden: int = Field(160, ge=2)
+    """Size of the states. It must be even and a multiple of `flat.heads`."""
+    heads: int = Field(8, ge=1)
+    """Attention heads."""
+    feed_forward: int = Field(480, ge=1)
+    """Size of the feed-forward layers."""
     fusion: Literal["ff", "ff_linear", "ff_two", "attn", "gate"] = "ff"
-    shared_tables: bool = True  # one position table for the four distances, or one each
-    learned_tables: bool = False  # tables start sinusoidal and train, or stay fixed
-    scaled: bool = False  # divide attention logits by sqrt(head size), which the original does not
-    dropout: float = 0.15
-    attention_dropout: float = 0.0
+    """How the four distances of two spans are fused. `ff` is that of the paper."""
+    dropout: Share = 0.15
+    """Dropout of the inputs and within the layers."""
 
 
-@dataclass
-class ContextConfig:
-    """What reads the characters' vectors in their order: model.name bilstm, softword, exsoftword, softlexicon.
+class ContextConfig(Settings):
+    """The layer that reads the characters' vectors in order, for model.name bilstm, softword, exsoftword, softlexicon.
 
-    lattice_lstm and lr_cnn have a way of their own to read, and take its size from here.
+    The systems lattice_lstm and lr_cnn read in their own way and take only the size and the number of layers from here.
     """
 
-    kind: Literal["lstm", "transformer", "none"] = "lstm"  # an LSTM in both directions; none: the vectors as they are
-    layers: int = 1  # lr_cnn: characters of the longest word and n-gram
-    hidden: int = 200  # of an LSTM or a CNN both directions together; a transformer maps its input to it
-    heads: int = 4  # of a transformer
-    dropout: float = 0.5  # before and, for a transformer, inside
+    kind: Literal["lstm", "transformer", "none"] = "lstm"
+    """A bidirectional LSTM, a transformer, or the vectors as they are."""
+    layers: int = Field(1, ge=1)
+    """Layers. For lr_cnn, the characters of the longest word and n-gram."""
+    hidden: int = Field(200, ge=2)
+    """Size of the states. For an LSTM or a CNN, both directions together."""
+    dropout: Share = 0.5
+    """Dropout before the layer and, for a transformer, within it."""
+
+    def mistakes(self) -> Iterator[str]:
+        if self.kind == "lstm" and self.hidden % 2:
+            yield f"context.hidden ({self.hidden}) must be even, because an LSTM halves it between its two directions"
+        if self.kind == "transformer" and self.hidden % 4:
+            yield f"context.hidden ({self.hidden}) must be a multiple of 4, because a transformer has 4 attention heads"
 
 
-@dataclass
-class SpanConfig:
-    """The span head (Su et al., Global Pointer, 2022): model.head span."""
+class SpanConfig(Settings):
+    """The span head (Su et al., Global Pointer, 2022), for model.head `span`."""
 
-    size: int = 64  # of the queries and keys of a span's ends
-    shared: bool = True  # one query and key for all categories (Efficient Global Pointer), or one for each
-
-
-@dataclass
-class MrcConfig:
-    """A question for every category (Li et al., 2020): model.name mrc."""
-
-    queries: dict[str, str] = field(default_factory=dict)  # the question of each category; none: its name
-    asked: int = 0  # questions about a text in a training step: with an answer, and some without; 0: all
-    rows: int = 64  # questions about texts that the encoder reads at a time, whatever the batch
-    begin_weight: float = 1.0  # of the loss of where spans begin
-    end_weight: float = 1.0  # of where they end
-    match_weight: float = 1.0  # of which begin belongs to which end
+    shared: bool = True
+    """Whether all categories share one query and key (Efficient Global Pointer)."""
 
 
-@dataclass
-class FeatureCrfConfig:
-    """The traditional model, a CRF on features trained by CRFsuite: model.name feature_crf."""
+class MrcConfig(Settings):
+    """A question for every category (Li et al., ACL 2020), for model.name `mrc`."""
 
-    l1: float = 0.1  # weights of the penalties
-    l2: float = 0.01
-    iterations: int = 100  # of L-BFGS, at most
+    queries: dict[str, str] = Field({})
+    """Question of each category. A category without one is asked for by its name."""
+    asked: int = Field(0, ge=0)
+    """Questions about a text in a training step, some with an answer and some without. 0 asks all."""
+
+    def mistakes(self) -> Iterator[str]:
+        if self.asked == 1:
+            yield "mrc.asked (1) must be 0 for all questions, or at least 2: one with an answer and one without"
 
 
-@dataclass
-class FoldsConfig:
-    """Cross-validation: every training document is held out from one network at least."""
+class FoldsConfig(Settings):
+    """Cross-validation. Each training document is held out from one network at least."""
 
-    count: int = 0  # 0: one split by data.dev or data.dev_share
-    # What never stands on both sides: near-duplicate texts; or the labelled surface forms too, as in CrossWeigh, which
-    # takes every document with a held-out form from the training part and so wants short texts or many folds.
+    count: int = Field(0, ge=0)
+    """Number of folds, at least 2. 0 trains one network on one split."""
     disjoint: Literal["document", "entity"] = "document"
-    repeats: int = 1  # denoise: times that folds are drawn and trained anew
+    """What a fold may not share with its training part: near-duplicates, or labelled surface forms too (CrossWeigh).
+
+    `entity` removes many training documents, so it needs short texts or many folds.
+    """
+    repeats: int = Field(1, ge=1)
+    """How often `--mode denoise` draws and trains the folds anew."""
+
+    def mistakes(self) -> Iterator[str]:
+        if self.count == 1:
+            yield "folds.count (1) must be 0 for one split, or at least 2 for cross-validation"
 
 
-@dataclass
-class TrainConfig:
-    """Optimisation, and what is kept."""
+class TrainConfig(Settings):
+    """Optimisation, and which weights are kept."""
 
-    epochs: int = 10
-    batch_size: int = 16  # segments in a batch, where batch_tokens is 0
-    batch_tokens: int = 0  # padded characters in a batch; texts of all lengths then cost like memory and time
-    accumulation: int = 1  # batches in an optimizer step
-    encoder_rate: float = 3e-5
-    other_rate: float = 3e-3
-    crf_rate: float = 3e-2
-    weight_decay: float = 0.01  # not on biases, norms and transitions
-    schedule: Literal["linear", "cosine", "constant"] = "linear"  # of the rates, after the warm-up
-    warmup: float = 0.1  # share of the optimizer steps
-    layer_decay: float = 1.0  # each encoder layer has the rate of the one above it times this
-    freeze_epochs: int = 0  # epochs at the start in which the encoder neither gets gradients nor moves
-    unfreeze_every: int = 0  # then one layer more thaws, from the top, every so many epochs; 0: all at once
-    clip: float = 5.0  # largest gradient norm; 0 leaves gradients alone
-    # Of training; reading always uses auto. auto: bf16 where the device has instructions for it, float32 elsewhere.
+    epochs: int = Field(10, ge=1)
+    """Times that the training part is gone through."""
+    batch_size: int = Field(16, ge=1)
+    """Segments in a batch if `train.batch_tokens` is 0."""
+    batch_tokens: int = Field(0, ge=0)
+    """Characters in a batch, padding included. Batches then cost the same, however long their texts are."""
+    accumulation: int = Field(1, ge=1)
+    """Batches in an optimizer step."""
+    encoder_rate: Positive = 3e-5
+    """Learning rate of the encoder."""
+    other_rate: Positive = 3e-3
+    """Learning rate of everything that is neither encoder nor CRF transitions."""
+    crf_rate: Positive = 3e-2
+    """Learning rate of the CRF transitions."""
+    weight_decay: float = Field(0.01, ge=0)
+    """Weight decay, which biases, norms and transitions are exempt from."""
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    """How learning rates decay after the warm-up."""
+    warmup: Share = 0.1
+    """Share of the optimizer steps in which learning rates rise."""
+    layer_decay: float = Field(1.0, gt=0, le=1)
+    """Learning rate of an encoder layer, as a factor of the rate of the layer above it."""
+    freeze_epochs: int = Field(0, ge=0)
+    """Epochs at the start in which the encoder is frozen."""
+    unfreeze_every: int = Field(0, ge=0)
+    """Epochs from one encoder layer's thawing to the next one's, from the top down. 0 thaws all layers at once."""
+    clip: float = Field(5.0, ge=0)
+    """Largest norm of the gradient. 0 does not clip."""
     precision: Precision = "auto"
-    # Weights for eval and predict: those of the best dev score, averages included; or of the last epoch, with which the
-    # dev score chooses nothing (if patience is 0); or the average.
+    """Precision of training. `auto` is bf16 where the device has instructions for it, else float32.
+
+    Evaluation and prediction always use `auto`.
+    """
     select: Literal["best", "last", "swa", "ema"] = "best"
-    patience: int = 0  # epochs without a better dev F1 before training stops; 0 never stops early
+    """Weights for evaluation and prediction: of the best dev score, of the last epoch, or averaged by the method named.
+
+    With `last` and no early stopping, nothing is chosen by the dev score.
+    """
+    patience: int = Field(0, ge=0)
+    """Epochs without a better dev F1 before training stops early. 0 never stops early."""
+
+    def mistakes(self) -> Iterator[str]:
+        if self.freeze_epochs > self.epochs:
+            yield f"train.freeze_epochs ({self.freeze_epochs}) must be at most train.epochs ({self.epochs})"
+        if self.unfreeze_every and not self.freeze_epochs:
+            yield (f"train.unfreeze_every ({self.unfreeze_every}) must be 0, because train.freeze_epochs is 0 and no "
+                   "layer is frozen")  # fmt: skip
 
 
-@dataclass
-class PretrainConfig:
-    """Masked-language-model training of the encoder on the corpora's raw text (`--mode pretrain`)."""
+class PretrainConfig(Settings):
+    """Masked-language-model training of the encoder on the corpora's text (`--mode pretrain`)."""
 
-    output: str = ""  # folder of the new encoder, for encoder.name; empty: the run's folder with _encoder
-    epochs: int = 3
-    batch_tokens: int = 4096  # padded characters in a batch
-    rate: float = 5e-5
-    warmup: float = 0.1  # share of the steps
-    mask_share: float = 0.15  # of the characters, in whole words
-    held_out: float = 0.02  # share of the segments that only the loss before and after is taken on
+    epochs: int = Field(3, ge=1)
+    """Times that the texts are gone through."""
+    rate: Positive = 5e-5
+    """Learning rate."""
 
 
-@dataclass
-class AdversarialConfig:
-    """Training on embeddings moved to where the loss is worst (model/training/adversarial.py)."""
+class AdversarialConfig(Settings):
+    """Training on embeddings that are moved to where the loss is worst (model/training/adversarial.py)."""
 
     method: Literal["none", "fgsm", "fgm", "pgd", "freelb", "vat"] = "none"
-    # What is moved: the encoder's token embeddings, the word vectors, or both.
-    targets: list[Literal["characters", "words"]] = field(default_factory=lambda: ["characters"])
-    scope: Literal["sample", "matrix"] = "sample"  # each text by itself, or the rows of the embedding matrix
-    epsilon: float = 1.0  # size of the move: the norm, or of fgsm the largest component
-    step_size: float = 0.3  # pgd, freelb: length of one step
-    steps: int = 3  # pgd, freelb: steps; vat: power iterations
-    weight: float = 1.0  # of the loss on moved embeddings
-    same_dropout: bool = False  # all passes of a batch drop the same, as vat's always do; or each draws anew
-    start_epoch: int = 0  # epochs before the first adversarial step
-    start_step: int = 0  # optimizer steps before it
-    unlabelled: bool = False  # vat: a batch of the unlabelled texts with every labelled one
+    """How the embeddings are moved. `vat` needs no labels."""
+    targets: list[Literal["characters", "words"]] = Field(["characters"], min_length=1)
+    """What is moved: the encoder's token embeddings, the word vectors, or both."""
+    scope: Literal["sample", "matrix"] = "sample"
+    """Whether each text is moved by itself, or the embedding matrix as a whole."""
+    epsilon: Positive = 1.0
+    """Size of the move: its norm or, for fgsm, its largest component."""
+    step_size: Positive = 0.3
+    """Methods pgd and freelb: length of a step."""
+    steps: int = Field(3, ge=1)
+    """Methods pgd and freelb: number of steps. Method vat: number of power iterations."""
+    start_epoch: int = Field(0, ge=0)
+    """Epochs before the first adversarial step."""
+    unlabelled: bool = False
+    """Method vat: whether each batch is joined by a batch of `data.unlabelled`."""
+
+    def mistakes(self) -> Iterator[str]:
+        if self.unlabelled and self.method != "vat":
+            yield f"adversarial.unlabelled needs adversarial.method ({self.method}) to be vat: others need labels"
 
 
-@dataclass
-class AveragingConfig:
+class AveragingConfig(Settings):
     """Running means of the weights, evaluated and saved beside the weights themselves."""
 
     method: Literal["none", "swa", "ema"] = "none"
-    start_epoch: int = 1  # epochs before averaging begins
-    every: int = 1  # an average is taken every so many units
+    """A plain mean (`swa`) or an exponential one (`ema`)."""
+    start_epoch: int = Field(1, ge=0)
+    """Epochs before averaging begins."""
     unit: Literal["epoch", "step"] = "epoch"
-    decay: float = 0.999  # ema: what stays of the average at each update
-    # Rates while swa averages: as train.schedule has them, or rate_factor of the full ones, or from the full ones down
-    # to it between two updates.
+    """Whether weights join the average after each epoch or after each optimizer step."""
+    decay: Share = 0.999
+    """Method ema: what remains of the average at each update."""
     rate: Literal["schedule", "constant", "cyclic"] = "schedule"
-    rate_factor: float = 0.5
+    """Method swa: learning rates while it averages.
+
+    `schedule` follows train.schedule. `constant` is half of the full rate. `cyclic` falls from the full rate to half of
+    it between two updates.
+    """
+
+    def mistakes(self) -> Iterator[str]:
+        if self.rate != "schedule" and self.method != "swa":
+            yield f"averaging.rate ({self.rate}) must be schedule unless averaging.method ({self.method}) is swa"
 
 
-@dataclass
-class RegularisationConfig:
+class RegularisationConfig(Settings):
     """Small additions to the loss."""
 
-    r_drop: float = 0.0  # weight of the divergence between two passes with different dropout (Liang et al., 2021)
-    dropout_samples: int = 1  # dropout masks before the emission layer, whose losses are averaged (Inoue, 2019)
-    label_smoothing: float = 0.0  # share of the loss that wants every tag's emission equal
+    r_drop: float = Field(0.0, ge=0)
+    """Weight of the divergence between two passes with different dropout (R-Drop, Liang et al., 2021)."""
+    dropout_samples: int = Field(1, ge=1)
+    """Dropout masks before the head, whose losses are averaged (Inoue, 2019)."""
+    label_smoothing: Share = 0.0
+    """Share of the loss that wants equal emissions for all tags."""
 
 
 DoubtfulAction = Literal["keep", "mask", "mask_all", "weight", "remove"]
 MissingAction = Literal["ignore", "mask", "mask_all", "weight", "add"]
 
 
-@dataclass
-class DenoiseConfig:
-    """Labels against the votes of networks that have not seen them (experiments/denoising/decisions.py)."""
+class DenoiseConfig(Settings):
+    """Labels are compared with out-of-fold predictions (experiments/denoising/decisions.py)."""
 
-    # What labels are held against: the share of votes, the mean probability, or thresholds that the probabilities set
-    # themselves (confident learning).
     finder: Literal["votes", "probability", "confidence"] = "probability"
-    # A label with a smaller share is doubtful if the votes see something else there, or hold it for impossible. Voters
-    # that merely fail to see a name they do not know are no evidence, and of two spans they often leave open which.
-    doubtful_below: float = 0.05
-    unsupported_below: float = 1e-4  # mean probability; 1 makes not to be found enough
-    missing_from: float = 0.5  # a span with this share that no label has is missing
-    # Whether it may overlap a label of another category that is not doubtful. Voters that know two categories for one
-    # name see both, and few annotators give two: in 2,000 documents of CCF 45 pairs of 16,427 labels overlap.
-    overlapping: bool = False
-    doubtful_below_of: dict[str, float] = field(default_factory=dict)  # of single categories
-    missing_from_of: dict[str, float] = field(default_factory=dict)
+    """What labels are compared with: the share of votes, the mean probability, or self-set thresholds.
+
+    `confidence` sets its thresholds from the probabilities themselves (confident learning).
+    """
+    doubtful_below: float = Field(0.05, ge=0, le=1)
+    """A label with a smaller share is doubtful if the networks find another span there or think it impossible."""
+    missing_from: ShareOfMissing = 0.5
+    """A span with at least this share that no label has is missing. Less probable spans than 0.05 are not recorded."""
+    missing_from_of: dict[str, ShareOfMissing] = Field({})
+    """`denoise.missing_from` of single categories."""
     doubtful: DoubtfulAction = "mask"
+    """What is done with doubtful labels.
+
+    `mask` leaves the span's tags of its category out of the loss, `mask_all` those of all categories. `weight` lowers
+    the weight of the text.
+    """
     missing: MissingAction = "mask"
-    rounds: int = 1  # the networks of a round train on the cleaned labels of the one before
-    least: float = 0.05  # probability from which a span that is neither labelled nor found is written down
-    compare: bool = True  # train on the labels as they are, too, to see what cleaning is worth
+    """What is done with missing spans: as for doubtful labels, or `add` them as labels."""
+    rounds: int = Field(1, ge=1)
+    """Rounds. The networks of a round train on the labels that the round before has cleaned."""
 
 
-@dataclass
-class PseudoConfig:
+class PseudoConfig(Settings):
     """Labels for unlabelled texts from votes (experiments/denoising/pseudo_labels.py)."""
 
-    measure: Literal["votes", "probability"] = "probability"
-    certain_from: float = 0.9  # share from which a span becomes a label
-    certain_from_of: dict[str, float] = field(default_factory=dict)  # of single categories
-    uncertain_from: float = 0.1  # share from which what is not certain is in doubt
-    weight: float = 0.5  # of the loss of a text labelled so
+    certain_from: float = Field(0.9, ge=0.1, le=1)
+    """Probability from which a span becomes a label. From 0.1 up to it, a span is in doubt."""
+    weight: Positive = 0.5
+    """Weight of the loss of a text with such labels."""
 
 
-@dataclass
-class DictionaryConfig:
-    """Learning from a dictionary and raw text (`--mode dictionary`), which are those of data.train and data.unlabelled.
+class DictionaryConfig(Settings):
+    """Learning from a dictionary and the texts of data.train and data.unlabelled (`--mode dictionary`)."""
 
-    The section ends with what the loop's risk is made of (experiments/dictionary/risk.py).
-    """
-
-    path: str = ""  # the dictionary: a surface form, a tab and its category on each line
-    taken_from: str = ""  # ids of the training documents whose labels it was taken from; no score counts these
-    # Matching alone; one category's span candidates against random ones, bags of them, or known negatives; or the loop.
+    path: str = ""
+    """Dictionary file: a surface form, a tab and its category on each line."""
+    taken_from: str = ""
+    """File with the ids of the documents whose labels made the dictionary. They are left out of all scores."""
     method: Literal["match", "direct", "bagging", "negatives", "loop"] = "match"
+    """How it is learned from: by matching alone, as span candidates of one category, or in a loop over all categories.
 
-    # Span candidates: direct, bagging, negatives.
+    Candidates are compared with random ones (`direct`), bags of them (`bagging`) or known negatives (`negatives`).
+    """
     category: str = ""
-    most_tokens: int = 4  # of jieba's segmentation in a candidate
-    most_characters: int = 20  # in a candidate
-    negatives: str = ""  # surface forms that are not of the category, one a line
-    sample_ratio: float = 1.0  # unlabelled candidates drawn as negatives, for each positive one
-    bags: int = 30
-    threshold: float = 0.5  # candidates with a higher score are labelled
-
-    # The loop.
-    rounds: int = 5  # at most; it stops when the dictionary no longer grows
-    minimum_count: int = 3  # occurrences that a form found by the classifiers needs to join the dictionary
-    agreement: float = 1.0  # share of its occurrences that have to be found, all as the same category
-    unit: Literal["word", "character"] = "word"  # what is decided as a whole: a word of jieba's segmentation, or less
-    minimum_length: int = 2  # characters of what the classifiers may find
-    # Class priors, the share of all characters that belong to a category: those given; for the others what the first
-    # dictionary labels over `coverage`, or Elkan and Noto's estimate (class_prior.py). With `found`, all of them
-    # are replaced after the first round by the share that the round before found.
-    priors: dict[str, float] = field(default_factory=dict)
+    """Methods direct, bagging and negatives: the category to find."""
+    negatives: str = ""
+    """Method negatives: file of surface forms that are not of the category, one a line."""
+    rounds: int = Field(5, ge=1)
+    """Method loop: largest number of rounds. It stops when the dictionary no longer grows."""
+    unit: Literal["word", "character"] = "word"
+    """Method loop: what is classified as a whole: a word of jieba's segmentation, or a character."""
+    priors: dict[str, Annotated[float, Field(gt=0, lt=1)]] = Field({})
+    """Method loop: class priors, the share of all characters that belong to a category."""
     prior: Literal["coverage", "elkan_noto", "found"] = "coverage"
-    coverage: float = 0.5  # share of a category's characters that the dictionary is thought to label
-    # Of a character's probability. absolute is that of Peng et al., bounded; it wants a positive_weight of 10 or so.
+    """Method loop: class priors of categories that `dictionary.priors` does not give.
+
+    `coverage` divides what the first dictionary labels by `dictionary.coverage`. `elkan_noto` is the estimate of Elkan
+    and Noto. `found` starts as `coverage`, and takes for all categories the share that the last round found.
+    """
+    coverage: float = Field(0.5, gt=0, le=1)
+    """Method loop: share of a category's characters that the dictionary is assumed to label."""
     loss: Literal["cross_entropy", "absolute"] = "cross_entropy"
-    positive_weight: float = 1.0  # of the positives' risk
-    negative_risk: Literal["clip", "step_back"] = "clip"  # what is done where it is estimated below 0
-    step_back_beyond: float = 0.0  # step_back: only below this much under 0
-    step_back_discount: float = 1.0  # step_back: factor of the step
+    """Method loop: loss of a character's probability. `absolute` is that of Peng et al. (2019), which is bounded."""
+
+    def mistakes(self) -> Iterator[str]:
+        if self.method in ("direct", "bagging", "negatives") and not self.category:
+            yield f"dictionary.category must name the category that dictionary.method ({self.method}) is to find"
+        if self.method == "negatives" and not self.negatives:
+            yield "dictionary.negatives must name a file of surface forms, because dictionary.method is negatives"
 
 
-@dataclass
-class MixConfig:
+PatternCategory = Literal["mobile", "email", "QQ", "vx"]  # the categories of model/reading/patterns.py
+
+
+class MixConfig(Settings):
     """Several runs that read the same texts (`--runs`), and patterns that help them (model/reading/patterns.py)."""
 
-    weights: dict[str, float] = field(default_factory=dict)  # of the votes of runs, by their names; others have 1
-    min_votes: float = 0.5  # share of the votes that a span needs (more than this, or all)
-    min_votes_of: dict[str, float] = field(default_factory=dict)  # of single categories
-    back_up: list[str] = field(default_factory=list)  # categories in which patterns add what the vote left out
-    override: list[str] = field(default_factory=list)  # categories in which patterns alone decide
+    weights: dict[str, Annotated[float, Field(ge=0)]] = Field({})
+    """Weights of the runs' votes, by the names of the runs. Other runs have 1."""
+    min_votes: Share = 0.5
+    """A span is kept if more than this share of the votes find it, or all."""
+    min_votes_of: dict[str, Share] = Field({})
+    """`mix.min_votes` of single categories."""
+    back_up: list[PatternCategory] = Field([])
+    """Categories in which patterns add spans that the votes leave out."""
+    override: list[PatternCategory] = Field([])
+    """Categories in which patterns alone decide."""
+
+    def mistakes(self) -> Iterator[str]:
+        if both := sorted(set(self.back_up) & set(self.override)):
+            yield f"mix.back_up and mix.override must not both name {', '.join(both)}"
 
 
-@dataclass
-class PredictConfig:
+class PredictConfig(Settings):
     """Reading texts with a trained run."""
 
-    batch_tokens: int = 4096  # padded characters in a batch
-    overlap: int = 64  # characters that neighbouring windows of a long text share
-    chunk: int = 512  # documents held in memory at a time
-    min_votes: float = 0.5  # share of folds that must find a span (more than this, or all)
-    min_probability: float = 0.0  # spans below are left out
+    batch_tokens: int = Field(4096, ge=1)
+    """Characters in a batch, padding included."""
+    min_votes: Share = 0.5
+    """A span is kept if more than this share of the folds find it, or all."""
+    min_probability: Share = 0.0
+    """Spans with a smaller probability are left out."""
 
 
-@dataclass
-class Config:
+# ------------------------------------------------------------------------------------------------------ all of them
+
+
+class Config(Settings):
     """All settings of a run."""
 
-    run: RunConfig = field(default_factory=RunConfig)
-    data: DataConfig = field(default_factory=DataConfig)
-    lexicon: LexiconConfig = field(default_factory=LexiconConfig)
-    encoder: EncoderConfig = field(default_factory=EncoderConfig)
-    model: ModelConfig = field(default_factory=ModelConfig)
-    crf: CrfConfig = field(default_factory=CrfConfig)
-    flat: FlatConfig = field(default_factory=FlatConfig)
-    context: ContextConfig = field(default_factory=ContextConfig)
-    span: SpanConfig = field(default_factory=SpanConfig)
-    mrc: MrcConfig = field(default_factory=MrcConfig)
-    feature_crf: FeatureCrfConfig = field(default_factory=FeatureCrfConfig)
-    folds: FoldsConfig = field(default_factory=FoldsConfig)
-    train: TrainConfig = field(default_factory=TrainConfig)
-    pretrain: PretrainConfig = field(default_factory=PretrainConfig)
-    adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
-    averaging: AveragingConfig = field(default_factory=AveragingConfig)
-    regularisation: RegularisationConfig = field(default_factory=RegularisationConfig)
-    denoise: DenoiseConfig = field(default_factory=DenoiseConfig)
-    pseudo: PseudoConfig = field(default_factory=PseudoConfig)
-    dictionary: DictionaryConfig = field(default_factory=DictionaryConfig)
-    mix: MixConfig = field(default_factory=MixConfig)
-    predict: PredictConfig = field(default_factory=PredictConfig)
+    run: RunConfig = Field(default_factory=RunConfig)
+    data: DataConfig = Field(default_factory=DataConfig)
+    lexicon: LexiconConfig = Field(default_factory=LexiconConfig)
+    encoder: EncoderConfig = Field(default_factory=EncoderConfig)
+    model: ModelConfig = Field(default_factory=ModelConfig)
+    crf: CrfConfig = Field(default_factory=CrfConfig)
+    flat: FlatConfig = Field(default_factory=FlatConfig)
+    context: ContextConfig = Field(default_factory=ContextConfig)
+    span: SpanConfig = Field(default_factory=SpanConfig)
+    mrc: MrcConfig = Field(default_factory=MrcConfig)
+    folds: FoldsConfig = Field(default_factory=FoldsConfig)
+    train: TrainConfig = Field(default_factory=TrainConfig)
+    pretrain: PretrainConfig = Field(default_factory=PretrainConfig)
+    adversarial: AdversarialConfig = Field(default_factory=AdversarialConfig)
+    averaging: AveragingConfig = Field(default_factory=AveragingConfig)
+    regularisation: RegularisationConfig = Field(default_factory=RegularisationConfig)
+    denoise: DenoiseConfig = Field(default_factory=DenoiseConfig)
+    pseudo: PseudoConfig = Field(default_factory=PseudoConfig)
+    dictionary: DictionaryConfig = Field(default_factory=DictionaryConfig)
+    mix: MixConfig = Field(default_factory=MixConfig)
+    predict: PredictConfig = Field(default_factory=PredictConfig)
+
+    def mistakes(self) -> Iterator[str]:
+        scratch, epochs = self.encoder.name == "scratch", self.train.epochs
+        smoothing = self.regularisation.label_smoothing
+        if self.model.name == "flat":
+            if self.flat.hidden % self.flat.heads:
+                yield f"flat.hidden ({self.flat.hidden}) must be a multiple of flat.heads ({self.flat.heads})"
+            if self.flat.hidden % 2:
+                yield f"flat.hidden ({self.flat.hidden}) must be even, for sinusoidal positions"
+        if self.model.name == "mrc":
+            for name in ("output", *(["depth"] if scratch else [])):
+                if getattr(self.encoder, name) == 0:
+                    yield f"encoder.{name} (0) must not be 0, because model.name mrc reads question and text together"
+            if smoothing > 0:
+                yield f"regularisation.label_smoothing ({smoothing}) must be 0, because model.name mrc has no tags"
+        elif self.model.head == "span" and smoothing > 0:
+            yield f"regularisation.label_smoothing ({smoothing}) must be 0, because model.head span has no tags"
+        if self.model.name == "softword" and self.lexicon.match != "segment":
+            yield f"lexicon.match ({self.lexicon.match}) must be segment, because model.name is softword"
+        if scratch and self.train.freeze_epochs > 0:
+            yield (f"train.freeze_epochs ({self.train.freeze_epochs}) must be 0, because encoder.name is scratch: "
+                   "random weights are not worth keeping")  # fmt: skip
+        if scratch and self.lexicon.vectors == "encoder":
+            yield ("lexicon.vectors (encoder) must be random, because encoder.name is scratch: an untrained encoder "
+                   "knows no words")  # fmt: skip
+        if self.folds.count == 0 and not self.data.dev.path and self.data.dev_share == 0:
+            no_dev_part = "because there is no dev part (data.dev is empty and data.dev_share is 0)"
+            if self.train.select == "best":
+                yield f"train.select (best) must be last, swa or ema, {no_dev_part}"
+            if self.train.patience > 0:
+                yield f"train.patience ({self.train.patience}) must be 0, {no_dev_part}"
+        yield from self._mistakes_of_adversarial_steps(epochs)
+        yield from self._mistakes_of_averaging(epochs)
+
+    def _mistakes_of_adversarial_steps(self, epochs: int) -> Iterator[str]:
+        own = self.adversarial
+        if own.method != "none" and own.start_epoch >= epochs:
+            yield f"adversarial.start_epoch ({own.start_epoch}) must be less than train.epochs ({epochs})"
+        if own.method != "none" and self.regularisation.r_drop > 0:
+            yield (f"regularisation.r_drop ({self.regularisation.r_drop}) must be 0, or adversarial.method "
+                   f"({own.method}) none: both read each batch several times")  # fmt: skip
+        if own.unlabelled and own.method == "vat" and not self.data.unlabelled.path:
+            yield "data.unlabelled must name a corpus, because adversarial.unlabelled is true"
+
+    def _mistakes_of_averaging(self, epochs: int) -> Iterator[str]:
+        own = self.averaging
+        if self.train.select in ("swa", "ema") and self.train.select != own.method:
+            yield f"averaging.method ({own.method}) must be {self.train.select}, because train.select is"
+        if own.method == "none":
+            return
+        left = epochs - own.start_epoch
+        if left <= 0:
+            yield f"averaging.start_epoch ({own.start_epoch}) must be less than train.epochs ({epochs})"
+        elif own.method == "ema" and own.unit == "epoch" and own.decay**left > 0.5:
+            yield (f"averaging.decay ({own.decay}) must be smaller, or averaging.unit step: more than half of the "
+                   f"first weights is left after {left} epochs (averaging.start_epoch to train.epochs)")  # fmt: skip
 
     @property
     def run_folder(self) -> Path:
@@ -410,7 +579,7 @@ class Config:
 
     @property
     def pretrained_folder(self) -> Path:
-        return Path(self.pretrain.output or f"{self.run_folder}_encoder")
+        return Path(f"{self.run_folder}_encoder")
 
     @property
     def denoise_folder(self) -> Path:
@@ -422,37 +591,117 @@ class Config:
 
     @property
     def processed_folder(self) -> Path:
-        return Path(self.data.processed or f"data/processed/{self.run.name}")
+        """Configurations with equal shaping settings share the default folder."""
+        return Path(self.data.processed or f"data/processed/{shape_digest(self)}")
+
+
+# Settings of `data` and `lexicon` that matter only when training; the others shape the processed data.
+ONLY_TRAINING = {
+    "data": ("dev_share", "split_seed", "processed", "additional_leaks"),
+    "lexicon": ("length",),
+}
+
+
+def shaping_settings(config: Config) -> dict[str, Any]:
+    """The settings that the processed data depends on. Paths are as written."""
+    settings: dict[str, Any] = {"data": config.data.model_dump(), "lexicon": config.lexicon.model_dump()}
+    for section, names in ONLY_TRAINING.items():
+        for name in names:
+            del settings[section][name]
+    settings["encoder"] = {"name": config.encoder.name}
+    if config.lexicon.vectors == "encoder":
+        settings["encoder"] |= {"layers": config.encoder.layers, "output": config.encoder.output}
+    return settings
+
+
+def shape_digest(config: Config) -> str:
+    """A digest, equal for configurations that can share processed data as long as the input files stay as they are."""
+    shaped = json.dumps(shaping_settings(config), sort_keys=True)
+    return hashlib.sha256(shaped.encode()).hexdigest()[:12]
 
 
 # ------------------------------------------------------------------------------------------------------------ reading
 
+# Settings of earlier versions, with the value that each always has now. A file of an earlier version, such as the
+# config.yaml of a run, may still name them: this value is ignored, and any other is a mistake.
+RETIRED: dict[str, Any] = {
+    "data.duplicate_share": 0.5,
+    "lexicon.trainable": True,
+    "flat.shared_tables": True,
+    "flat.learned_tables": False,
+    "flat.scaled": False,
+    "flat.attention_dropout": 0.0,
+    "context.heads": 4,
+    "span.size": 64,
+    "mrc.rows": 64,
+    "mrc.begin_weight": 1.0,
+    "mrc.end_weight": 1.0,
+    "mrc.match_weight": 1.0,
+    "feature_crf.l1": 0.1,
+    "feature_crf.l2": 0.01,
+    "feature_crf.iterations": 100,
+    "pretrain.output": Follows("the run's folder with _encoder added", lambda own: ("", str(own.pretrained_folder))),
+    "pretrain.batch_tokens": 4096,
+    "pretrain.warmup": 0.1,
+    "pretrain.mask_share": 0.15,
+    "pretrain.held_out": 0.02,
+    "adversarial.weight": 1.0,
+    "adversarial.same_dropout": False,
+    "adversarial.start_step": 0,
+    "averaging.every": 1,
+    "averaging.rate_factor": 0.5,
+    "denoise.unsupported_below": 1e-4,
+    "denoise.overlapping": False,
+    "denoise.doubtful_below_of": {},
+    "denoise.least": 0.05,
+    "denoise.compare": True,
+    "pseudo.measure": "probability",
+    "pseudo.certain_from_of": {},
+    "pseudo.uncertain_from": 0.1,
+    "dictionary.most_tokens": 4,
+    "dictionary.most_characters": 20,
+    "dictionary.sample_ratio": 1.0,
+    "dictionary.bags": 30,
+    "dictionary.threshold": 0.5,
+    "dictionary.minimum_count": 3,
+    "dictionary.agreement": 1.0,
+    "dictionary.minimum_length": 2,
+    "dictionary.positive_weight": Follows(
+        "1 for dictionary.loss cross_entropy and 10 for absolute",
+        lambda own: (10.0 if own.dictionary.loss == "absolute" else 1.0,),
+    ),
+    "dictionary.negative_risk": "clip",
+    "dictionary.step_back_beyond": 0.0,
+    "dictionary.step_back_discount": 1.0,
+    # A run of an earlier version always has 64, which differs only for short segments and only in reading.
+    "predict.overlap": Follows("half of data.max_len, at most 64", lambda own: (64, min(64, own.data.max_len // 2))),
+    "predict.chunk": 512,
+}
 
-def load_config(paths: list[str | Path] | None = None, overrides: list[str] | None = None) -> Config:
+
+def load_config(paths: Iterable[str | Path] | None = None, overrides: Iterable[str] | None = None) -> Config:
     """Defaults, then each YAML file in turn, then each `section.key=value`.
 
     Raises:
-        UserError: a file that is missing or is not YAML, an unknown key (the nearest known one is named), a value of
-            the wrong type, or settings that contradict each other.
+        UserError: a file is missing or is not YAML; or with a line for each mistake: unknown keys (the nearest known
+            one is named), values of the wrong type or out of bounds, and settings that contradict each other.
     """
-    config = Config()
-    for where, values in read_layers(paths, overrides):
-        merge(config, values, where)
-    validate(config)
-    return config
+    return change_config(Config(), read_layers(paths, overrides))
 
 
 def from_dict(values: dict[str, Any], where: str) -> Config:
-    """A configuration from nested dictionaries, as `to_dict` makes them."""
-    config = Config()
-    merge(config, values, where)
-    validate(config)
-    return config
+    """A configuration from nested dictionaries, as `to_dict` makes them. Raises UserError as `load_config` does."""
+    return change_config(Config(), [(where, values)])
+
+
+def change_config(config: Config, layers: Iterable[Layer]) -> Config:
+    """A configuration with the values of some layers instead of its own. Raises UserError as `load_config` does."""
+    return build(config, layers, RETIRED)
 
 
 def to_dict(config: Config) -> dict[str, Any]:
     """Nested plain values; `from_dict` is the inverse."""
-    return dataclasses.asdict(config)
+    return config.model_dump()
 
 
 def save_config(config: Config, path: Path) -> None:

@@ -19,13 +19,14 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from config import Config, CorpusConfig, CorpusFormat, load_config
-from data.corpus.document import Problems
-from utils.command_line import Parser, run_command
-from utils.errors import UserError
+from data.problems import Problems
+from utils.command_line import Command, Parser, run_chosen, run_command
+from utils.errors import UserError, nearest
 
 if TYPE_CHECKING:
     from experiments.comparison.grid import SystemSettings
@@ -34,17 +35,8 @@ if TYPE_CHECKING:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    return run_command("main.py", lambda: _run(arguments), "--mode train goes on with --resume")
-
-
-def _run(arguments: list[str] | None) -> None:
-    options = _parser().parse_args(arguments)
-    _refuse_flags_of_other_modes(options)
-    config = load_config(options.config, options.set)
-    modes = {"train": train, "eval": evaluate, "predict": predict, "pretrain": pretrain, "ablate": ablate,
-             "compare": compare, "denoise": denoise, "pipeline": denoise,
-             "dictionary": learn_from_dictionary}  # fmt: skip
-    modes[options.mode](config, options)
+    given = sys.argv[1:] if arguments is None else arguments
+    return run_command("main.py", lambda: _run(given), "--mode train goes on with --resume")
 
 
 def train(config: Config, options: argparse.Namespace) -> None:
@@ -76,7 +68,7 @@ def evaluate(config: Config, options: argparse.Namespace) -> None:
     check_writable(folder)
     only = None if options.fold is None else [options.fold]
     if options.input:
-        corpus = CorpusConfig(options.input, options.labels or "", options.format or "auto")
+        corpus = CorpusConfig(path=options.input, labels=options.labels or "", format=options.format or "auto")
         name, result = f"corpus-{Path(options.input).stem}", score_corpus(runs, corpus, problems, only)
     else:
         name = options.split or "dev"
@@ -98,7 +90,7 @@ def predict(config: Config, options: argparse.Namespace) -> None:
     """`--mode predict`."""
     from tqdm import tqdm
 
-    from data.corpus.formats import read_texts
+    from data.corpus.texts import read_texts
     from model.reading.mixture import mixture_of
     from model.reading.vote import PredictionWriter
     from utils.files import atomic_file, check_writable
@@ -182,10 +174,9 @@ def _compare(
     """Train and score systems, and show the table."""
     from experiments.comparison.comparison import Comparison
 
-    seeds, jobs = (default if given is None else given for given, default in ((options.seeds, 3), (options.jobs, 1)))
-    if jobs < 1:
-        raise UserError(f"--jobs {jobs}: at least one cell has to run at a time")
-    print(Comparison(systems, seeds, folder, title, **more).run(jobs))
+    if options.jobs < 1:
+        raise UserError(f"--jobs must be at least 1, not {options.jobs}")
+    print(Comparison(systems, options.seeds, folder, title, **more).run(options.jobs))
     print(f"table: {folder / 'table.md'}, .csv and .png")
 
 
@@ -249,52 +240,113 @@ def _say_what_is_not_trained(run: RunParts, fold: int | None) -> None:
         print(f"{run.folder}: of {wanted} folds there is only fold {', '.join(map(str, trained))}")
 
 
-def _refuse_flags_of_other_modes(options: argparse.Namespace) -> None:
-    """A flag that would change nothing is a mistake."""
-    modes = {"fold": "train eval predict", "resume": "train", "split": "eval", "input": "eval predict",
-             "runs": "eval predict", "labels": "eval", "format": "eval", "output": "eval predict ablate compare",
-             "grid": "ablate", "configs": "compare", "seeds": "ablate compare", "jobs": "ablate compare",
-             "dry_run": "denoise pipeline"}  # fmt: skip
-    for flag, of in modes.items():
-        value = getattr(options, flag)
-        given = value is not None and value is not False  # 0 is given, and equals False
-        if given and options.mode not in of.split():
-            name = flag.replace("_", "-")
-            raise UserError(f"--{name} does not belong to --mode {options.mode}, but to {' and '.join(of.split())}")
-    if options.input is None and (options.labels or options.format):
-        raise UserError("--labels and --format describe --input, which is not given")
-    if options.runs and not options.output:
-        raise UserError("--runs: the result belongs to no run alone, so say with --output FOLDER where to write it")
-    if options.input is not None and options.split:
-        raise UserError("--split scores a part of the run's own data and --input another corpus; give one of them")
+# ------------------------------------------------------------------------------------------------------- command line
 
 
-def _parser() -> Parser:
-    parser = Parser(description="Train, score and use a tagger for Chinese entities.")
-    modes = ["train", "eval", "predict", "pretrain", "ablate", "compare", "denoise", "pipeline", "dictionary"]
-    parser.add_argument("--mode", required=True, choices=modes)
-    parser.add_argument("--config", action="append", metavar="FILE", help="settings; may be given more than once")
+def _settings_flags(parser: Parser) -> None:
+    parser.add_argument("--config", action="append", metavar="FILE", help="settings; later files win over earlier ones")
     parser.add_argument("--set", action="append", metavar="KEY=VALUE", help="one setting, e.g. train.epochs=5")
-    parser.add_argument("--fold", type=int, help="this fold alone")
-    parser.add_argument("--resume", action="store_true", help="train: go on where a stopped run was")
-    parser.add_argument("--split", choices=["dev", "test"], help="eval: which part; default: dev")
-    parser.add_argument("--input", metavar="PATH", help="predict: folder or zip of .txt, a .txt, a .jsonl, or - for "
-                        "lines on standard input; eval: any labelled corpus")  # fmt: skip
-    parser.add_argument("--labels", metavar="PATH", help="eval: folder or zip of N.csv that belongs to --input")
-    parser.add_argument("--format", choices=get_args(CorpusFormat),
-                        help="eval: of --input; default: auto")  # fmt: skip
-    parser.add_argument("--runs", nargs="+", metavar="FOLDER",
-                        help="eval, predict: trained runs that vote (settings mix.*)")  # fmt: skip
-    parser.add_argument("--output", metavar="FOLDER", help="predict, eval: where to write; default: the run's "
-                        "predictions/ or eval/; ablate, compare: cells and tables; default: the run's folder "
-                        "with _ablation or _comparison")  # fmt: skip
-    parser.add_argument("--grid", metavar="FILE", help="ablate: systems and what each changes")
-    parser.add_argument("--configs", nargs="+", metavar="FILE", help="compare: a file for each system, whose settings "
-                        "are read after those of --config")  # fmt: skip
-    parser.add_argument("--seeds", type=int, metavar="N", help="ablate, compare: seeds 1 to N; default: 3")
-    parser.add_argument("--dry-run", action="store_true", help="denoise, pipeline: say what would be done, and stop")
-    parser.add_argument("--jobs", type=int, metavar="N", help="ablate, compare: so many cells at a time; default: 1")
-    return parser
+
+
+def _no_flags(parser: Parser) -> None:
+    """Of the modes that need only settings."""
+
+
+def _train_flags(parser: Parser) -> None:
+    parser.add_argument("--fold", type=int, metavar="N", help="train this fold only")
+    parser.add_argument("--resume", action="store_true", help="continue a stopped training")
+
+
+def _reading_flags(parser: Parser) -> None:
+    parser.add_argument("--fold", type=int, metavar="N", help="read with this fold only")
+    parser.add_argument("--runs", nargs="+", metavar="FOLDER", help="trained runs that vote; see settings mix.*")
+
+
+def _eval_flags(parser: Parser) -> None:
+    _reading_flags(parser)
+    parser.add_argument("--split", choices=["dev", "test"], help="part of the run's own data; default: dev")
+    parser.add_argument("--input", metavar="PATH", help="score on this labelled corpus instead of a split")
+    parser.add_argument("--labels", metavar="PATH", help="folder or zip of N.csv with the labels of --input")
+    parser.add_argument("--format", choices=get_args(CorpusFormat), help="format of --input; default: auto")
+    parser.add_argument("--output", metavar="FOLDER", help="for the scores; default: eval/ in the run's folder")
+
+
+def _predict_flags(parser: Parser) -> None:
+    _reading_flags(parser)
+    inputs = "folder or zip of .txt, a .txt, a .jsonl, or - for lines on standard input; default: -"
+    parser.add_argument("--input", metavar="PATH", help=inputs)
+    parser.add_argument("--output", metavar="FOLDER", help="default: predictions/ in the run's folder")
+
+
+def _comparison_flags(parser: Parser) -> None:
+    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="train with seeds 1 to N; default: 3")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="train this many at a time; default: 1")
+    folder = "for runs and tables; default: the run's folder with _ablation or _comparison"
+    parser.add_argument("--output", metavar="FOLDER", help=folder)
+
+
+def _ablate_flags(parser: Parser) -> None:
+    parser.add_argument("--grid", metavar="FILE", help="names of systems and the settings each changes")
+    _comparison_flags(parser)
+
+
+def _compare_flags(parser: Parser) -> None:
+    parser.add_argument("--configs", nargs="+", metavar="FILE", help="one file per system, read after --config")
+    _comparison_flags(parser)
+
+
+def _denoise_flags(parser: Parser) -> None:
+    parser.add_argument("--dry-run", action="store_true", help="print what would be done, and stop")
+
+
+MODES: dict[str, tuple[str, Callable[[Config, argparse.Namespace], None], Callable[[Parser], None]]] = {
+    "train": ("train a run: one network, or one for each fold", train, _train_flags),
+    "eval": ("score a trained run on its dev or test part, or on another corpus", evaluate, _eval_flags),
+    "predict": ("find spans in texts with a trained run", predict, _predict_flags),
+    "pretrain": ("continue the pretraining of an encoder on the corpora's raw text", pretrain, _no_flags),
+    "ablate": ("train variants of one configuration with several seeds and compare them", ablate, _ablate_flags),
+    "compare": ("train several systems with several seeds and compare them", compare, _compare_flags),
+    "denoise": ("find wrong labels by cross-validation and train on the cleaned ones", denoise, _denoise_flags),
+    "pipeline": ("denoise, label the unlabelled texts, train on both and predict", denoise, _denoise_flags),
+    "dictionary": ("learn from a dictionary and raw text instead of labels", learn_from_dictionary, _no_flags),
+}
+
+
+def _command(mode: str) -> Command:
+    about, work, add_flags = MODES[mode]
+
+    def add_all_flags(parser: Parser) -> None:
+        parser.add_argument("--mode", choices=[mode], help=argparse.SUPPRESS)
+        _settings_flags(parser)
+        add_flags(parser)
+
+    def run(options: argparse.Namespace) -> None:
+        _refuse_flags_without_effect(options)
+        work(load_config(options.config, options.set), options)
+
+    return Command(about, run, add_all_flags)
+
+
+def _run(arguments: Sequence[str]) -> None:
+    chooser = Parser(add_help=False)
+    chooser.add_argument("--mode")
+    mode = chooser.parse_known_args(arguments)[0].mode
+    if mode is not None and mode not in MODES:
+        raise UserError(f"--mode {mode}: no such mode{nearest(mode, MODES)}")
+    commands = {f"--mode {name}": _command(name) for name in MODES}
+    about = "Train, score and use a tagger for Chinese entities."
+    chosen = None if mode is None else f"--mode {mode}"
+    run_chosen("main.py", about, commands, chosen, arguments)
+
+
+def _refuse_flags_without_effect(options: argparse.Namespace) -> None:
+    given = vars(options)
+    if given.get("input") is None and (given.get("labels") or given.get("format")):
+        raise UserError("--labels and --format describe --input, which is not given")
+    if given.get("runs") and not given.get("output"):
+        raise UserError("--runs: the result belongs to no single run; name a folder for it with --output FOLDER")
+    if given.get("input") is not None and given.get("split"):
+        raise UserError("--split scores a part of the run's own data and --input another corpus; give one of them")
 
 
 if __name__ == "__main__":

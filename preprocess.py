@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -21,97 +22,135 @@ from data.noise.label_errors import KINDS
 from data.noise.noise import NoiseRates
 from experiments.corpus_commands import leakcheck, write_copy_with_noise, write_dictionary_of, write_sample_corpus
 from model.prepare import prepare
-from utils.command_line import Parser, run_command
+from utils.command_line import Command, Parser, run_chosen, run_command
 from utils.errors import UserError
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    return run_command("preprocess.py", lambda: _run(arguments), "nothing was written")
-
-
-def _run(arguments: list[str] | None) -> None:
-    options = _parser().parse_args(arguments)
-    _refuse_flags_of_other_commands(options)
-    seed = 42 if options.seed is None else options.seed
-    rates = NoiseRates(**{kind: getattr(options, f"noise_{kind}") or 0.0 for kind in KINDS})
-    if options.noise is not None:
-        if options.output is None:
-            raise UserError("--noise needs --output FOLDER, where the copy with wrong labels is written")
-        corpus = _labelled_corpus(options.noise, options)
-        write_copy_with_noise(corpus, Path(options.output), rates, options.noise_rate or [], seed)
-        return
-    if options.dictionary is not None:
-        if not options.output:
-            raise UserError("--dictionary needs --output FILE, where the dictionary is written")
-        share = 1.0 if options.share is None else options.share
-        write_dictionary_of(_labelled_corpus(options.dictionary, options), Path(options.output), share, seed)
-        return
-    config = load_config(options.config, options.set)  # its mistakes, before a sample is written
-    if options.leakcheck:
-        leakcheck(config, Path(options.output) if options.output else None)
-        return
-    if options.sample is not None:
-        write_sample_corpus(Path(options.sample_folder or "data/origin/sample"), options.sample, rates, seed)
-    if options.config:
-        prepare(config, force=options.force)
-
-
-def _labelled_corpus(path: str, options: argparse.Namespace) -> CorpusConfig:
-    return CorpusConfig(path=path, labels=options.labels or "", format=options.format or "auto")
+    given = sys.argv[1:] if arguments is None else arguments
+    return run_command("preprocess.py", lambda: _run(given), "nothing was written")
 
 
 # ------------------------------------------------------------------------------------------------------- command line
 
 
-def _refuse_flags_of_other_commands(options: argparse.Namespace) -> None:
-    """A flag that would change nothing is a mistake. Of several commands the first one here is the one meant."""
-    rates = " ".join(f"noise_{kind}" for kind in KINDS)
-    takes = {
-        "leakcheck": "config set output",
-        "noise": f"labels format output seed noise_rate {rates}",
-        "dictionary": "labels format output seed share",
-        "sample": f"config set force sample_folder seed {rates}",
-        "config": "set force",
-    }
-    given = [flag for flag, value in vars(options).items() if value is not None and value is not False]
-    command = next((command for command in takes if command in given), None)
-    if command is None:
-        raise UserError(
-            "nothing to do; give --config configs/X.yaml, --config and --leakcheck, --noise CORPUS, --dictionary "
-            "CORPUS, or --sample N"
-        )
-    for flag in given:
-        if flag != command and flag not in takes[command].split():
-            of = " and ".join(f"--{other}" for other, flags in takes.items() if flag in flags.split())
-            remedy = f", but to {of}" if of else "; give one of them"
-            raise UserError(f"--{flag.replace('_', '-')} does not belong to --{command}{remedy}")
-
-
-def _parser() -> Parser:
-    parser = Parser(description="Raw corpora to segments with lattices, on disk.")
-    parser.add_argument("--config", action="append", metavar="FILE", help="settings; may be given more than once")
+def _config_flags(parser: Parser) -> None:
+    parser.add_argument("--config", action="append", metavar="FILE", help="settings; later files win over earlier ones")
     parser.add_argument("--set", action="append", metavar="KEY=VALUE", help="one setting, e.g. data.max_len=200")
+
+
+def _processing_flags(parser: Parser) -> None:
+    _config_flags(parser)
     parser.add_argument("--force", action="store_true", help="rebuild even if nothing has changed")
-    parser.add_argument("--sample", type=int, metavar="N", help="write a made-up corpus of N training documents")
-    parser.add_argument("--sample-folder", metavar="FOLDER", help="where to write it; default: data/origin/sample")
-    parser.add_argument("--leakcheck", action="store_true", help="say how much of each corpus stands in each other")
-    parser.add_argument("--noise", metavar="CORPUS", help="copy a labelled corpus of any format with wrong labels")
-    parser.add_argument("--dictionary", metavar="CORPUS", help="write a dictionary of the surface forms of its labels")
-    parser.add_argument("--share", type=float, metavar="PART", help="dictionary: of the documents, drawn; default: 1")
-    parser.add_argument("--labels", metavar="PATH", help="noise, dictionary: folder or zip of N.csv of the corpus")
-    parser.add_argument("--format", choices=get_args(CorpusFormat),
-                        help="noise, dictionary: of the corpus; default: auto")  # fmt: skip
-    parser.add_argument("--output", metavar="PATH", help="leakcheck: write all of it to this JSON file; "
-                        "noise: the folder of the copy; dictionary: the file, and as .documents beside it those it "
-                        "was taken from")  # fmt: skip
-    parser.add_argument("--seed", type=int, help="sample, noise, dictionary: what to draw; default: 42")
-    for kind in KINDS:
-        parser.add_argument(f"--noise-{kind}", type=float, metavar="RATE",
-                            help=f"sample, noise: {kind} labels, per label (type, boundary: that remains)")  # fmt: skip
+
+
+def _leakcheck_flags(parser: Parser) -> None:
+    parser.add_argument("--leakcheck", action="store_true", required=True)
+    _config_flags(parser)
+    parser.add_argument("--output", metavar="FILE", help="write all of it to this JSON file")
+
+
+def _sample_flags(parser: Parser) -> None:
+    parser.add_argument("--sample", type=int, metavar="N", help="number of training documents")
+    parser.add_argument("--sample-folder", metavar="FOLDER", help="where to write; default: data/origin/sample")
+    _seed_flag(parser)
+    _noise_flags(parser)
+    _processing_flags(parser)
+
+
+def _copy_flags(parser: Parser) -> None:
+    parser.add_argument("--noise", metavar="CORPUS", help="labelled corpus of any format")
+    _corpus_flags(parser)
+    parser.add_argument("--output", metavar="FOLDER", help="folder of the copy")
+    _seed_flag(parser)
+    _noise_flags(parser)
     parser.add_argument("--noise-rate", action="extend", nargs="+", metavar="CATEGORY:KIND=RATE",
-                        help="noise: the rate of one category, as in name:missing=0.5")  # fmt: skip
-    return parser
+                        help="rate of one category, as in name:missing=0.5")  # fmt: skip
+
+
+def _dictionary_flags(parser: Parser) -> None:
+    parser.add_argument("--dictionary", metavar="CORPUS", help="labelled corpus of any format")
+    _corpus_flags(parser)
+    ids = "file of the dictionary; the ids of its documents go beside it with the suffix .documents"
+    parser.add_argument("--output", metavar="FILE", help=ids)
+    parser.add_argument("--share", type=float, metavar="PART", help="use a random part of the documents; default: 1")
+    _seed_flag(parser)
+
+
+def _corpus_flags(parser: Parser) -> None:
+    parser.add_argument("--labels", metavar="PATH", help="folder or zip of N.csv with the labels of the corpus")
+    parser.add_argument("--format", choices=get_args(CorpusFormat), help="format of the corpus; default: auto")
+
+
+def _seed_flag(parser: Parser) -> None:
+    parser.add_argument("--seed", type=int, help="random seed; default: 42")
+
+
+def _noise_flags(parser: Parser) -> None:
+    for kind in KINDS:
+        per = "per remaining label" if kind in ("type", "boundary") else "per label"
+        parser.add_argument(f"--noise-{kind}", type=float, metavar="RATE", help=f"{kind} labels, {per}")
+
+
+def _leakcheck(options: argparse.Namespace) -> None:
+    leakcheck(load_config(options.config, options.set), Path(options.output) if options.output else None)
+
+
+def _sample(options: argparse.Namespace) -> None:
+    load_config(options.config, options.set)  # its mistakes come first, before anything is written
+    folder = Path(options.sample_folder or "data/origin/sample")
+    write_sample_corpus(folder, options.sample, _noise_rates(options), _seed(options))
+    if options.config:
+        _process(options)
+
+
+def _copy(options: argparse.Namespace) -> None:
+    if options.output is None:
+        raise UserError("--noise needs --output FOLDER, where the copy with wrong labels is written")
+    category_rates = options.noise_rate or []
+    write_copy_with_noise(_corpus(options.noise, options), Path(options.output), _noise_rates(options), category_rates,
+                          _seed(options))  # fmt: skip
+
+
+def _dictionary(options: argparse.Namespace) -> None:
+    if not options.output:
+        raise UserError("--dictionary needs --output FILE, where the dictionary is written")
+    share = 1.0 if options.share is None else options.share
+    write_dictionary_of(_corpus(options.dictionary, options), Path(options.output), share, _seed(options))
+
+
+def _corpus(path: str, options: argparse.Namespace) -> CorpusConfig:
+    return CorpusConfig(path=path, labels=options.labels or "", format=options.format or "auto")
+
+
+def _noise_rates(options: argparse.Namespace) -> NoiseRates:
+    return NoiseRates(**{kind: getattr(options, f"noise_{kind}") or 0.0 for kind in KINDS})
+
+
+def _seed(options: argparse.Namespace) -> int:
+    return 42 if options.seed is None else options.seed
+
+
+def _process(options: argparse.Namespace) -> None:
+    prepare(load_config(options.config, options.set), force=options.force)
+
+
+# If flags of several commands are given, the first command here is the one that is meant.
+COMMANDS = {
+    "--leakcheck": Command("measure how much of each corpus occurs in each other", _leakcheck, _leakcheck_flags),
+    "--noise": Command("copy a labelled corpus with label errors", _copy, _copy_flags),
+    "--dictionary": Command("write a dictionary from a corpus's labels", _dictionary, _dictionary_flags),
+    "--sample": Command("write the made-up sample corpus; with --config, process it", _sample, _sample_flags),
+    "--config": Command("process the corpora of a configuration", _process, _processing_flags),
+}
+
+
+def _run(arguments: Sequence[str]) -> None:
+    given = {argument.partition("=")[0] for argument in arguments}
+    chosen = next((words for words in COMMANDS if words in given), None)
+    about = "Raw corpora to segments with lattices, on disk."
+    run_chosen("preprocess.py", about, COMMANDS, chosen, arguments)
 
 
 if __name__ == "__main__":

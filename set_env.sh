@@ -3,7 +3,7 @@
 #
 #   bash set_env.sh         install
 #   bash set_env.sh demo    install; sample corpus, preprocess, train, score, predict
-#   bash set_env.sh test    install; style check and tests
+#   bash set_env.sh test    install; style, types, imports and tests
 #
 # PYTHON=/path/to/python3 chooses the interpreter (3.11 or later) that .venv is made from.
 set -euo pipefail
@@ -34,6 +34,13 @@ demo() {
   .venv/bin/python main.py --mode predict --config "$config" --input data/origin/sample/test_data
 }
 
+check_code() {
+  .venv/bin/ruff check .
+  .venv/bin/ruff format --check --quiet .
+  .venv/bin/lint-imports
+  .venv/bin/mypy
+}
+
 run_tests() {
   # Two processes with a core each; a file's tests stay together, for they share what its fixtures have trained.
   export OMP_NUM_THREADS=1
@@ -45,6 +52,6 @@ run_tests() {
 case "${1:-install}" in
   install) install ;;
   demo) install; demo ;;
-  test) install; .venv/bin/ruff check .; .venv/bin/ruff format --check --quiet .; run_tests ;;
+  test) install; check_code; run_tests ;;
   *) fail "unknown word '$1'; say nothing, demo or test" ;;
 esac

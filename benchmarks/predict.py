@@ -21,8 +21,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import torch
 
 from benchmarks.measure import measure, save_json
-from data.corpus.document import Document, Problems
-from data.corpus.formats import read_texts
+from data.corpus.document import Document
+from data.corpus.texts import read_texts
+from data.problems import Problems
 from model import load_tagger
 
 BATCH_SIZES = (1, 8, 32, 64)

@@ -18,8 +18,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 
 from benchmarks.measure import MIB, measure, save_json
-from data.corpus.document import Problems
 from data.lattice.vectors import read_vectors
+from data.problems import Problems
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""Strict span scores: a span counts when category, begin and end are all right, in its own document."""
+"""Strict span scores: a span is right if category, begin and end all are, in its own document."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from data.spans import ScoredSpan, Span
 
 @dataclass(frozen=True)
 class Score:
-    """Counts of spans, and what follows from them. What cannot be computed (no spans at all) is 0."""
+    """Counts of spans, and the scores that follow from them. A score with denominator 0 is 0."""
 
     right: int = 0
     predicted: int = 0
@@ -54,7 +54,7 @@ class Scores:
         return {"micro": values(self.micro), "categories": {name: values(one) for name, one in self.categories.items()}}
 
     def table(self) -> str:
-        """For a person: a line for each category, the micro line last."""
+        """A text table with a line for each category and the micro line last."""
         rows = [(name, score) for name, score in self.categories.items()] + [("micro", self.micro)]
         lines = [f"{'':<14}{'precision':>10}{'recall':>10}{'F1':>10}{'labelled':>10}{'predicted':>11}"]
         for name, score in rows:
@@ -68,15 +68,15 @@ class Scores:
 def score_spans(
     labelled: Sequence[Iterable[Span]], predicted: Sequence[Iterable[Span | ScoredSpan]], categories: Sequence[str] = ()
 ) -> Scores:
-    """Compare the spans of each document with what was predicted for it.
+    """Compare the gold labels of each document with the predicted spans.
 
     Args:
-        labelled: the truth, a document each; what is said twice counts once.
-        predicted: the same documents in the same order.
-        categories: to list even where nothing is labelled or predicted.
+        labelled: gold labels of each document; repeated spans count once.
+        predicted: of the same documents in the same order.
+        categories: listed even without labels and predictions.
 
     Raises:
-        ValueError: different numbers of documents.
+        ValueError: the numbers of documents differ.
     """
     if len(labelled) != len(predicted):
         raise ValueError(f"{len(labelled)} labelled documents, but predictions for {len(predicted)}")

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from config import Config, CorpusConfig
+from config import Config, CorpusConfig, DataConfig, shaping_settings
 from data.corpus.corpus_files import is_hidden, require
 from data.corpus.document import Document, from_record, to_record
 from data.corpus.format_ccf import find_labels
@@ -30,11 +30,6 @@ from utils.files import atomic_folder, digest_file, read_json, write_json
 
 VERSION = 2
 ARRAY_NAMES = (*(field.name for field in fields(Lattices)), "segments", "groups", "vectors")
-# Settings beside those that shape the processed data, which matter only when training.
-ONLY_TRAINING = {
-    "data": ("dev_share", "split_seed", "processed", "additional_leaks"),
-    "lexicon": ("length", "trainable"),
-}
 FILES = {"manifest.json", "documents.jsonl", "vocabulary.txt", "lexicon.txt", *(f"{name}.npy" for name in ARRAY_NAMES)}
 Part = Literal["train", "dev", "test", "additional", "unlabelled"]
 
@@ -78,28 +73,10 @@ class Processed:
         return [number for number, own in enumerate(self.parts) if own == part]
 
 
-def shaping_settings(config: Config) -> dict[str, Any]:
-    """The settings that the processed data depends on."""
-    settings: dict[str, Any] = {"data": asdict(config.data), "lexicon": asdict(config.lexicon)}
-    for section, names in ONLY_TRAINING.items():
-        for name in names:
-            del settings[section][name]
-    settings["encoder"] = {"name": config.encoder.name}
-    if config.lexicon.vectors == "encoder":
-        settings["encoder"] |= {"layers": config.encoder.layers, "output": config.encoder.output}
-    return settings
-
-
-def shape_digest(config: Config) -> str:
-    """Equal for configurations that can share processed data, as long as their inputs stay as they are."""
-    shaped = json.dumps(shaping_settings(config), sort_keys=True)
-    return hashlib.sha256(shaped.encode()).hexdigest()[:12]
-
-
 def input_files(config: Config) -> list[Path]:
     """Every file that the processed data is made of."""
     paths = []
-    for _, corpus in named_corpora(config):
+    for _, corpus in named_corpora(config.data):
         labels = Path(corpus.labels) if corpus.labels else find_labels(Path(corpus.path))
         for path in filter(None, (Path(corpus.path), labels)):
             paths += _files_below(path) if path.is_dir() else [path]
@@ -113,9 +90,8 @@ def _files_below(folder: Path) -> list[Path]:
     return sorted(file for file in files if not is_hidden(file.relative_to(folder)))
 
 
-def named_corpora(config: Config) -> list[tuple[Part, CorpusConfig]]:
+def named_corpora(data: DataConfig) -> list[tuple[Part, CorpusConfig]]:
     """Every corpus that the settings name and the part it is, in the order of the processed documents."""
-    data = config.data
     corpora: list[tuple[Part, CorpusConfig]] = [
         ("train", data.train),
         ("dev", data.dev),

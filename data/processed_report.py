@@ -1,4 +1,4 @@
-"""The closing report of preprocessing: what came out, and what was dropped or changed on the way and why."""
+"""The report at the end of preprocessing: what was made, and what was dropped or changed and why."""
 
 from __future__ import annotations
 
@@ -7,13 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from data.corpus.document import Problems, category_counts
+from data.corpus.document import category_counts
+from data.problems import Problems
 from data.processed import Processed
 from utils.memory import peak_memory_mib
 
 
 def describe(processed: Processed, problems: Problems, lost: int, covered: float | None) -> dict[str, Any]:
-    """The closing report, as values."""
+    """The report as values, for the manifest.
+
+    Args:
+        processed: all of it but the report itself.
+        problems: of reading it.
+        lost: spans that are whole in no segment.
+        covered: share of the words that have a vector; None if vectors are random.
+    """
     lattices, parts = processed.lattices, np.array(processed.parts)
     lengths = np.diff(lattices.token_offsets)
     segment_parts = parts[processed.segments[:, 0]] if len(processed.segments) else parts[:0]
@@ -41,7 +49,7 @@ def describe(processed: Processed, problems: Problems, lost: int, covered: float
 
 
 def print_report(report: dict[str, Any], problems: Problems, folder: Path, seconds: float) -> None:
-    """The closing report, for a person; what was dropped or changed comes last."""
+    """Print the report; what was dropped or changed comes last."""
     print(f"{'part':<12}{'documents':>10}{'segments':>10}{'characters':>12}{'spans':>8}")
     for part, counts in report["parts"].items():
         print(

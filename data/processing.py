@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from config import Config, LexiconConfig
-from data.corpus.document import Document, Problems, category_counts
+from config import Config, DataConfig, LexiconConfig
+from data.corpus.document import Document, category_counts
 from data.corpus.duplicates import group_near_duplicates
 from data.corpus.formats import check_categories, read_corpus, why_unlabelled
 from data.lattice.lattice import Lattices, build_lattices
@@ -18,6 +19,7 @@ from data.lattice.lexicon import Lexicon, jieba_words, usable_words
 from data.lattice.segment import cut_spans, segment_bounds
 from data.lattice.tokenizer import Vocabulary, encoder_vocabulary
 from data.lattice.vectors import read_vectors, read_vocabulary
+from data.problems import Problems
 from data.processed import (
     FILES,
     VERSION,
@@ -34,21 +36,21 @@ from data.processed_report import describe, print_report
 from utils.errors import UserError
 from utils.files import check_replaceable
 
-LONG_SPAN = "span longer than a segment, alone or with those that overlap it"
-FILL_SEED = 0  # of the words that a vector file lacks; no setting, so that runs of all seeds share the processed data
-EncodeWords = Callable[[list[str], Vocabulary], np.ndarray]  # float32 (words, size) from the encoder of the settings
+LONG_SPAN = "span longer than a segment, alone or with those that overlap it"  # a reason that is counted
+FILL_SEED = 0  # of words without a vector in the file; not run.seed, so that runs of all seeds share processed data
+EncodeWords = Callable[[list[str], Vocabulary], np.ndarray]  # float32 (words, size), made with the encoder
 
 
 def process(config: Config, encode_words: EncodeWords, force: bool = False) -> Processed:
-    """Make the processed folder, unless it stands there already and nothing it depends on has changed.
+    """Make the processed folder, unless it is up to date.
 
     Args:
         config: all settings.
-        encode_words: makes word vectors where `lexicon.vectors` is encoder; a model is no business of this room.
-        force: make the folder anew even if nothing has changed.
+        encode_words: makes the word vectors if `lexicon.vectors` is encoder.
+        force: make the folder again even if it is up to date.
 
     Raises:
-        UserError: a corpus, encoder or vector file that cannot be used, or a folder that cannot be written.
+        UserError: a corpus, encoder or vector file cannot be used, or the folder cannot be written.
     """
     if not force:
         try:
@@ -61,14 +63,19 @@ def process(config: Config, encode_words: EncodeWords, force: bool = False) -> P
     check_replaceable(config.processed_folder, FILES, "data.processed")
     started = time.perf_counter()
     problems = Problems()
-    documents, parts, categories = read_documents(config, problems)
-    vocabulary = _vocabulary(config, documents, parts)
-    lattices, lexicon = _lattices(config, documents, parts, vocabulary, problems)
-    segments, lost = _segments(config, documents, problems)
+    documents, parts, categories = read_documents(config.data, problems)
+    vocabulary = _vocabulary(config.encoder.name, documents, parts)
+    lattices, lexicon = _lattices(config.lexicon, documents, parts, vocabulary, problems)
+    segments, lost = _segments(config.data.max_len, documents, problems)
     vectors, covered = _vectors(config.lexicon, lexicon, vocabulary, encode_words, problems)
-    groups = _groups(documents, parts, config.data.duplicate_share)
+    groups = _groups(documents, parts)
     inputs = fingerprints(input_files(config))
-    manifest = {"version": VERSION, "settings": shaping_settings(config), "inputs": inputs, "categories": categories}
+    manifest: dict[str, Any] = {
+        "version": VERSION,
+        "settings": shaping_settings(config),
+        "inputs": inputs,
+        "categories": categories,
+    }
     processed = Processed(
         documents, parts, categories, vocabulary, lattices, segments, groups, lexicon, vectors, manifest
     )
@@ -81,15 +88,17 @@ def process(config: Config, encode_words: EncodeWords, force: bool = False) -> P
 # ---------------------------------------------------------------------------------------------------------- documents
 
 
-def read_documents(config: Config, problems: Problems) -> tuple[list[Document], list[Part], list[str]]:
-    """All corpora, one after the other, the part of each document, and the categories.
+def read_documents(data: DataConfig, problems: Problems) -> tuple[list[Document], list[Part], list[str]]:
+    """Read all corpora.
+
+    Returns:
+        The documents of one corpus after the other, the part of each document, and the categories.
 
     Raises:
-        UserError: no training corpus, or one without a single label.
+        UserError: there is no training corpus, or it has no label.
     """
-    data = config.data
     if not data.train.path:
-        raise UserError("data.train is empty; name the training corpus, or start with configs/demo.yaml")
+        raise UserError("data.train is empty; set it to the training corpus, or start with configs/demo.yaml")
     train = read_corpus(data.train, problems)
     categories = data.categories or sorted(category_counts(train))
     if not categories:
@@ -98,7 +107,7 @@ def read_documents(config: Config, problems: Problems) -> tuple[list[Document], 
         )
     documents: list[Document] = []
     parts: list[Part] = []
-    for part, corpus in named_corpora(config):
+    for part, corpus in named_corpora(data):
         read = train if part == "train" else read_corpus(corpus, problems, labelled=part != "unlabelled")
         kept = check_categories(read, categories, problems, corpus.path)
         if part == "train" and not category_counts(kept):
@@ -108,22 +117,23 @@ def read_documents(config: Config, problems: Problems) -> tuple[list[Document], 
     return documents, parts, categories
 
 
-def _groups(documents: list[Document], parts: list[Part], share: float) -> np.ndarray:
-    """Near-duplicates among what is trained on or held out, (documents,); every other document is a group of its own.
+def _groups(documents: list[Document], parts: list[Part]) -> np.ndarray:
+    """Groups of near-duplicates among training and dev documents, (documents,). Every other document is its own group.
 
-    Additional and unlabelled texts could link two of these, and with them another dev part would be drawn than without.
+    Additional and unlabelled texts could link two groups. Then the dev part drawn with them would differ from the one
+    drawn without them.
     """
     groups = np.arange(len(documents))
     own = np.flatnonzero(np.isin(parts, ("train", "dev")))
-    groups[own] = own[group_near_duplicates([documents[number].text for number in own], share)]
+    groups[own] = own[group_near_duplicates([documents[number].text for number in own])]
     return groups
 
 
-def _segments(config: Config, documents: list[Document], problems: Problems) -> tuple[np.ndarray, int]:
-    """Segments of all documents, (S, 3), and how many spans no segment holds."""
+def _segments(max_len: int, documents: list[Document], problems: Problems) -> tuple[np.ndarray, int]:
+    """Segments of all documents, (S, 3), and how many spans are whole in no segment."""
     rows, lost = [], 0
     for number, document in enumerate(tqdm(documents, desc="segments", unit="doc", delay=1)):
-        bounds = segment_bounds(document.text, document.spans, config.data.max_len)
+        bounds = segment_bounds(document.text, document.spans, max_len)
         rows += [(number, begin, end) for begin, end in bounds]
         for span in cut_spans(document.spans, bounds) if len(bounds) > 1 else []:
             lost += 1
@@ -135,38 +145,38 @@ def _segments(config: Config, documents: list[Document], problems: Problems) -> 
 # ---------------------------------------------------------------------------------------------- characters and words
 
 
-def _vocabulary(config: Config, documents: list[Document], parts: list[Part]) -> Vocabulary:
-    if config.encoder.name != "scratch":
-        return encoder_vocabulary(config.encoder.name)
+def _vocabulary(encoder: str, documents: list[Document], parts: list[Part]) -> Vocabulary:
+    if encoder != "scratch":
+        return encoder_vocabulary(encoder)
     learnable = (doc.text for doc, part in zip(documents, parts, strict=True) if part in ("train", "additional"))
     return Vocabulary.from_texts(learnable)
 
 
 def _lattices(
-    config: Config, documents: list[Document], parts: list[Part], vocabulary: Vocabulary, problems: Problems
+    settings: LexiconConfig, documents: list[Document], parts: list[Part], vocabulary: Vocabulary, problems: Problems
 ) -> tuple[Lattices, Lexicon]:
-    """Lattices of all documents over the words that are kept, and the lexicon of those words."""
-    lexicon = Lexicon(_all_words(config, problems), config.lexicon.match)
+    """Lattices of all documents over the words that are kept, and the lexicon of these words."""
+    lexicon = Lexicon(_all_words(settings, problems), settings.match)
     texts = tqdm((document.text for document in documents), "lattices", len(documents), unit="doc", delay=1)
     lattices = build_lattices(texts, vocabulary, lexicon)
-    if config.lexicon.vectors == "none":
+    if settings.vectors == "none":
         return lattices, lexicon
-    # A random vector that no training text moves is noise, so such words are not matched at all.
-    useful = ("train", "additional") if config.lexicon.vectors == "random" else ("train", "additional", "unlabelled")
+    # Words whose random vector no training text changes would be noise, so they are not matched.
+    useful = ("train", "additional") if settings.vectors == "random" else ("train", "additional", "unlabelled")
     seen = np.repeat(np.isin(parts, useful), np.diff(lattices.word_offsets))
     return _compact(lattices, lexicon, np.unique(lattices.words[seen]))
 
 
-def _all_words(config: Config, problems: Problems) -> list[str]:
-    if config.lexicon.match == "none":
+def _all_words(settings: LexiconConfig, problems: Problems) -> list[str]:
+    if settings.match == "none":
         return []
-    if config.lexicon.source == "vectors":
-        return list(usable_words(read_vocabulary(Path(config.lexicon.path), problems), config.lexicon.shortest))
-    return jieba_words(config.lexicon.shortest)
+    if settings.source == "vectors":
+        return list(usable_words(read_vocabulary(Path(settings.path), problems), settings.shortest))
+    return jieba_words(settings.shortest)
 
 
 def _compact(lattices: Lattices, lexicon: Lexicon, kept: np.ndarray) -> tuple[Lattices, Lexicon]:
-    """The same lattices over the kept words only (numbers from 1), renumbered in the same order."""
+    """The same lattices and lexicon with only the kept words (numbers from 1), renumbered in the same order."""
     renumbered = np.zeros(len(lexicon.words) + 1, dtype=np.int32)
     renumbered[kept] = np.arange(1, len(kept) + 1)
     words = renumbered[lattices.words]
@@ -186,7 +196,7 @@ def _compact(lattices: Lattices, lexicon: Lexicon, kept: np.ndarray) -> tuple[La
 def _vectors(
     settings: LexiconConfig, lexicon: Lexicon, vocabulary: Vocabulary, encode_words: EncodeWords, problems: Problems
 ) -> tuple[np.ndarray | None, float | None]:
-    """Vectors of the lexicon's words and the share of words that have one; None where they are random or none."""
+    """Vectors of the lexicon's words, and the share of words with one; None if they are random or there are none."""
     if settings.vectors in ("random", "none") or not lexicon.words:
         return None, None
     if settings.vectors == "encoder":
@@ -194,8 +204,8 @@ def _vectors(
     read = read_vectors(Path(settings.path), lexicon.words, problems)
     if not read.words:
         raise UserError(
-            f"{settings.path}: has a vector for none of the {len(lexicon.words)} words that the corpora have; "
-            "name another file with lexicon.path, or set lexicon.vectors to random"
+            f"{settings.path}: has no vector for any of the {len(lexicon.words)} words of the corpora; "
+            "set lexicon.path to another file, or lexicon.vectors to random"
         )
     spread = float(read.matrix.std()) or 1.0
     vectors = np.random.default_rng(FILL_SEED).normal(0, spread, (len(lexicon.words), read.matrix.shape[1]))

@@ -1,13 +1,26 @@
-"""Spans of a text: labelled, in doubt, predicted or judged. All bounds are inclusive and count Python characters."""
+"""Spans of a text: labelled, doubtful, predicted or judged. All bounds are inclusive and count Python characters."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
+
+
+class AnySpan(Protocol):
+    """What all kinds of spans have in common: a category, and the stretch `text[begin : end + 1]`."""
+
+    @property
+    def category(self) -> str: ...
+
+    @property
+    def begin(self) -> int: ...
+
+    @property
+    def end(self) -> int: ...
 
 
 class Span(NamedTuple):
-    """A labelled stretch of text: `text[begin : end + 1]`. `end` is inclusive, both count Python characters."""
+    """A labelled stretch of text, `text[begin : end + 1]`."""
 
     category: str
     begin: int
@@ -18,10 +31,10 @@ ANY_CATEGORY = "*"  # of a doubt
 
 
 class Doubt(NamedTuple):
-    """A stretch `text[begin : end + 1]` whose labels are not to be believed, of one category or of `ANY_CATEGORY`.
+    """A stretch `text[begin : end + 1]` whose labels are doubtful, for one category or for `ANY_CATEGORY`.
 
-    Training allows any tag there (partial likelihood). `belief` is the share of the loss that takes the labels as they
-    stand all the same: 0 not at all, 1 as if there were no doubt.
+    Training allows any tag there (partial likelihood). `belief` is the share of the loss that uses the labels as they
+    are: 0 ignores them, and 1 trusts them fully.
     """
 
     category: str
@@ -34,8 +47,10 @@ Kind = TypeVar("Kind", Span, Doubt)
 
 
 class ScoredSpan(NamedTuple):
-    """A predicted span. `probability` is how sure its model is of exactly these bounds and this category: of a CRF the
-    marginal, of other heads a score of theirs (model/reading/tagger.py)."""
+    """A predicted span. `probability` is the model's confidence in exactly these bounds and this category.
+
+    A CRF gives the posterior probability. Other heads give a score of their own (model/reading/tagger.py).
+    """
 
     category: str
     begin: int
@@ -44,7 +59,7 @@ class ScoredSpan(NamedTuple):
 
 
 class JudgedSpan(NamedTuple):
-    """A span that a model has judged; `found` says that it stands in the model's best reading of the text."""
+    """A span that a model has scored. `found` says whether the span is in the model's best prediction for the text."""
 
     category: str
     begin: int
@@ -53,21 +68,21 @@ class JudgedSpan(NamedTuple):
     found: bool
 
 
-def place_in_text(span: Span | ScoredSpan | JudgedSpan) -> tuple[int, int, str]:
-    """What spans of a text are sorted by: begin, end, category."""
+def place_in_text(span: AnySpan) -> tuple[int, int, str]:
+    """Begin, end and category: the order of spans."""
     return span.begin, span.end, span.category
 
 
 def sorted_spans(spans: Iterable[Kind]) -> tuple[Kind, ...]:
-    """Without repetitions, by begin, end, category."""
+    """The spans by begin, end, category, without repetitions."""
     return tuple(sorted(set(spans), key=lambda span: (span.begin, span.end, span)))
 
 
-def overlap(one: Span | ScoredSpan, other: Span | ScoredSpan) -> bool:
+def overlap(one: AnySpan, other: AnySpan) -> bool:
     """Whether two spans of a text share a character."""
     return one.begin <= other.end and other.begin <= one.end
 
 
-def clash(one: Span, other: Span) -> bool:
-    """Whether two spans are of one category and share a character: no chain of tags can hold both."""
+def clash(one: AnySpan, other: AnySpan) -> bool:
+    """Whether two spans have the same category and share a character, so that no chain of tags can hold both."""
     return one.category == other.category and overlap(one, other)

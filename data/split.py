@@ -1,4 +1,4 @@
-"""Which documents train and which are held out. Near-duplicate texts never stand on both sides."""
+"""Which documents train and which are held out. Near-duplicate texts are never on both sides of a drawn split."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from config import Config
+from config import Config, DataConfig, FoldsConfig
 from data.corpus.document import Document
 from data.corpus.duplicates import leaking
 from data.processed import Processed
 from utils.errors import UserError
+
+Numbers = list[int]  # of documents
 
 
 @dataclass(frozen=True)
@@ -20,22 +22,22 @@ class Split:
 
     Attributes:
         leaks: additional documents left out because they share text with the dev or test part.
-        like_dev: training documents that are near-duplicates of a dev text. Drawn splits have none; a dev corpus that
-            came with its training corpus is left as its makers divided it, and its scores flatter by so much.
+        like_dev: training documents that are near-duplicates of a dev text, so that the dev score is optimistic.
+            Drawn splits have none. A dev corpus that came with its training corpus is left as its makers divided it.
     """
 
-    train: list[int]
-    dev: list[int]
+    train: Numbers
+    dev: Numbers
     leaks: int = 0
     like_dev: int = 0
 
 
 def make_splits(processed: Processed, config: Config) -> list[Split]:
-    """One split, or one for each fold.
+    """Divide the documents as `data` and `folds` say: one split, or one for each fold.
 
     Raises:
-        UserError: too few documents, or too few groups of near-duplicates, to divide; or additional documents that
-            leak where data.additional_leaks is refuse.
+        UserError: there are too few documents, or too few groups of near-duplicates, to divide. Or additional documents
+            leak, and data.additional_leaks is refuse.
     """
     train = processed.of_part("train")
     if config.folds.count and config.data.dev.path:
@@ -43,51 +45,65 @@ def make_splits(processed: Processed, config: Config) -> list[Split]:
     if config.data.dev.path:
         parts = [(train, processed.of_part("dev"))]
     else:
-        parts = divide_train(processed.documents, processed.groups, train, config)
-    return [_split(processed, config, own, dev) for own, dev in parts]
+        parts = divide_train(processed.documents, processed.groups, train, config.data, config.folds)
+    return [_split(processed, config.data, own, dev) for own, dev in parts]
 
 
 def divide_train(
-    documents: Sequence[Document], groups: np.ndarray, train: list[int], config: Config
-) -> list[tuple[list[int], list[int]]]:
-    """What of the training corpus trains and what is held out, where no dev corpus is: once, or for each fold.
+    documents: Sequence[Document], groups: np.ndarray, train: Numbers, data: DataConfig, folds: FoldsConfig
+) -> list[tuple[Numbers, Numbers]]:
+    """Divide the training corpus where there is no dev corpus.
 
     Args:
         documents: of all parts.
         groups: (documents,) equal for near-duplicate texts.
         train: the numbers of the training documents.
+        data: its dev_share and split_seed are read.
+        folds: how many, and what they keep apart.
+
+    Returns:
+        The documents to train on and those to hold out, once or for each fold.
 
     Raises:
-        UserError: too few documents, or too few groups of near-duplicates, to divide.
+        UserError: there are too few documents, or too few groups of near-duplicates, to divide.
     """
-    numbers, count, seed = np.array(train), config.folds.count, config.data.split_seed
-    if not count:
-        dev = draw_dev(groups, train, config.data.dev_share, seed)
-        return [(numbers[~np.isin(numbers, dev)].tolist(), dev)]
-    fold_of = divide(groups[train], count, seed)
-    held_out = [fold_of == fold for fold in range(count)]  # (train,) bool
+    if folds.count:
+        return _divide_into_folds(documents, groups, train, data.split_seed, folds)
+    dev = draw_dev(groups, train, data.dev_share, data.split_seed)
+    held_out = set(dev)
+    return [([number for number in train if number not in held_out], dev)]
+
+
+def _divide_into_folds(
+    documents: Sequence[Document], groups: np.ndarray, train: Numbers, seed: int, folds: FoldsConfig
+) -> list[tuple[Numbers, Numbers]]:
+    numbers = np.array(train)
+    fold_of = divide(groups[train], folds.count, seed)
+    held_out = [fold_of == fold for fold in range(folds.count)]  # (train,) bool
     leave_out = held_out
-    if config.folds.disjoint == "entity":
-        forms = [{document.text[span.begin : span.end + 1] for span in document.spans}
-                 for document in (documents[number] for number in train)]  # fmt: skip
-        held_out = divide_by_form(forms, fold_of, count, seed)
+    if folds.disjoint == "entity":
+        own = [documents[number] for number in train]
+        forms = [{document.text[span.begin : span.end + 1] for span in document.spans} for document in own]
+        held_out = divide_by_form(forms, fold_of, folds.count, seed)
         leave_out = [np.isin(groups[train], groups[numbers[held]]) for held in held_out]
     if not all(held.any() for held in held_out):
-        raise UserError(f"folds.count is {count}, but there are fewer groups of documents than that")
+        raise UserError(
+            f"folds.count is {folds.count}, but there are fewer groups of near-duplicate training documents; "
+            "set folds.count lower"
+        )
     if any(out.all() for out in leave_out):
         raise UserError(
-            f"folds.disjoint entity leaves a fold of {count} without training documents, for every one has a form that "
-            "is held out; take more folds, or folds.disjoint document"
+            f"folds.disjoint is entity, which leaves one of {folds.count} folds without training documents, because "
+            "each has a held-out form; set folds.count higher, or folds.disjoint to document"
         )
     return [(numbers[~out].tolist(), numbers[held].tolist()) for held, out in zip(held_out, leave_out, strict=True)]
 
 
 def divide_by_form(forms: list[set[str]], fold_of: np.ndarray, count: int, seed: int) -> list[np.ndarray]:
-    """Which texts each fold holds out if labelled surface forms are divided, not texts.
+    """Divide labelled surface forms, not texts, among folds, after CrossWeigh (Wang et al., EMNLP 2019).
 
-    After CrossWeigh (Wang et al., EMNLP 2019): every form belongs to one fold at random, and a fold holds out all texts
-    that have one of its forms, so that what trains has none of them labelled. A text may be held out by several folds,
-    which may train on those of its forms that belong to others, and all folds on what forms additional documents have.
+    Every form belongs to one fold at random. A fold holds out all texts that have one of its forms, so that its
+    training texts have none of them labelled. Several folds may hold out the same text.
 
     Args:
         forms: the labelled surface forms of each text.
@@ -96,7 +112,7 @@ def divide_by_form(forms: list[set[str]], fold_of: np.ndarray, count: int, seed:
         seed: of the draw.
 
     Returns:
-        (texts,) bool for each fold.
+        For each fold the texts that it holds out, (texts,) bool.
     """
     known = sorted(set().union(*forms))
     drawn = dict(zip(known, np.random.default_rng(seed).permutation(len(known)) % count, strict=True))
@@ -105,7 +121,7 @@ def divide_by_form(forms: list[set[str]], fold_of: np.ndarray, count: int, seed:
 
 
 def describe_left_out(splits: list[Split], additional: int) -> str:
-    """One line on how many of the additional documents the splits leave out; empty where they use all of them."""
+    """One line on how many of the additional documents the splits leave out; empty if they use all of them."""
     *_, most = leaks = sorted(split.leaks for split in splits)
     if not most:
         return ""
@@ -118,10 +134,10 @@ def describe_left_out(splits: list[Split], additional: int) -> str:
 
 
 def divide(groups: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """The fold (0 to count - 1) of each text: whole groups in random order, each to the fold that has fewest texts."""
+    """The fold (0 to count - 1) of each text: whole groups in random order, each to the fold with the fewest texts."""
     numbers, sizes = np.unique(groups, return_counts=True)
     order = np.random.default_rng(seed).permutation(len(numbers))
-    order = order[np.argsort(-sizes[order], kind="stable")]  # large groups first, or they would unbalance the end
+    order = order[np.argsort(-sizes[order], kind="stable")]  # large groups first: at the end they would unbalance folds
     loads = np.zeros(count, dtype=np.int64)
     fold_of = {}
     for place in order:
@@ -131,8 +147,12 @@ def divide(groups: np.ndarray, count: int, seed: int) -> np.ndarray:
     return np.array([fold_of[group] for group in groups], dtype=np.int64)
 
 
-def draw_dev(groups: np.ndarray, train: list[int], share: float, seed: int) -> list[int]:
-    """Documents of `train` to hold out: random whole groups until about `share` of the documents is reached."""
+def draw_dev(groups: np.ndarray, train: Numbers, share: float, seed: int) -> Numbers:
+    """The documents of `train` to hold out: random whole groups, until about `share` of the documents is reached.
+
+    Raises:
+        UserError: all documents would be held out, or none.
+    """
     if share == 0:
         return []
     own = groups[train]
@@ -145,19 +165,23 @@ def draw_dev(groups: np.ndarray, train: list[int], share: float, seed: int) -> l
             drawn.add(int(group))
             count += size
     if not 0 < count < len(train):
-        raise UserError(f"data.dev_share {share} leaves no dev or no training part of {len(train)} documents")
+        raise UserError(
+            f"data.dev_share {share} leaves no dev or no training part of {len(train)} documents; set another share, "
+            "or name a dev corpus in data.dev"
+        )
     return [number for number in train if int(groups[number]) in drawn]
 
 
-def _split(processed: Processed, config: Config, own: list[int], dev: list[int]) -> Split:
+def _split(processed: Processed, data: DataConfig, own: Numbers, dev: Numbers) -> Split:
+    """A division with the additional documents that may join its training part."""
     like_dev = int(np.isin(processed.groups[own], processed.groups[dev]).sum())
     additional = processed.of_part("additional")
-    if not additional or config.data.additional_leaks == "keep":
+    if not additional or data.additional_leaks == "keep":
         return Split(own + additional, dev, like_dev=like_dev)
     unseen = [processed.documents[number].text for number in dev + processed.of_part("test")]
     texts = [processed.documents[number].text for number in additional]
-    leaks = leaking(texts, unseen, config.data.duplicate_share)
-    if leaks.any() and config.data.additional_leaks == "refuse":
+    leaks = leaking(texts, unseen)
+    if leaks.any() and data.additional_leaks == "refuse":
         raise UserError(
             f"{leaks.sum()} of {len(texts)} additional documents share text with the dev or test part, and "
             "data.additional_leaks is refuse; take them out, or set it to drop or keep"

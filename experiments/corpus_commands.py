@@ -12,11 +12,12 @@ from tqdm import tqdm
 from config import Config, CorpusConfig
 from data.corpora import corpora_by_name
 from data.corpus.dictionary import write_dictionary
-from data.corpus.document import Problems
+from data.corpus.duplicates import DUPLICATE_SHARE
 from data.corpus.formats import read_corpus
 from data.corpus.leaks import find_leaks, leak_table
 from data.noise.noise import NoiseRates
 from data.noise.noisy_copy import noise_table, write_noisy_copy
+from data.problems import Problems
 from data.sample.sample import write_sample
 from experiments.dictionary.growth import take_dictionary
 from utils.errors import UserError
@@ -37,12 +38,12 @@ def leakcheck(config: Config, output: Path | None) -> None:
     if len(corpora) < 2:
         raise UserError("--leakcheck compares corpora, and the settings name fewer than two; name more in section data")
     pairs = len(corpora) * (len(corpora) - 1)
-    found = find_leaks(corpora, config.data.duplicate_share)
+    found = find_leaks(corpora)
     leaks = list(tqdm(found, "corpora", pairs, unit="pair", delay=1))
     print(leak_table(leaks))
     print(f"{pairs} pairs of corpora in {time.perf_counter() - started:.1f} s; {problems.summary()}")
     if output is not None:
-        values = {"duplicate_share": config.data.duplicate_share, "pairs": [leak.to_dict() for leak in leaks]}
+        values = {"duplicate_share": DUPLICATE_SHARE, "pairs": [leak.to_dict() for leak in leaks]}
         write_json(output, values)
         print(f"leaks: {output}")
 

@@ -14,14 +14,15 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from config import Config, CorpusConfig, load_config
-from data.corpus.document import Document, Problems
+from data.corpus.document import Document
 from data.metrics import Score
 from data.noise.noise import NoiseRates, add_noise
+from data.problems import Problems
 from data.processed import load_processed
 from data.split import make_splits
 from experiments.denoising.decision_table import read_decisions
@@ -68,7 +69,7 @@ class NoiseStudy:
         self.remedies = remedies
         self.documents = documents
         self.folder = folder
-        self.given = load_config(list(configs), list(overrides))
+        self.given = load_config(configs, overrides)
         if self.given.folds.count < 2:
             raise UserError("votes need folds: set folds.count to 2 or more, e.g. --set folds.count=5")
 
@@ -117,7 +118,7 @@ class NoiseStudy:
         noisy, truth = (read_documents(folder / file) for file in ("train.jsonl", "truth.jsonl"))
         found = []
         for threshold in thresholds:
-            settings = replace(self.given.denoise, missing_from=threshold)
+            settings = self.given.denoise.model_copy(update={"missing_from": threshold})
             decisions = decide(noisy, ballots, runs.categories, settings)
             doubtful, missing = ([one for one in decisions if one.kind == kind] for kind in ("doubtful", "missing"))
             found.append(Detections(*(detect(truth, noisy, own) for own in (decisions, doubtful, missing))))
@@ -128,7 +129,7 @@ class NoiseStudy:
         settings = {
             **learning_settings(self.given),
             **reading_settings(self.given),
-            "denoise": asdict(self.given.denoise),
+            "denoise": self.given.denoise.model_dump(),
             "documents": self.documents,
             "processed": load_processed(self.given).digest,
         }
@@ -162,7 +163,7 @@ class NoiseStudy:
     def _truth(self) -> tuple[list[Document], list[Document]]:
         """Training and dev documents with their gold labels."""
         processed = load_processed(self.given)
-        single = load_config(list(self.configs), [*self.overrides, "folds.count=0"])
+        single = load_config(self.configs, [*self.overrides, "folds.count=0"])
         (split,) = make_splits(processed, single)
         # Additional documents train as they are, without added noise.
         train = [number for number in split.train if processed.parts[number] == "train"]
@@ -171,7 +172,7 @@ class NoiseStudy:
         return [processed.documents[number] for number in train], [processed.documents[number] for number in split.dev]
 
     def _config(self, folder: Path, seed: int, changes: Sequence[str] = ()) -> Config:
-        config = load_config(list(self.configs), [*self.overrides, *changes])
+        config = load_config(self.configs, [*self.overrides, *changes])
         config.run.name, config.run.folder, config.run.seed = "run", str(folder), seed
         config.data.split_seed = seed
         config.data.categories = load_processed(self.given).categories

@@ -14,7 +14,6 @@ eval/, predictions/       what `--mode eval` and `--mode predict` wrote
 
 from __future__ import annotations
 
-import copy
 import functools
 import hashlib
 from collections.abc import Sequence
@@ -28,12 +27,12 @@ import yaml
 from torch import Tensor
 from transformers import AutoConfig, PretrainedConfig
 
-from config import Config, from_dict, save_config, to_dict, validate
+from config import Config, from_dict, save_config, to_dict
 from data.lattice.lexicon import Lexicon, load_words, save_words
 from data.lattice.tokenizer import Vocabulary, encoder_files
 from utils.errors import UserError, looked_in
 from utils.files import atomic_file, digest_file, read_json, write_json
-from utils.settings import merge, read_layers
+from utils.settings import merge, read_layers, read_setting
 
 VERSION = 3
 # What a run may use and where things are, which changes nothing of what is learned.
@@ -151,28 +150,27 @@ def open_run(
         UserError: no such run, or `--set` would change what only training can change.
     """
     parts = load_parts(folder)
-    own = parts.config
-    own.data.processed = str(own.processed_folder)  # which may have been named after a run that was renamed since
-    trained, given_in = copy.deepcopy(own), {}
-    for where, values in read_layers(files, overrides):
-        merge(own, values, where)
-        given_in |= {(section, name): where for section in values for name in values[section] or ()}
+    own, layers = parts.config, list(read_layers(files, overrides))
+    given_in = {(section, name): where for where, values in layers for section in values
+                for name in values[section] or () if hasattr(getattr(own, section, None), name)}  # fmt: skip
+    values, _ = merge(own, layers)
     without_effect = []
     for (section, name), where in given_in.items():
         dotted, from_file = f"{section}.{name}", not where.startswith("--set")
         free = dotted in FREE and not (among_others and from_file and dotted == "data.processed")
-        before = getattr(getattr(trained, section), name)
-        if section in LATER or free or getattr(getattr(own, section), name) == before:
-            continue
-        if not from_file:
+        settings = getattr(own, section)
+        before, now = getattr(settings, name), read_setting(type(settings), name, values[section][name])
+        if section in LATER or free:
+            setattr(settings, name, now)
+        elif now != before and from_file:
+            without_effect.append(dotted)
+        elif now != before:
             raise UserError(
                 f"{where}: {folder} was trained with {dotted} {before}; "
                 f"without training again only mix.*, predict.*, {', '.join(sorted(FREE))} can be set"
             )
-        setattr(getattr(own, section), name, before)
-        without_effect.append(dotted)
     own.run.name, own.run.folder = folder.name, str(folder.parent)
-    validate(own)
+    parts.config = from_dict(to_dict(own), str(folder))
     return parts, without_effect
 
 

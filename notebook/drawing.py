@@ -1,4 +1,4 @@
-"""Plots whose Chinese labels render, with a font of the machine or, where it has none, one from a package."""
+"""A font for Chinese labels in plots: one of the machine or, if it has none, one from a package."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ OF_PACKAGE = "Noto Sans CJK SC"
 
 
 def use_chinese_font() -> str:
-    """Let matplotlib draw Chinese; returns the name of the font."""
+    """Set a Chinese font in matplotlib and return its name."""
     known = {font.name for font in fonts.fontManager.ttflist}
     name = next((name for name in OF_SYSTEMS if name in known), None)
     if name is None:

@@ -56,7 +56,7 @@ def build_processed(documents, parts=None, max_len=40, words=(), groups=None):
         vocabulary=vocabulary,
         lattices=build_lattices(texts, vocabulary, lexicon),
         segments=np.array(segments, dtype=np.int64).reshape(-1, 3),
-        groups=group_near_duplicates(texts, 0.5) if groups is None else np.asarray(groups),
+        groups=group_near_duplicates(texts) if groups is None else np.asarray(groups),
         lexicon=lexicon,
         vectors=None,
         manifest={},

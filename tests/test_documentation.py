@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from config import Config, load_config, to_dict
+from config import Config, load_config, systems, to_dict
 from main import main
 from preprocess import main as preprocess_main
 
@@ -297,7 +297,9 @@ def test_settings_given_in_prose_load(name):
 
 
 @every_document
-def test_yaml_blocks_load(name, tmp_path):
+def test_yaml_blocks_load(name, tmp_path, monkeypatch):
+    names = [*systems(), *re.findall(r"^# model/networks/(\w+)\.py$", read(name), re.MULTILINE)]
+    monkeypatch.setattr("config.systems", lambda: names)  # with those that the document adds
     for _, language, block in FENCE.findall(read(name)):
         if language != "yaml":
             continue

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import model.networks
+from config import systems
 from main import main
 from preprocess import main as preprocess_main
 
@@ -24,6 +25,8 @@ def test_two_files_make_a_model(tmp_path, monkeypatch, capsys):
     system = tmp_path / Path(settings).name
     system.write_text(values, encoding="utf-8")
     monkeypatch.setattr(model.networks, "__path__", [*model.networks.__path__, str(tmp_path)])
+    names = [*systems(), Path(module).stem]
+    monkeypatch.setattr("config.systems", lambda: names)
     sample = tmp_path / "sample"
     assert preprocess_main(["--sample", "20", "--sample-folder", str(sample), "--seed", "3"]) == 0
     common = ["--config", str(ROOT / "configs/demo.yaml"), "--config", str(system)]

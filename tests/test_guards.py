@@ -16,10 +16,11 @@ import torch
 from config import load_config
 from data.batches.positions import relative_positions
 from data.batches.tags import TagScheme
-from data.corpus.document import Document, Problems
+from data.corpus.document import Document
 from data.lattice.segment import cut_spans, segment_bounds
 from data.lattice.vectors import read_vectors
 from data.metrics import score_spans
+from data.problems import Problems
 from data.processed import load_processed
 from data.sample.sample import write_sample
 from data.spans import ScoredSpan, Span

@@ -120,11 +120,11 @@ def test_runs_read_texts_together(home):
 @pytest.mark.parametrize(
     ("arguments", "telling"),
     [
-        (["--runs", "x"], "say with --output FOLDER"),
+        (["--runs", "x"], "--output FOLDER"),
         (["--runs", "x", "--output", "out"], "x: no such run"),
-        (["--set", "mix.weights={a: -1}"], "a vote cannot count for less than 0"),
-        (["--set", "mix.override=[name]"], "only mobile, email, QQ, vx have patterns"),
-        (["--set", "mix.override=[QQ]", "--set", "mix.back_up=[QQ]"], "choose one of them"),
+        (["--set", "mix.weights={a: -1}"], "mix.weights.a (-1.0) must be at least 0"),
+        (["--set", "mix.override=[name]"], "must be one of mobile, email, QQ, vx"),
+        (["--set", "mix.override=[QQ]", "--set", "mix.back_up=[QQ]"], "must not both name QQ"),
     ],
 )
 def test_what_makes_no_sense_is_one_line(home, capsys, monkeypatch, arguments, telling):

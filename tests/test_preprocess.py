@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import data.processing
 import preprocess
 from config import load_config
 from data.corpus.document import Document, category_counts
@@ -246,7 +247,7 @@ def test_a_vector_file_that_knows_none_of_the_words_is_refused(workspace, run, t
     path = vectors_of({"无关": (1, 2, 3)})
     status, _, err = run(f"data.train={train}", "lexicon.match=all", "lexicon.vectors=file", f"lexicon.path={path}")
     assert status == 2 and err.count("\n") == 1
-    assert f"{path}: has a vector for none of the 3 words" in err
+    assert f"{path}: has no vector for any of the 3 words" in err
 
 
 def test_the_words_of_a_vector_file_can_be_the_lexicon(workspace, run, tmp_path, vectors_of):
@@ -375,7 +376,7 @@ def test_an_output_that_cannot_be_is_noticed_before_the_work(run, workspace, mon
     def work(*_):
         raise AssertionError("corpora were read")
 
-    monkeypatch.setattr(preprocess, "read_documents", work)
+    monkeypatch.setattr(data.processing, "read_documents", work)
     (workspace.folder / "file").write_text("mine")
     refused(run, workspace, f"data.processed={workspace.folder}/file/deeper")
 

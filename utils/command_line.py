@@ -1,4 +1,4 @@
-"""What both command lines share: one line for every error that the user can mend, and no traceback for a stop."""
+"""What the command lines share: parsers, the choice of a command, and errors without a traceback."""
 
 from __future__ import annotations
 
@@ -6,46 +6,117 @@ import argparse
 import contextlib
 import os
 import sys
-from collections.abc import Callable
-from typing import NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, NoReturn
 
 from utils.errors import UserError
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, without the usage before it."""
+    """An argument parser whose errors are one line, without the usage before it."""
 
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message}; see --help")
 
+    @property
+    def flags(self) -> set[str]:
+        """Every flag it takes, such as `--config`."""
+        return {flag for action in self._actions for flag in action.option_strings}
+
+
+class Command(NamedTuple):
+    """One of the things that a command line does.
+
+    Attributes:
+        about: one line for `--help`.
+        run: does it, given its options.
+        add_flags: adds the flags that it takes.
+    """
+
+    about: str
+    run: Callable[[argparse.Namespace], None]
+    add_flags: Callable[[Parser], None]
+
+
+def run_chosen(
+    program: str, about: str, commands: Mapping[str, Command], chosen: str | None, arguments: Sequence[str]
+) -> None:
+    """Run the command that was chosen. `--help` prints its flags, or all commands if none was chosen.
+
+    Args:
+        program, about: name and purpose of the program.
+        commands: by the words that choose them, such as `--mode train`.
+        chosen: one of these words, or None.
+        arguments: the whole command line.
+
+    Raises:
+        UserError: no command was chosen, or a flag belongs to another one.
+    """
+    asks_for_help = not {"-h", "--help"}.isdisjoint(arguments)
+    if chosen is None:
+        if asks_for_help:
+            _overview(program, about, commands).parse_args(["--help"])
+        raise UserError(f"nothing to do; name a command, such as {next(iter(commands))}; --help lists them")
+    parsers = {words: _parser(program, words, command) for words, command in commands.items()}
+    options, unknown = parsers[chosen].parse_known_args(["--help"] if asks_for_help else arguments)
+    if not unknown:
+        commands[chosen].run(options)
+        return
+    flag = unknown[0].partition("=")[0]
+    takers = [words for words, parser in parsers.items() if flag in parser.flags]
+    if takers == [flag]:
+        raise UserError(f"{flag} does not belong to {chosen}; give one of them")
+    if takers:
+        raise UserError(f"{flag} does not belong to {chosen}, but to {' and '.join(takers)}")
+    raise UserError(f"unrecognized arguments: {' '.join(unknown)}; see --help")
+
+
+def _parser(program: str, words: str, command: Command) -> Parser:
+    parser = Parser(prog=f"{program} {words}", description=command.about)
+    command.add_flags(parser)
+    return parser
+
+
+def _overview(program: str, about: str, commands: Mapping[str, Command]) -> Parser:
+    width = 2 + max(map(len, commands))
+    lines = [f"  {words:<{width}}{command.about}" for words, command in commands.items()]
+    return Parser(
+        prog=program,
+        usage=f"{program} COMMAND [FLAGS]",
+        description=about,
+        epilog="\n".join(["commands:", *lines, "", f"{program} COMMAND --help lists the flags of a command."]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
 
 def run_command(program: str, command: Callable[[], None], when_stopped: str) -> int:
-    """Run a command; returns the exit status.
+    """Run a command and return its exit status.
 
-    | end                                            | status | standard error   |
-    |------------------------------------------------|--------|------------------|
-    | done, or nobody reads standard output any more | 0      |                  |
-    | UserError                                      | 2      | its line         |
-    | an OSError that nobody foresaw                 | 2      | its line         |
-    | Ctrl-C                                         | 130    | `when_stopped`   |
+    | end                                   | status | standard error |
+    |---------------------------------------|--------|----------------|
+    | done, or standard output was closed   | 0      |                |
+    | UserError                             | 2      | its lines      |
+    | any other OSError                     | 2      | its text       |
+    | Ctrl-C                                | 130    | `when_stopped` |
     """
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a terminal that cannot show a character gets its number
+        if hasattr(stream, "reconfigure"):  # characters that a terminal cannot show are escaped
             stream.reconfigure(errors="backslashreplace")
-    status, line = 0, ""
+    status, lines = 0, list[str]()
     try:
         command()
         sys.stdout.flush()
     except UserError as error:
-        status, line = 2, str(error)
+        status, lines = 2, error.lines
     except KeyboardInterrupt:
-        status, line = 130, f"stopped; {when_stopped}"
+        status, lines = 130, [f"stopped; {when_stopped}"]
     except BrokenPipeError:  # as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        status, line = 2, f"{error}; check that place, its rights and the room there"
-    if line:  # only now that the error is gone and with it all progress bars, which end their line then
+        status, lines = 2, [f"{error}; check the path, its permissions and the free space"]
+    if lines:  # printed only now: progress bars have ended their line, because the error no longer keeps them alive
         with contextlib.suppress(OSError):
-            sys.stdout.flush()  # in a log that both go to, what was said before stands before it
-        print(f"{program}: {line}", file=sys.stderr)
+            sys.stdout.flush()  # keeps the order in a log that gets both streams
+        for line in lines:
+            print(f"{program}: {line}", file=sys.stderr)
     return status

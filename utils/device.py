@@ -1,4 +1,4 @@
-"""Where to compute, decided once and handed down."""
+"""The device, the precision and the processor settings to compute with."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
 
 def choose_device(name: str) -> str:
-    """The device of a name, as `run.device` has it; `auto` takes an accelerator where there is one.
+    """The PyTorch device for a value of `run.device`. `auto` is the accelerator if there is one, else the processor.
 
     Raises:
-        UserError: no such device here.
+        UserError: PyTorch does not find the device.
     """
     if name == "auto":
         accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
@@ -27,14 +27,14 @@ def choose_device(name: str) -> str:
     try:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError):
-        raise UserError(f"run.device is {name}, which PyTorch does not find here; take auto or cpu") from None
+        raise UserError(f"run.device is {name}, which PyTorch does not find here; set it to auto or cpu") from None
     return name
 
 
 def choose_half(precision: str, device: torch.device) -> bool:
     """Whether to compute in bf16 (mixed precision) on a device, or in float32.
 
-    An explicit `bf16` is followed everywhere; where the device only emulates it, a line on standard error says so.
+    `bf16` is used on every device. A line on standard error warns if the device emulates it.
     """
     if precision == "bf16" and not has_bf16(device):
         _warn_of_emulation(device.type)
@@ -47,24 +47,24 @@ def has_bf16(device: torch.device) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type != "cpu":
         return False
-    # PyTorch may be told to use fewer instructions than the processor has (ATEN_CPU_CAPABILITY).
+    # ATEN_CPU_CAPABILITY can limit PyTorch to fewer instructions than the processor has.
     if torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "AVX2"):
         return False
     processor = torch.cpu.get_capabilities()
     return bool(processor.get("avx512_bf16") or processor.get("amx_bf16"))
 
 
-@functools.cache  # once, however many networks are trained
+@functools.cache  # warn once, even if several networks are trained
 def _warn_of_emulation(kind: str) -> None:
     print(f"train.precision is bf16, which this {kind} device emulates slowly; set train.precision to auto",
           file=sys.stderr, flush=True)  # fmt: skip
 
 
 def set_up_processor(threads: int) -> None:
-    """Give PyTorch so many processor threads (0 leaves its own choice), and bound what it remembers.
+    """Set the number of processor threads of PyTorch (0 keeps its default), and limit its cache of kernels.
 
-    oneDNN keeps the last 1,024 kernels it made, one for every shape it meets. Batches of ever new sizes would fill that
-    with more than a GiB and gain nothing: a step uses a few dozen. Only before the first kernel can this be changed.
+    oneDNN keeps the last 1,024 kernels, one for every shape. Batches of many sizes would fill this cache with more than
+    1 GiB without a benefit, because a step uses a few dozen kernels. The limit must be set before the first kernel.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
     _keep_freed_memory()
@@ -73,7 +73,7 @@ def set_up_processor(threads: int) -> None:
 
 
 def _keep_freed_memory() -> None:
-    """Have glibc keep what is freed: it hands large blocks back, and the next step pays for fresh pages."""
+    """Make glibc keep freed memory. It would return large blocks, and the next step would need fresh pages."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):  # another C library
             mallopt = ctypes.CDLL(None).mallopt

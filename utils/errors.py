@@ -1,4 +1,4 @@
-"""Errors that the user can mend, and what helps to word them."""
+"""The error for mistakes of the user, and helpers for its messages."""
 
 from __future__ import annotations
 
@@ -8,24 +8,32 @@ from pathlib import Path
 
 
 class UserError(Exception):
-    """Something the user can mend. Its text is one line: what, where, what to do."""
+    """Something that the user can mend. Each mistake is one line that says what is wrong, where, and what to do.
 
-    def __init__(self, message: str) -> None:
-        super().__init__(" ".join(line.strip() for line in message.splitlines()))  # others' messages may have several
+    Attributes:
+        lines: one for each mistake. Line breaks within a mistake become spaces.
+    """
+
+    def __init__(self, *mistakes: str) -> None:
+        self.lines = [" ".join(line.strip() for line in mistake.splitlines()) for mistake in mistakes]
+        super().__init__(*self.lines)
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
 
 
 def looked_in(path: Path) -> str:
-    """For messages on a path that is not there: where a relative one was looked for."""
+    """For messages about a missing path: the folder in which a relative one was looked for."""
     return "" if path.is_absolute() else f" in {Path.cwd()}"
 
 
 def nearest(word: str, known: Collection[str]) -> str:
-    """For messages on a name that there is not: the nearest that there is, or else all of them."""
+    """For messages about an unknown name: the most similar known one, or all of them."""
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return f"; did you mean {close[0]}?" if close else f"; known here: {', '.join(known)}"
 
 
 def refuse_unknown_categories(setting: str, named: Iterable[str], known: Collection[str]) -> None:
-    """Raise UserError where a setting names a category that there is not: it would change nothing, without a word."""
+    """Raise UserError if a setting names an unknown category, which would silently change nothing."""
     if unknown := [category for category in named if category not in known]:
         raise UserError(f"{setting}: unknown category {unknown[0]}{nearest(unknown[0], known)}")

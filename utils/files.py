@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all; JSON, rows of CSV, digests."""
+"""Files and folders that are written whole or not at all; JSON, rows of CSV, and digests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from utils.errors import UserError
 
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`; it takes the place of `path` at the end, or vanishes if something is raised.
+    """Give a temporary path, which is renamed to `path` at the end, or deleted if something is raised.
 
     Raises:
         UserError: the folder cannot be made or written to.
@@ -37,15 +37,15 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder that takes the place of `path` at the end, or vanishes if something is raised.
+    """Give a temporary folder, which replaces `path` at the end, or is deleted if something is raised.
 
-    What was at `path` is lost, so the caller makes sure beforehand that it may be (`check_replaceable`).
+    The old folder at `path` is lost. Call `check_replaceable` before.
 
     Raises:
-        UserError: the folder cannot be made or written to, or there is a file in its place.
+        UserError: the folder cannot be made or written to, or `path` is a file.
     """
     with writable(path):
-        path = path.resolve()  # a link to a folder stays a link
+        path = path.resolve()  # keeps a link to a folder
         path.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         new, old = made / "new", made / "old"
@@ -62,13 +62,13 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def check_writable(folder: Path) -> None:
-    """Try, before a long job, whether its results can be written; leaves nothing behind.
+    """Check, before a long job, that its results can be written. Creates nothing.
 
     Raises:
         UserError: the folder cannot be made or written to.
     """
     try:
-        # What does not exist yet is not made for a try: another process may be making it.
+        # Missing folders are not made to find out: another process may be making them.
         nearest = next(place for place in (folder, *folder.parents) if place.exists())
         tempfile.TemporaryFile(dir=nearest).close()
         for name in folder.relative_to(nearest).parts:
@@ -78,15 +78,15 @@ def check_writable(folder: Path) -> None:
 
 
 def check_replaceable(folder: Path, names: Collection[str], setting: str) -> None:
-    """Make sure, before a long job, that a folder can be written and that nothing but what such a job makes is lost.
+    """Check, before a long job, that a folder can be written and replaced without losing foreign files.
 
     Args:
-        folder: what `atomic_folder` will replace.
+        folder: that `atomic_folder` will replace.
         names: of the files that the job makes.
-        setting: which names the folder.
+        setting: that names the folder, for messages.
 
     Raises:
-        UserError: the folder cannot be written, or holds anything else.
+        UserError: the folder cannot be written, or holds other files.
     """
     check_writable(folder)
     for path in folder.iterdir() if folder.exists() else ():
@@ -96,10 +96,11 @@ def check_replaceable(folder: Path, names: Collection[str], setting: str) -> Non
 
 @contextlib.contextmanager
 def writable(folder: Path) -> Iterator[None]:
-    """Turn the refusal of a file system into one line.
+    """Raise UserError for errors of the file system that the user can solve.
 
     Raises:
-        UserError: no permission, no room, a file where a folder should be or the other way round, or too long a name.
+        UserError: there is no permission or no space, a file is in the place of a folder or the reverse, or a name is
+            too long.
     """
     try:
         yield
@@ -112,7 +113,7 @@ def writable(folder: Path) -> Iterator[None]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a whole file or nothing."""
+    """Write a text file, whole or not at all."""
     with atomic_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
@@ -123,10 +124,10 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def csv_row(values: Iterable[Any]) -> str:
-    r"""A row of CSV and a newline.
+    r"""A row of CSV that ends in a newline.
 
-    Before Python 3.13 a writer quotes a line end only where it is in its own, and a lone \r that is not quoted ends the
-    row for whoever reads it. So it is written with \r\n, and the newline put in its place.
+    Before Python 3.13, a writer quotes \r or \n only if its own line end has it. Readers end the row at an unquoted \r.
+    Therefore the row is written with \r\n, which is then replaced.
     """
     row = io.StringIO(newline="")
     csv.writer(row, lineterminator="\r\n").writerow(values)
@@ -137,7 +138,7 @@ def read_json(path: Path, remedy: str) -> Any:
     """Read JSON.
 
     Raises:
-        UserError: missing or damaged; `remedy` says what to do.
+        UserError: the file is missing or damaged; the message ends in `remedy`.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))

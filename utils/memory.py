@@ -1,4 +1,4 @@
-"""How much memory this process has used."""
+"""Peak memory of this process."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 
 
 def peak_memory_mib() -> float | None:
-    """The largest resident memory of this process so far, or None where the system does not tell."""
-    # On Linux `getrusage` counts in what the process was forked from, which a large parent makes a large number.
+    """The largest resident memory of this process so far in MiB, or None if the system does not tell."""
+    # On Linux `getrusage` includes the memory of the process that this one was forked from.
     status = Path("/proc/self/status")
-    if status.exists() and (peak := re.search(r"^VmHWM:\s*(\d+) kB$", status.read_text(), re.MULTILINE)):
-        return int(peak[1]) / 1024
+    if status.exists() and (found := re.search(r"^VmHWM:\s*(\d+) kB$", status.read_text(), re.MULTILINE)):
+        return int(found[1]) / 1024
     try:
         import resource
     except ImportError:  # Windows

@@ -1,4 +1,4 @@
-"""The states of PyTorch's random generators, which alone drive dropout."""
+"""The states of PyTorch's random generators, on which dropout depends."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from torch import Tensor
 
 
 def random_states() -> dict[str, Tensor]:
-    """A state for each kind of device in use."""
+    """The state of the processor's generator, and of the accelerator's if there is one."""
     states = {"random.cpu": torch.get_rng_state()}
     return states | {f"random.{kind}": device.get_rng_state() for kind, device in _accelerators()}
 
 
 def restore_random_states(states: dict[str, Tensor]) -> None:
-    """Undo `random_states`; a state of a device that is not here is left out."""
+    """Restore what `random_states` returned. States of devices that this machine lacks are ignored."""
     torch.set_rng_state(states["random.cpu"])
     for kind, device in _accelerators():
         if f"random.{kind}" in states:
@@ -23,8 +23,6 @@ def restore_random_states(states: dict[str, Tensor]) -> None:
 
 
 def _accelerators() -> list[tuple[str, ModuleType]]:
-    """The kind of accelerator that is here, such as cuda or mps, with the module of PyTorch for it; or none."""
-    if not torch.accelerator.is_available():
-        return []
-    kind = torch.accelerator.current_accelerator().type
-    return [(kind, torch.get_device_module(kind))]
+    """The kind of the accelerator, such as cuda or mps, and its module in PyTorch; empty without an accelerator."""
+    device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    return [(device.type, torch.get_device_module(device.type))] if device else []

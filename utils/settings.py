@@ -1,48 +1,129 @@
-"""Typed settings: fills dataclasses from YAML files and `section.key=value` pairs, and refuses what does not fit.
+"""Reads settings from YAML files and `section.key=value` pairs into pydantic models, and words what is wrong.
 
-Which settings there are is not known here.
+Nothing here knows which settings exist. A configuration is a `Settings` model whose fields are sections, each of which
+is a `Settings` model too.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
+import json
 import math
+import re
 import types
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
 import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetJsonSchemaHandler,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from utils.errors import UserError, looked_in
+from utils.setting_messages import Keys, explain, find_setting, is_section, without_annotations
+
+Layer = tuple[str, dict[str, Any]]  # how messages name a file or a --set pair, and the nested values that it gives
+Origins = dict[Keys, str]  # which layer gave a value
+
+
+# ------------------------------------------------------------------------------------------------------------- models
+
+
+class Settings(BaseModel):
+    """A section of settings, or a section within a section.
+
+    Types are strict: `true` is not a number. Two conversions are made, because YAML reads `1e-5` as text and `007` as a
+    number: a number written as text is a number, a whole number may be written as 1.0, and a text may be a number.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+    bare: ClassVar[str] = ""  # the field that a bare string gives in place of the whole section, if there is one
+
+    def mistakes(self) -> Iterator[str]:
+        """A message for each contradiction in this section.
+
+        A message must name each setting that it judges as `section.key`. It is left out where one of these is invalid.
+        """
+        return iter(())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_bare_string(cls, values: Any) -> Any:
+        return {cls.bare: values} if cls.bare and isinstance(values, str) else values
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _as_typed(cls, value: Any, info: ValidationInfo) -> Any:
+        return _typed(value, cls.model_fields[str(info.field_name)].annotation)
+
+    @model_validator(mode="after")
+    def _judge(self, info: ValidationInfo) -> Self:
+        found = list(self.mistakes())
+        if info.context is not None:  # `build` collects them
+            info.context.extend(found)
+        elif found:
+            raise ValueError("; ".join(found))
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema = handler(core_schema)
+        own = handler.resolve_ref_schema(schema)
+        own["type"] = ["object", "string", "null"] if cls.bare else ["object", "null"]
+        for setting in own["properties"].values():
+            if setting.get("additionalProperties") == {"type": "string"}:
+                setting["additionalProperties"] = {"type": ["string", "null"]}
+        return schema
+
+
+Model = TypeVar("Model", bound=Settings)
+
+
+class Follows(NamedTuple):
+    """The value of a setting that exists no longer and that follows from other settings now."""
+
+    rule: str  # completes "it is always ..."
+    accepted: Callable[[Any], Collection[Any]]  # takes the configuration
+
+
+# ------------------------------------------------------------------------------------------------------------- layers
 
 
 @dataclass(frozen=True)
 class _Given:
-    """One value of the command line: as it was typed, and as YAML reads it. Its setting's type says which is meant."""
+    """One value of the command line, as typed and as YAML reads it. The type of its setting decides between them."""
 
     typed: str
     value: Any
 
     @property
     def text(self) -> Any:
-        """For a text: 007, 1:30 and `a #b` are what was typed, and quotes, null and true what they are in YAML."""
+        """The value for a text: 007, 1:30 and `a #b` as typed; quoted text, null and true as YAML reads them."""
         quoted = self.typed.lstrip()[:1] in ("'", '"')
         return self.value if quoted or self.value is None or isinstance(self.value, bool) else self.typed.strip()
 
 
 class _Dotted(dict):
-    """What `section.key=value` says, nested: of a setting that is a mapping it gives one key and leaves the others."""
+    """The nested form of `section.key=value`. For a setting that is a mapping it gives one key and keeps the others."""
 
 
-def read_layers(paths: list[str | Path] | None, overrides: list[str] | None) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What each YAML file and each `section.key=value` says, as nested dictionaries, and how messages name it.
+def read_layers(paths: Iterable[str | Path] | None, overrides: Iterable[str] | None) -> Iterator[Layer]:
+    """The values of each YAML file and each `section.key=value`, as nested dictionaries, and how messages name it.
 
     Raises:
-        UserError: a file that is missing or is not YAML, or an override without a value.
+        UserError: a file is missing or is not YAML, or an override has no value.
     """
     for path in paths or []:
         yield str(path), _read_yaml(Path(path))
@@ -56,13 +137,15 @@ def _read_override(override: str) -> dict[str, Any]:
         raise UserError(f"--set {override}: expected section.key=value")
     try:
         value = yaml.safe_load(text) if text else ""
-    except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: what looks like a date and is none
+    except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: it looks like a date and is not one
         value = text
     if not isinstance(value, (dict, list)):
         value = _Given(text, value)
-    for name in reversed(key.strip().split(".")):
-        value = _Dotted({name: value})
-    return value
+    *outer, last = key.strip().split(".")
+    nested = _Dotted({last: value})
+    for name in reversed(outer):
+        nested = _Dotted({name: nested})
+    return nested
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -76,7 +159,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         raise UserError(f"{path}{line}: not valid YAML ({getattr(error, 'problem', None) or error})") from None
-    except (ValueError, RecursionError) as error:  # what looks like a date and is none; blocks within blocks
+    except (ValueError, RecursionError) as error:  # it looks like a date and is not one; blocks are nested too deep
         raise UserError(f"{path}: not valid YAML ({error}); put text that looks like a date in quotes") from None
     if loaded is None:
         return {}
@@ -85,106 +168,159 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return loaded
 
 
-def merge(target: Any, values: Any, where: str) -> None:
-    """Set fields of the dataclass `target`, and of those in it, from nested dictionaries.
+def build(base: Model, layers: Iterable[Layer], retired: Mapping[str, Any] | None = None) -> Model:
+    """`base` with the values of each layer in turn; later layers win.
 
-    Each value is converted by its field's type. A dataclass with a class method `from_text` takes a bare string too,
-    and None, as YAML has it where everything in a section is commented out, changes nothing in one. A mapping replaces
-    the one that was there, but for a single key of `section.setting.key=value`.
+    A mapping replaces the earlier one, but `section.setting.key=value` gives one key. None, as YAML has it where
+    everything in a section is commented out, changes nothing in a section.
+
+    Args:
+        base: what the layers change; it stays as it is.
+        layers: as `read_layers` gives them.
+        retired: settings that exist no longer, as `section.key`, and the value or `Follows` that they always have now.
 
     Raises:
-        UserError: an unknown key (the nearest known one is named), or a value of the wrong type.
+        UserError: with a line for each mistake: unknown keys, which name the nearest known one, wrong types, values out
+            of bounds, contradictions between valid values, and retired settings with another value.
     """
-    _merge(target, values, where, "", type(target))
+    values, origins = merge(base, layers)
+    gone = _take_retired(values, retired or {})
+    settings, lines = _validate(type(base), values, origins)
+    for name, value in gone.items():
+        constant = (retired or {})[name]
+        accepted = constant.accepted(settings) if isinstance(constant, Follows) else (constant,)
+        if not any(_typed(value, type(one)) == one for one in accepted):
+            rule = constant.rule if isinstance(constant, Follows) else json.dumps(constant)
+            where = _origin(tuple(name.split(".")), origins)
+            lines.append(f"{where}{name} is no longer a setting; it is always {rule}")
+    if lines:
+        raise UserError(*lines)
+    return settings
 
 
-def _merge(target: Any, values: Any, where: str, prefix: str, root: type) -> None:
-    if values is None:
-        return
-    if isinstance(values, _Given):
-        values = values.text if isinstance(values.value, str) else values.value
-    if isinstance(values, str) and hasattr(target, "from_text"):
-        values = dataclasses.asdict(target.from_text(values))
-    if not isinstance(values, dict):
-        name = prefix.rstrip(".") or "a configuration"
-        raise UserError(f"{where}: {name} holds settings of its own, found {values!r}")
-    hints = typing.get_type_hints(type(target))
-    for key, value in values.items():
-        name = f"{prefix}{key}"
-        if key not in hints:
-            raise UserError(f"{where}: unknown setting {name}{_nearest(key, hints, prefix, root)}")
-        current = getattr(target, key)
-        if dataclasses.is_dataclass(current):
-            _merge(current, value, where, f"{name}.", root)
+def read_setting(section: type[Settings], key: str, value: Any) -> Any:
+    """The value of one setting by itself, as its section has it, from a valid plain value."""
+    hint: Any = section.model_fields[key].annotation
+    return TypeAdapter(hint).validate_python(_typed(value, hint))
+
+
+def merge(base: Settings, layers: Iterable[Layer]) -> tuple[dict[str, Any], Origins]:
+    """The plain values of `base` and the layers together, not validated, and which layer gave each value."""
+    values, origins = base.model_dump(), Origins()
+    for where, layer in layers:
+        _merge(type(base), values, layer, where, (), origins)
+    return values, origins
+
+
+def _merge(
+    model: type[Settings], into: dict[str, Any], layer: dict[str, Any], where: str, path: Keys, origins: Origins
+) -> None:
+    for key, value in ((str(key), value) for key, value in layer.items()):
+        hint: Any = model.model_fields[key].annotation if key in model.model_fields else None
+        here, plain, section = (*path, key), _plain(value, hint), is_section(hint)
+        if section and plain is None:
+            continue
+        if section and isinstance(plain, dict):
+            if not isinstance(into.get(key), dict):
+                into[key] = {}
+            _merge(hint, into[key], value, where, here, origins)
+        elif isinstance(value, _Dotted) and isinstance(into.get(key), dict):
+            into[key] = into[key] | plain
+            origins.update({(*here, one): where for one in plain})
         else:
-            converted = _convert(value, hints[key], name, where)
-            setattr(target, key, {**current, **converted} if isinstance(value, _Dotted) else converted)
+            into[key] = {hint.bare: plain} if section and hint.bare and isinstance(plain, str) else plain
+            for deeper in [one for one in origins if one[: len(here)] == here]:
+                del origins[deeper]
+            origins[here] = where
 
 
-def _nearest(key: str, known: Iterable[str], prefix: str, root: type) -> str:
-    """The same key in other sections, else the nearest known one, in this section first, then anywhere."""
-    everywhere: dict[str, list[str]] = {}
-    for section in dataclasses.fields(root):
-        if dataclasses.is_dataclass(section.default_factory):
-            for option in dataclasses.fields(section.default_factory):
-                everywhere.setdefault(option.name, []).append(f"{section.name}.{option.name}")
-    if key in everywhere:
-        return f"; did you mean {' or '.join(everywhere[key])}?"
-    if close := difflib.get_close_matches(str(key), list(known), n=1, cutoff=0.5):
-        return f"; did you mean {prefix}{close[0]}?"
-    if close := difflib.get_close_matches(str(key), list(everywhere), n=1, cutoff=0.8):
-        return f"; did you mean {' or '.join(everywhere[close[0]])}?"
-    return f"; known here: {', '.join(known)}"
-
-
-def _convert(value: Any, hint: Any, name: str, where: str) -> Any:
-    """`value` as the type `hint`, or a UserError that names the setting. YAML reads 1e-5 as text; we do not."""
+def _plain(value: Any, hint: Any) -> Any:
+    """A value of a layer, in which a value of the command line is read as a setting of this type reads it."""
     if isinstance(value, _Given):
-        value = value.text if hint is str else value.value
+        text = hint is str or (is_section(hint) and isinstance(value.value, str))
+        return value.text if text else value.value
+    if isinstance(value, dict):
+        inner = typing.get_args(hint)[1] if typing.get_origin(hint) is dict else None
+        return {str(key): _plain(one, inner) for key, one in value.items()}
+    return [_plain(one, None) for one in value] if isinstance(value, list) else value
+
+
+def _take_retired(values: dict[str, Any], retired: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of retired settings, which are removed, and so are the sections that held nothing else."""
+    gone = {}
+    for section, key in (name.split(".") for name in retired):
+        own = values.get(section)
+        if isinstance(own, dict) and key in own:
+            gone[f"{section}.{key}"] = own.pop(key)
+    for section in {name.split(".")[0] for name in retired}:
+        if section in values and not values[section]:
+            del values[section]
+    return gone
+
+
+# ---------------------------------------------------------------------------------------------------------- validation
+
+
+def _typed(value: Any, hint: Any) -> Any:
+    """`value` as the type `hint`, where only the way it is written differs; else unchanged, for pydantic to refuse."""
+    hint, _ = without_annotations(hint)
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         for option in arguments:
-            try:
-                return _convert(value, option, name, where)
-            except UserError:
-                continue
-        raise UserError(f"{where}: {name} cannot be {value!r}; it takes {_describe(hint)}")
-    if origin is Literal:
-        if value in arguments and not isinstance(value, bool):
-            return value
-        raise UserError(f"{where}: {name} cannot be {value!r}; it takes {_describe(hint)}")
-    if origin is list and isinstance(value, list):
-        return [_convert(item, arguments[0], f"{name}[{index}]", where) for index, item in enumerate(value)]
-    if origin is dict and isinstance(value, dict) and arguments[1] is not str:
-        return {str(key): _convert(item, arguments[1], f"{name}.{key}", where) for key, item in value.items()}
-    if origin is dict and isinstance(value, dict):
+            value = _typed(value, option)
+    elif origin is list and isinstance(value, list):
+        return [_typed(one, arguments[0]) for one in value]
+    elif origin is dict and isinstance(value, dict):
         empty = "" if arguments[1] is str else None
-        items = {str(key): empty if item is None else item for key, item in value.items()}
-        return {key: _convert(item, arguments[1], f"{name}.{key}", where) for key, item in items.items()}
-    if dataclasses.is_dataclass(hint):
-        built = hint()
-        _merge(built, value, where, f"{name}.", hint)
-        return built
-    if hint is bool and isinstance(value, bool):
-        return value
-    if hint is str and isinstance(value, (str, int, float)) and not isinstance(value, bool):
+        return {str(key): _typed(empty if one is None else one, arguments[1]) for key, one in value.items()}
+    elif hint is str and isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
-    if hint in (int, float) and not isinstance(value, bool):
+    elif hint in (int, float) and isinstance(value, (int, float, str)) and not isinstance(value, bool):
         try:
             number = float(value)
-            if math.isfinite(number) and (hint is float or number == int(number)):
-                return hint(value) if isinstance(value, int) else hint(number)
-        except (TypeError, ValueError, OverflowError):
-            pass
-    raise UserError(f"{where}: {name} cannot be {value!r}; it takes {_describe(hint)}")
+        except (ValueError, OverflowError):
+            return value
+        if math.isfinite(number) and hint is float:
+            return number
+        if math.isfinite(number) and number == int(number):
+            return value if isinstance(value, int) else int(number)
+    return value
 
 
-def _describe(hint: Any) -> str:
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is Literal:
-        return ", ".join(map(str, arguments))
-    if origin in (typing.Union, types.UnionType):
-        return " or ".join(map(_describe, arguments))
-    if origin in (list, dict):
-        return {list: "a list", dict: "a mapping"}[origin]
-    return {int: "a whole number", float: "a number", bool: "true or false", str: "text"}.get(hint, str(hint))
+def _validate(model: type[Model], values: dict[str, Any], origins: Origins) -> tuple[Model, list[str]]:
+    """The settings, with defaults in place of invalid values, and a line for each mistake."""
+    contradictions: list[str] = []
+    try:
+        return model.model_validate(values, context=contradictions), contradictions
+    except ValidationError as error:
+        mistakes: dict[str, str] = {}
+        for detail in error.errors(include_url=False):
+            setting = find_setting(model, detail["loc"])
+            mistakes.setdefault(setting.name, _origin(detail["loc"], origins) + explain(model, setting, detail))
+            _remove(values, detail["loc"])
+        invalid = {".".join(map(str, detail["loc"][:2])) for detail in error.errors(include_url=False)}
+    contradictions = []
+    settings = model.model_validate(values, context=contradictions)
+    judged = [one for one in contradictions if not any(_names(one, setting) for setting in invalid)]
+    return settings, [*mistakes.values(), *judged]
+
+
+def _remove(values: dict[str, Any], path: Keys) -> None:
+    """Remove the setting of this path, so that its default takes its place."""
+    section = values.get(str(path[0]))
+    if len(path) == 1:
+        values.pop(str(path[0]), None)
+    elif isinstance(section, dict):
+        section.pop(str(path[1]), None)
+
+
+def _names(message: str, setting: str) -> bool:
+    return re.search(rf"(?<![\w.]){re.escape(setting)}(?!\w)", message) is not None
+
+
+def _origin(path: Keys, origins: Origins) -> str:
+    """How a message begins: the layer that gave the value, if one did."""
+    for length in range(len(path), 0, -1):
+        if path[:length] in origins:
+            return f"{origins[path[:length]]}: "
+    return ""

@@ -1,4 +1,4 @@
-"""Segments to batches: arrays are sliced and padded, nothing is tokenised or matched here.
+"""Segments to batches. Arrays are sliced and padded; nothing is tokenized or matched here.
 
 B batch.
 """
@@ -21,23 +21,23 @@ from data.spans import Doubt, Span
 
 Place = TypeVar("Place", Span, Doubt)
 
-LABELS = ("labels", "weights")  # what of a batch the loss alone looks at
+LABELS = ("labels", "weights")  # entries of a batch that only the loss reads
 
 
 class Sample(NamedTuple):
-    """A segment with what training needs of it."""
+    """A segment to train on."""
 
     lattice: LatticeSlice
     labels: Any  # as the head's labeller writes them
     weight: float  # of its loss
 
 
-class SegmentDataset(Dataset):
+class SegmentDataset(Dataset[Sample]):
     """The segments of some documents.
 
     Attributes:
         lengths: characters of each segment.
-        left_out: labelled spans that find no place in the head's labels.
+        left_out: labelled spans that the labeller cannot write.
     """
 
     def __init__(self, processed: Processed, documents: Sequence[int], labeller: Labeller) -> None:
@@ -56,7 +56,7 @@ class SegmentDataset(Dataset):
     def _sample(self, processed: Processed, labeller: Labeller, document: int, begin: int, end: int) -> Sample:
         source = processed.documents[document]
         whole = [_shift(span, begin) for span in source.spans if begin <= span.begin and span.end < end]
-        # What is left of a span that had to be cut is neither that span nor outside of it.
+        # Part of a span that had to be cut is neither a span nor outside one, so any label is allowed there.
         cut = [Doubt(*span) for span in source.spans if span.begin < begin or span.end >= end]
         doubts = [_shift(doubt, begin) for doubt in (*cut, *source.doubtful)
                   if doubt.begin < end and doubt.end >= begin]  # fmt: skip
@@ -70,19 +70,18 @@ def _shift(place: Place, by: int) -> Place:
 
 
 class BucketSampler(Sampler[list[int]]):
-    """Batches of segments of similar length, in a random order that follows from seed and epoch alone.
+    """Batches of segments of similar length, in a random order that depends only on seed and epoch.
 
-    Segments of one bucket (their lengths, rounded up to `STEP`, are equal) are shuffled; the buckets are joined by
-    length and cut into batches, and the batches shuffled. Where the cuts fall does not depend on the shuffling, so
-    every epoch has as many batches as the first, and a schedule can count on it.
+    A bucket holds the segments whose lengths, rounded up to `STEP`, are equal. Segments are shuffled in each bucket,
+    buckets are joined by length and cut into batches, and batches are shuffled. The cuts do not depend on the
+    shuffling, so every epoch has the same number of batches, as a learning rate schedule needs.
 
     Args:
         lengths: characters of each segment.
         batch_size: segments in a batch, unless batch_tokens is given.
         seed: of the order.
-        batch_tokens: padded characters in a batch at most, a longer segment being a batch of its own; 0: batch_size
-            counts.
-        processes: the number of batches is a multiple of it; the first batches are repeated if need be.
+        batch_tokens: padded characters in a batch at most. A longer segment is a batch of its own. 0 uses batch_size.
+        processes: the number of batches is a multiple of it; the first batches are repeated if necessary.
     """
 
     STEP = 8
@@ -97,7 +96,7 @@ class BucketSampler(Sampler[list[int]]):
         self._cuts = _cuts(np.sort(self._buckets)[::-1] * self.STEP, batch_size, batch_tokens)
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the order of an epoch."""
+        """Use the order of an epoch."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -114,7 +113,7 @@ class BucketSampler(Sampler[list[int]]):
 
 
 def _cuts(widths: np.ndarray, batch_size: int, batch_tokens: int) -> list[int]:
-    """Where batches end in segments of falling widths."""
+    """Where batches end, in segments sorted from wide to narrow."""
     cuts, end = [], 0
     while end < len(widths):
         end += max(1, batch_tokens // int(widths[end])) if batch_tokens else batch_size
@@ -123,7 +122,7 @@ def _cuts(widths: np.ndarray, batch_size: int, batch_tokens: int) -> list[int]:
 
 
 def padding_share(lengths: np.ndarray, batches: Iterable[Sequence[int]]) -> float:
-    """The part of the characters in some batches that only fills them up."""
+    """The share of padding among the characters of some batches."""
     own = padded = 0
     for batch in batches:
         own += int(lengths[batch].sum())
@@ -132,11 +131,11 @@ def padding_share(lengths: np.ndarray, batches: Iterable[Sequence[int]]) -> floa
 
 
 def collate_samples(samples: Sequence[Sample], vocabulary: Vocabulary, inputs: Inputs, labeller: Labeller) -> Batch:
-    """A training batch.
+    """Make a training batch.
 
     Returns:
-        What `inputs` makes of the lattices; `labels`, as `labeller` puts them together; and `weights` (B,), if any
-        differs from 1.
+        The entries that `inputs` makes of the lattices; `labels` from `labeller.collate`; and `weights` (B,), if any
+        is not 1.
     """
     batch = inputs([sample.lattice for sample in samples], vocabulary)
     batch["labels"] = labeller.collate([sample.labels for sample in samples], batch["character_mask"].shape[1])
@@ -155,7 +154,7 @@ class Window(NamedTuple):
 
 
 def window_batches(windows: Sequence[Window], batch_tokens: int) -> Iterator[list[Window]]:
-    """Windows from long to short, as many together as `batch_tokens` padded characters allow (at least one)."""
+    """Batches of windows from long to short, with at most `batch_tokens` padded characters or a single window."""
     batch: list[Window] = []
     for window in sorted(windows, key=lambda window: window.begin - window.end):
         longest = batch[0].end - batch[0].begin if batch else 0
@@ -168,5 +167,5 @@ def window_batches(windows: Sequence[Window], batch_tokens: int) -> Iterator[lis
 
 
 def collate_windows(lattices: Lattices, windows: Sequence[Window], vocabulary: Vocabulary, inputs: Inputs) -> Batch:
-    """A batch for prediction."""
+    """Make a batch for prediction."""
     return inputs([lattices.slice(*window) for window in windows], vocabulary)

@@ -1,6 +1,6 @@
-"""What networks read of lattices: arrays padded to common sizes. A network names the function that makes its batches.
+"""Lattices to the inputs of networks: arrays padded to common sizes. A network names the function that it needs.
 
-B batch, L characters of the longest text, W words of the text that has most, K distinct relative positions.
+B batch, L characters of the longest text, W words of the text with the most, K distinct relative positions.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ Inputs = Callable[[Sequence[LatticeSlice], Vocabulary], Batch]
 
 
 def collate_characters(slices: Sequence[LatticeSlice], vocabulary: Vocabulary) -> Batch:
-    """The characters alone.
+    """Characters without words.
 
     Args:
         slices: of documents, each with at least one character.
-        vocabulary: for [CLS], [SEP] and pads.
+        vocabulary: for [CLS], [SEP] and padding.
 
     Returns:
-        token_ids (B, L + 2) with [CLS] and [SEP], character_mask (B, L).
+        token_ids int64 (B, L + 2) with [CLS] and [SEP], and character_mask (B, L) bool.
     """
     lengths = [len(part.tokens) for part in slices]
     tokens = np.full((len(slices), max(lengths) + 2), vocabulary.pad, dtype=np.int64)
@@ -45,8 +45,8 @@ def collate_words(slices: Sequence[LatticeSlice], vocabulary: Vocabulary) -> Bat
     """Characters and the words among them.
 
     Returns:
-        What `collate_characters` does; word_ids, word_heads and word_tails, integers (B, W), 0 on pads, by head, then
-        tail; and word_mask (B, W).
+        The entries of `collate_characters`; word_ids, word_heads and word_tails, int64 (B, W), sorted by head, then
+        tail, with 0 for padding; and word_mask (B, W) bool.
     """
     batch = collate_characters(slices, vocabulary)
     counts = [len(part.words) for part in slices]
@@ -67,8 +67,8 @@ def collate_lattices(slices: Sequence[LatticeSlice], vocabulary: Vocabulary) -> 
     """Characters and words with their relative positions, as FLAT reads them.
 
     Returns:
-        What `collate_characters` does; word_ids and word_mask (B, W); and the relative positions of all nodes:
-        distances (K, 4) and positions (B, L + W, L + W).
+        The entries of `collate_characters`; word_ids and word_mask (B, W); and the relative positions of all nodes:
+        distances (K, 4) and positions (B, L + W, L + W), as `relative_positions` returns them.
     """
     batch = collate_words(slices, vocabulary)
     heads, tails = batch.pop("word_heads").numpy(), batch.pop("word_tails").numpy()

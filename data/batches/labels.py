@@ -1,4 +1,4 @@
-"""The labels of segments in the form that a head's loss wants, and batches of them.
+"""Labels of segments, and of batches of segments, in the form that a head's loss takes.
 
 B batch, K chains, L characters.
 """
@@ -19,26 +19,41 @@ Labels = dict[str, Tensor]  # keyword arguments of a head's loss
 
 
 class Labeller(Protocol):
-    """What a head wants of the labels of its training texts."""
+    """Writes the labels of training texts in the form that a head's loss takes."""
+
+    @property
+    def categories(self) -> Sequence[str]:
+        """In the order of the head's scores."""
 
     def write(self, spans: Sequence[Span], doubts: Sequence[Doubt], length: int) -> tuple[Any, int]:
-        """The labels of one text; and how many spans find no place in them.
+        """Write the labels of one text.
 
         Args:
-            spans: all inside the text.
-            doubts: stretches that may reach beyond it, where nothing is known.
+            spans: inside the text, of `categories`.
+            doubts: stretches with unknown labels, of `categories` or `ANY_CATEGORY`. They may reach beyond the text.
             length: characters of the text.
+
+        Returns:
+            The labels, as `collate` takes them, and how many spans cannot be written.
         """
 
     def collate(self, labels: Sequence[Any], length: int) -> Labels:
-        """Those of a batch whose longest text has so many characters."""
+        """Pad the labels of a batch to `length`, the characters of its longest text.
+
+        Returns:
+            The keyword arguments of the head's loss, without the scores and the mask.
+        """
 
 
 class Chains(Protocol):
-    """Spans written as tags, as `data.batches.tags.TagScheme` does."""
+    """Writes spans as chains of tags; `data.batches.tags.TagScheme` is one."""
+
+    @property
+    def categories(self) -> Sequence[str]:
+        """In a fixed order."""
 
     def encode(self, spans: Iterable[Span], length: int) -> tuple[np.ndarray, list[Span]]:
-        """(K, L) tags, and the spans that found no place."""
+        """int64 (K, L) tags, and the spans that cannot be written."""
 
     def tags_of(self, category: str) -> SpanTags:
         """The chain and tags of a category."""
@@ -48,8 +63,8 @@ class ChainLabels(NamedTuple):
     """One text as chains of tags."""
 
     tags: np.ndarray  # (K, characters)
-    unknown: np.ndarray  # (K, characters) bool, where any tag is allowed
-    belief: np.ndarray  # (K,) share of the loss that takes the tags of a chain as they stand where they are unknown
+    unknown: np.ndarray  # (K, characters) bool, true where any tag is allowed
+    belief: np.ndarray  # (K,) share of a chain's loss that uses the tags as written at unknown places too
 
 
 class ChainLabeller:
@@ -58,8 +73,12 @@ class ChainLabeller:
     def __init__(self, scheme: Chains) -> None:
         self.scheme = scheme
 
+    @property
+    def categories(self) -> Sequence[str]:
+        return self.scheme.categories
+
     def write(self, spans: Sequence[Span], doubts: Sequence[Doubt], length: int) -> tuple[ChainLabels, int]:
-        """The tags of a text; spans that its scheme cannot write beside a longer one they overlap are left out."""
+        """The tags of a text. A span that meets a longer one in its chain cannot be written."""
         tags, left_out = self.scheme.encode(spans, length)
         unknown = np.zeros(tags.shape, dtype=bool)
         beliefs: list[list[float]] = [[] for _ in tags]
@@ -71,22 +90,22 @@ class ChainLabeller:
         return ChainLabels(tags, unknown, mean_beliefs(beliefs)), len(left_out)
 
     def collate(self, labels: Sequence[ChainLabels], length: int) -> Labels:
-        """`tags` (B, K, L); where anything is in doubt also `unknown` (B, K, L), and `belief` (B, K) if not all 0."""
+        """`tags` (B, K, L). Where anything is doubtful, also `unknown` (B, K, L), and `belief` (B, K) if not all 0."""
         shape = len(labels), len(labels[0].tags), length
         tags, unknown = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=bool)
         for row, own in enumerate(labels):
             tags[row, :, : own.tags.shape[1]] = own.tags
             unknown[row, :, : own.tags.shape[1]] = own.unknown
-        return {"tags": torch.from_numpy(tags)} | what_is_in_doubt(unknown, [own.belief for own in labels])
+        return {"tags": torch.from_numpy(tags)} | doubtful_labels(unknown, [own.belief for own in labels])
 
 
 def mean_beliefs(beliefs: Sequence[Sequence[float]]) -> np.ndarray:
-    """float32 (K,) of each chain or category: its loss is one, whose doubts cannot be believed one by one."""
+    """float32 (K,), the mean of each chain or category, whose loss has one share for all its doubts."""
     return np.array([np.mean(own) if own else 0.0 for own in beliefs], dtype=np.float32)
 
 
-def what_is_in_doubt(unknown: np.ndarray, beliefs: Sequence[np.ndarray]) -> Labels:
-    """`unknown`, if anything is, and `belief`, if any is above 0."""
+def doubtful_labels(unknown: np.ndarray, beliefs: Sequence[np.ndarray]) -> Labels:
+    """`unknown` if any of it is true, and `belief` if any is above 0."""
     belief = np.stack(beliefs)
     found = {"unknown": (unknown, unknown.any()), "belief": (belief, belief.any())}
     return {name: torch.from_numpy(array) for name, (array, counts) in found.items() if counts}

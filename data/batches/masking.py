@@ -1,8 +1,8 @@
-"""Whole-word masking: texts with some words hidden, for a masked language model.
+"""Whole-word masking of texts, for a masked language model.
 
 Words are those of jieba's segmentation (Cui et al., "Pre-Training with Whole Word Masking for Chinese BERT", 2021). Of
-the words drawn, eight in ten are replaced by [MASK], one by random characters of the corpus, and one stays as it is
-(Devlin et al., BERT, NAACL 2019, section 3.1).
+the words drawn, 80% are replaced by [MASK], 10% by random characters of the corpus, and 10% are kept (Devlin et al.,
+BERT, NAACL 2019, section 3.1).
 
 B batch, L characters.
 """
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from data.batches.dataset import Batch
+from data.batches.inputs import Batch
 from data.lattice.tokenizer import Vocabulary
 
 MASKED, REPLACED = 0.8, 0.1
@@ -30,14 +30,15 @@ class Hidden(NamedTuple):
     targets: np.ndarray
 
 
-class MaskedSegments(Dataset):
-    """Segments of texts, hidden anew in every epoch; what is hidden follows from seed, epoch and segment alone.
+class MaskedSegments(Dataset[Hidden]):
+    """Segments with other words hidden in every epoch. What is hidden depends only on seed, epoch and segment.
 
     Args:
-        tokens: int (characters,) rows of each segment.
-        words: the number of the word that each character belongs to, likewise.
+        tokens: rows of the vocabulary, int (characters,) for each segment.
+        words: the number of each character's word, int (characters,) for each segment.
         vocabulary: must have [MASK].
-        share: of the characters to be drawn.
+        share: of the characters to draw.
+        seed: of what is drawn.
     """
 
     def __init__(
@@ -67,7 +68,20 @@ def hide(
     common: np.ndarray,
     random: np.random.Generator,
 ) -> Hidden:
-    """Draw whole words in random order until a share of the characters is reached, at least one word."""
+    """Draw whole words in random order until a share of the characters is reached, at least one, and hide them.
+
+    Args:
+        tokens, words: as in `MaskedSegments`, of one segment.
+        vocabulary: must have [MASK].
+        share: of the characters to draw.
+        common: rows to draw random characters from.
+        random: makes the draws.
+
+    Raises:
+        ValueError: the vocabulary has no [MASK].
+    """
+    if vocabulary.mask is None:
+        raise ValueError("the vocabulary has no [MASK]")
     order = random.permutation(np.unique(words))
     sizes = np.bincount(words, minlength=int(words.max()) + 1)[order]
     before = np.cumsum(sizes) - sizes  # characters drawn before each word
@@ -85,7 +99,7 @@ def hide(
 
 
 def collate_hidden(segments: Sequence[Hidden], vocabulary: Vocabulary) -> Batch:
-    """token_ids and targets (B, L + 2), with [CLS] and [SEP] and pads; seen (B, L + 2), true where there is a token."""
+    """token_ids and targets int64 (B, L + 2) with [CLS], [SEP] and padding; seen int64 (B, L + 2), 0 for padding."""
     width = max(len(one.tokens) for one in segments) + 2
     tokens = np.full((len(segments), width), vocabulary.pad, dtype=np.int64)
     targets = np.full(tokens.shape, NOT_A_TARGET, dtype=np.int64)

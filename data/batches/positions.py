@@ -1,4 +1,4 @@
-"""The distinct relative positions in a batch of lattices, found with a few passes over small integers.
+"""The distinct relative positions in a batch of lattices.
 
 B batch, L characters, W words, N = L + W nodes (characters first), K distinct relative positions.
 """
@@ -9,21 +9,21 @@ import numpy as np
 
 
 def relative_positions(length: int, word_heads: np.ndarray, word_tails: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What relative positions a batch has, and which of them each pair of nodes has.
+    """Find the distinct relative positions of a batch, and the position of each pair of nodes.
 
     The four distances of a pair follow from (h_i - h_j, t_i - h_i, t_j - h_j). Words have few lengths and characters
     have length 0, so a few thousand triples cover all B N N pairs.
 
     Args:
-        length: L; character i has head and tail i in every text.
-        word_heads, word_tails: integers (B, W), 0 on pads.
+        length: L. Character i has head and tail i in every text.
+        word_heads, word_tails: integers (B, W), 0 for padding.
 
     Returns:
-        distances: int64 (K, 4) h_i - h_j, h_i - t_j, t_i - h_j, t_i - t_j of each distinct position.
-        index: int32 (B, N, N) the position of node i seen with node j.
+        distances: int64 (K, 4), h_i - h_j, h_i - t_j, t_i - h_j and t_i - t_j of each distinct position.
+        index: int32 (B, N, N), the position of node i relative to node j.
     """
     batch = len(word_heads)
-    lengths, kinds = np.unique(np.append(word_tails - word_heads, 0), return_inverse=True)  # 0 is always there, first
+    lengths, kinds = np.unique(np.append(word_tails - word_heads, 0), return_inverse=True)  # the length 0 comes first
     characters = np.broadcast_to(np.arange(length), (batch, length))
     heads = np.concatenate([characters, word_heads], axis=1).astype(np.int32)  # (B, N)
     kind = np.zeros(heads.shape, dtype=np.int32)

@@ -1,4 +1,4 @@
-"""Batches without end, for texts that accompany a training on others."""
+"""Endless batches, for texts that accompany a training on others."""
 
 from __future__ import annotations
 
@@ -11,20 +11,26 @@ from data.batches.dataset import Batch, BucketSampler
 
 
 class RepeatingBatches(Iterator[Batch]):
-    """The batches of a loader again and again, each round in a new order that follows from the epoch and the round.
+    """Repeats the batches of a loader without end. The order of each round depends only on the epoch and the round.
 
     Args:
         loader: its batch sampler is a `BucketSampler`.
         device: where the batches go.
+
+    Raises:
+        ValueError: the loader has another batch sampler.
     """
 
     def __init__(self, loader: DataLoader, device: torch.device) -> None:
+        if not isinstance(loader.batch_sampler, BucketSampler):
+            raise ValueError(f"the batch sampler is a {type(loader.batch_sampler).__name__}, not a BucketSampler")
         self.loader = loader
+        self.sampler = loader.batch_sampler
         self.device = device
         self.set_epoch(0)
 
     def set_epoch(self, epoch: int) -> None:
-        """Begin anew, so that a resumed training goes on with the batches that an unbroken one would have had."""
+        """Start again from an epoch, so that a resumed training gets the same batches as an uninterrupted one."""
         self._batches = self._from(epoch)
 
     def __next__(self) -> Batch:
@@ -32,9 +38,8 @@ class RepeatingBatches(Iterator[Batch]):
         return {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
 
     def _from(self, epoch: int) -> Iterator[Batch]:
-        sampler: BucketSampler = self.loader.batch_sampler
         turn = 0
         while True:
-            sampler.set_epoch(epoch + turn)
+            self.sampler.set_epoch(epoch + turn)
             yield from self.loader
             turn += 1

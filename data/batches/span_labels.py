@@ -1,4 +1,4 @@
-"""Labels as tables of all spans: what a head wants that scores every span by itself.
+"""Labels as tables of all spans, for heads that score every span by itself.
 
 B batch, C categories, L characters, S spans and D doubtful stretches of a text.
 """
@@ -12,16 +12,16 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from data.batches.labels import Labels, mean_beliefs, what_is_in_doubt
+from data.batches.labels import Labels, doubtful_labels, mean_beliefs
 from data.spans import ANY_CATEGORY, Doubt, Span
 
 
 class SpanLabels(NamedTuple):
-    """One text: int64 (S, 3) category, begin and end of its spans, and the stretches (D, 3) where any may be or not."""
+    """One text as numbers of category, begin and end."""
 
-    spans: np.ndarray
-    unknown: np.ndarray
-    belief: np.ndarray  # (C,)
+    spans: np.ndarray  # int64 (S, 3)
+    unknown: np.ndarray  # int64 (D, 3), stretches in which any span may be present or not
+    belief: np.ndarray  # float32 (C,)
 
 
 class SpanLabeller:
@@ -32,7 +32,7 @@ class SpanLabeller:
         self._numbers = {category: number for number, category in enumerate(self.categories)}
 
     def write(self, spans: Sequence[Span], doubts: Sequence[Doubt], length: int) -> tuple[SpanLabels, int]:
-        """Every span finds its place."""
+        """The numbers of a text. Every span can be written."""
         rows = [(self._numbers[span.category], span.begin, span.end) for span in spans]
         stretches = list(chain.from_iterable(self._stretches(doubt, length) for doubt in doubts))
         beliefs: list[list[float]] = [[] for _ in self.categories]
@@ -51,12 +51,12 @@ class SpanLabeller:
         return [(number, begin, end, doubt.belief) for number in numbers]
 
     def collate(self, labels: Sequence[SpanLabels], length: int) -> Labels:
-        """`spans` (B, C, L, L); where anything is in doubt also `unknown` (B, C, L, L), all spans inside the stretches,
-        and `belief` (B, C) if not all 0."""
+        """`spans` (B, C, L, L). Where anything is doubtful, also `unknown` (B, C, L, L), true for all spans inside a
+        stretch, and `belief` (B, C) if not all 0."""
         shape = len(labels), len(self.categories), length, length
         spans, unknown = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
         for text, own in enumerate(labels):
             spans[text, own.spans[:, 0], own.spans[:, 1], own.spans[:, 2]] = True
             for category, begin, end in own.unknown.tolist():
                 unknown[text, category, begin : end + 1, begin : end + 1] = True
-        return {"spans": torch.from_numpy(spans)} | what_is_in_doubt(unknown, [own.belief for own in labels])
+        return {"spans": torch.from_numpy(spans)} | doubtful_labels(unknown, [own.belief for own in labels])

@@ -1,8 +1,8 @@
-"""Spans to tags and back. Tags exist only inside the loss; spans are the truth everywhere else.
+"""Spans to tags and back. Only the loss uses tags; everything else uses spans.
 
 Emissions have the shape (B, K, L, T): K chains of T tags each.
 
-`per_type`: a chain for every category, so spans of different categories may overlap. T = 4:
+`per_type`: one chain for each category, so that spans of different categories may overlap. T = 4:
 
     | tag | meaning                          | may be followed by |
     |-----|----------------------------------|--------------------|
@@ -35,7 +35,7 @@ OUTSIDE = 0
 
 
 class SpanTags(NamedTuple):
-    """Where one category's spans are written: its chain, and the tags of their characters."""
+    """The chain of a category, and the tags of its spans' characters."""
 
     chain: int
     first: int
@@ -44,7 +44,7 @@ class SpanTags(NamedTuple):
     single: int
 
 
-CHAIN, FIRST, INSIDE, LAST, SINGLE = range(5)  # columns of an array of such
+CHAIN, FIRST, INSIDE, LAST, SINGLE = range(5)  # columns of `TagScheme.codes`
 
 
 class FoundSpans(NamedTuple):
@@ -60,12 +60,15 @@ class FoundSpans(NamedTuple):
 
 
 class TagScheme:
-    """A way to write spans as tags.
+    """Writes spans as tags, and reads them.
 
     Attributes:
         categories: in a fixed order, which is the order of the chains or of the tags.
         num_chains, num_tags: K and T.
         codes: int64 (categories, 5), the `SpanTags` of each.
+
+    Raises:
+        ValueError: the scheme is unknown, or there is no category.
     """
 
     def __init__(self, name: str, categories: Sequence[str]) -> None:
@@ -89,14 +92,14 @@ class TagScheme:
         return 0, 4 * index + 1, 4 * index + 2, 4 * index + 3, 4 * index + 4
 
     def tags_of(self, category: str) -> SpanTags:
-        """The chain and tags of a category; KeyError where the scheme does not have it."""
+        """The chain and tags of a category. Raises KeyError if the scheme does not have it."""
         return self._tags[category]
 
     def transitions(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What may follow what.
+        """Which tags may follow, start and end.
 
         Returns:
-            bool arrays: allowed[from, to] (T, T), may start a text (T,), may end a text (T,).
+            Three bool arrays: allowed[from, to] (T, T), may start a text (T,), may end a text (T,).
         """
         allowed = np.zeros((self.num_tags, self.num_tags), dtype=bool)
         opening = self.opening()
@@ -110,7 +113,7 @@ class TagScheme:
         return allowed, opening, closing
 
     def opening(self) -> np.ndarray:
-        """bool (T,): tags that may stand where no span is open, which are also those that may follow a span's end."""
+        """bool (T,), the tags that may come where no span is open: at the start of a text and after a span's end."""
         opening = np.zeros(self.num_tags, dtype=bool)
         opening[OUTSIDE] = True
         for tags in self._tags.values():
@@ -118,12 +121,10 @@ class TagScheme:
         return opening
 
     def encode(self, spans: Iterable[Span], length: int) -> tuple[np.ndarray, list[Span]]:
-        """Write spans as tags.
-
-        Longer spans are written first; one that meets an already written span in its chain cannot be expressed.
+        """Write spans as tags, longer spans first.
 
         Returns:
-            int64 (K, L) tags, and the spans that found no place.
+            int64 (K, L) tags, and the spans that cannot be written because they overlap a longer one in their chain.
         """
         tags = np.zeros((self.num_chains, length), dtype=np.int64)
         left_out = []
@@ -139,17 +140,20 @@ class TagScheme:
         return tags, left_out
 
     def decode(self, tags: np.ndarray) -> list[Span]:
-        """Read the spans of one text from its tags (K, L), sorted by begin, end and category."""
+        """The spans of a text with tags (K, L), sorted by begin, end and category.
+
+        Raises:
+            ValueError: the tags have another shape.
+        """
         if tags.ndim != 2 or tags.shape[0] != self.num_chains:
             raise ValueError(f"expected tags of shape ({self.num_chains}, length), got {tags.shape}")
         _, category, begin, end = (column.tolist() for column in self.find_spans(tags[None]))
         return [Span(self.categories[c], b, e) for c, b, e in zip(category, begin, end, strict=True)]
 
     def find_spans(self, tags: np.ndarray) -> FoundSpans:
-        """Read the spans of many texts from their tags (B, K, L), all at once.
+        """The spans of many texts with tags (B, K, L).
 
-        Only whole spans count: first, inside ..., last, or a single one. What breaks off, as a softmax without a CRF
-        may have it, is no span.
+        Only whole spans count: first, inside ..., last, or a single one. A model without a CRF may predict others.
         """
         opens = (tags == 1) if self.name == "per_type" else (tags > 0) & (tags % 4 <= 1)
         text, chain, begin = np.nonzero(opens)  # (S,) candidates
@@ -157,7 +161,7 @@ class TagScheme:
         category = chain if self.name == "per_type" else (tag - 1) // 4
         code = self.codes[category]  # (S, 5)
 
-        # Where the run of `inside` after the first character ends: at that character's neighbour if there is none.
+        # The first place after the run of `inside` tags that follows the first character; the run may be empty.
         next_tag = np.pad(tags, ((0, 0), (0, 0), (0, 2)), constant_values=-1)
         after = begin + 1
         inside = next_tag[text, chain, after] == code[:, INSIDE]
@@ -173,7 +177,7 @@ class TagScheme:
 
 
 def _run_ends(tags: np.ndarray) -> np.ndarray:
-    """For every place of the last dimension, the next place that has another tag; the last place where none has."""
+    """For every place of the last dimension, the next place with another tag, or the last place if there is none."""
     last = tags.shape[-1] - 1
     changes = np.full(tags.shape, last)
     changes[..., :-1] = np.where(tags[..., 1:] != tags[..., :-1], np.arange(1, last + 1), last)

@@ -1,7 +1,7 @@
 """New documents from labelled ones: entities swapped within their category, words left out, words replaced.
 
-Each returns a document whose labels stand where their text now stands (Dai and Adel, "An Analysis of Simple Data
-Augmentation for Named Entity Recognition", COLING 2020). What overlaps another label stays as it is.
+Each function returns a document whose labels have moved with their text (Dai and Adel, "An Analysis of Simple Data
+Augmentation for Named Entity Recognition", COLING 2020). Labels that overlap another label are not changed.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from data.corpus.document import Document
-from data.spans import Doubt, Span, overlap, sorted_spans
+from data.spans import AnySpan, Kind, Span, overlap, sorted_spans
 
-Edit = tuple[int, int, str]  # characters begin to end (exclusive), and what stands there instead
-Segment = Callable[[str], Iterable[str]]  # a text as its words, which make it up
+Edit = tuple[int, int, str]  # begin, end (exclusive) and the new text
+Segment = Callable[[str], Iterable[str]]  # a text as words, which join to the text
 
 
 def surface_forms(documents: Iterable[Document]) -> dict[str, list[str]]:
-    """The texts of all labels by category, as often as they occur."""
+    """The texts of all labels by category, repeated as often as they occur."""
     forms = defaultdict(list)
     for document in documents:
         for span in document.spans:
@@ -30,15 +30,15 @@ def surface_forms(documents: Iterable[Document]) -> dict[str, list[str]]:
 def swap_entities(
     document: Document, forms: Mapping[str, Sequence[str]], share: float, draw: random.Random
 ) -> Document:
-    """A share of the entities become others of their category."""
-    marked = (*document.spans, *document.doubtful)
+    """Replace a share of the entities by others of their category."""
+    marked: list[AnySpan] = [*document.spans, *document.doubtful]
     alone = [one for one in document.spans if not any(overlap(one, other) for other in marked if other != one)]
     edits = [(span.begin, span.end + 1, draw.choice(forms[span.category])) for span in alone if draw.random() < share]
     return rewrite(document, edits)
 
 
 def drop_words(document: Document, segment: Segment, share: float, draw: random.Random) -> Document:
-    """A share of the words outside all labels are left out; a text does not lose its last word."""
+    """Leave out a share of the words outside all labels, but never all words of a text."""
     edits = [(begin, end, "") for begin, end in _free_words(document, segment) if draw.random() < share]
     if sum(end - begin for begin, end, _ in edits) == len(document.text):
         edits = edits[1:]
@@ -48,7 +48,7 @@ def drop_words(document: Document, segment: Segment, share: float, draw: random.
 def replace_words(
     document: Document, segment: Segment, synonyms: Mapping[str, Sequence[str]], share: float, draw: random.Random
 ) -> Document:
-    """A share of the words outside all labels that have synonyms become one of them."""
+    """Replace a share of the words outside all labels by synonyms, if they have any."""
     edits = []
     for begin, end in _free_words(document, segment):
         if (others := synonyms.get(document.text[begin:end])) and draw.random() < share:
@@ -57,21 +57,22 @@ def replace_words(
 
 
 def rewrite(document: Document, edits: Sequence[Edit]) -> Document:
-    """The document with stretches of its text replaced; a label of which nothing is left is none.
+    """Replace stretches of a document's text. A label without any text left is dropped.
 
     Args:
-        document: whose labels each hold an edit whole, are one, or share no character with it.
-        edits: none sharing a character with another.
+        document: a label and an edit share no character, or the label holds the whole edit.
+        edits: in any order, not overlapping.
 
     Raises:
-        ValueError: edits that meet each other, or cut a label.
+        ValueError: two edits overlap, or an edit cuts a label.
     """
     edits = sorted(edits)
-    pieces, place, moved = [], 0, [0] * (len(document.text) + 1)  # where each place of the old text now is
-    written = 0
+    moved = [0] * (len(document.text) + 1)  # the new place of each old place
+    pieces: list[str] = []
+    place = written = 0
     for begin, end, new in (*edits, (len(document.text), len(document.text), "")):
         if begin < place:
-            raise ValueError(f"edits of document {document.id} meet at character {begin}")
+            raise ValueError(f"edits of document {document.id} overlap at character {begin}")
         for old in range(place, begin + 1):
             moved[old] = written + old - place
         written = moved[begin] + len(new)
@@ -80,7 +81,7 @@ def rewrite(document: Document, edits: Sequence[Edit]) -> Document:
         pieces += [document.text[place:begin], new]
         place = end
 
-    def follow(span: Span | Doubt) -> Span | Doubt:
+    def follow(span: Kind) -> Kind:
         stop = span.end + 1
         for begin, end, _ in edits:
             inside = span.begin <= begin and end <= stop
@@ -88,17 +89,20 @@ def rewrite(document: Document, edits: Sequence[Edit]) -> Document:
                 raise ValueError(f"an edit of document {document.id} cuts the label at character {span.begin}")
         return span._replace(begin=moved[span.begin], end=moved[stop] - 1)
 
-    followed = (map(follow, own) for own in (document.spans, document.doubtful))
-    spans, doubtful = (sorted_spans(span for span in own if span.begin <= span.end) for own in followed)
+    def kept(spans: Sequence[Kind]) -> tuple[Kind, ...]:
+        return sorted_spans(span for span in map(follow, spans) if span.begin <= span.end)
+
+    spans, doubtful = kept(document.spans), kept(document.doubtful)
     return replace(document, text="".join(pieces), spans=spans, doubtful=doubtful)
 
 
 def _free_words(document: Document, segment: Segment) -> list[tuple[int, int]]:
     """Begin and end (exclusive) of the words that share no character with a label or a doubt."""
+    marked: list[AnySpan] = [*document.spans, *document.doubtful]
     words, begin = [], 0
     for word in segment(document.text):
         here = Span("", begin, begin + len(word) - 1)
-        if not any(overlap(here, other) for other in (*document.spans, *document.doubtful)):
+        if not any(overlap(here, other) for other in marked):
             words.append((begin, begin + len(word)))
         begin += len(word)
     return words

@@ -1,6 +1,6 @@
-"""Bytes off the disk: lines of a file, files of a folder, files inside a zip that is never unpacked.
+"""Reading lines of a file, and files of a folder or of a zip, which is not unpacked.
 
-Everything is UTF-8 or an error that says where it is not. Nothing is translated: a text comes out as it was stored.
+Everything must be UTF-8; the error for other bytes says where they are. Texts and line ends are kept as stored.
 """
 
 from __future__ import annotations
@@ -28,10 +28,9 @@ class NamedFile:
     """One file of a folder or zip.
 
     Attributes:
-        where: how messages name it, `train_label.zip/a/3.csv`.
+        where: its name in messages, `train_label.zip/a/3.csv`.
         stem: its name without folder and suffix, `3`.
-        place: its path from the folder or zip, without suffix, `a/3`.
-        raw: its content.
+        place: its path in the folder or zip, without suffix, `a/3`.
     """
 
     where: str
@@ -40,26 +39,26 @@ class NamedFile:
     raw: bytes
 
     def text(self) -> str:
-        """The content exactly as stored, line ends and all. Raises UserError where it is not UTF-8."""
+        """The content exactly as stored, line ends included. Raises UserError if it is not UTF-8."""
         return decode(self.raw, self.where)
 
 
 def require(path: Path) -> None:
-    """Raise UserError where `path` is not on the disk."""
+    """Raise UserError if `path` does not exist."""
     if not path.exists():
         raise UserError(f"{path}: no such file or folder{looked_in(path)}; check the path")
 
 
 def is_tree(path: Path) -> bool:
-    """Whether `path` holds files of its own: a folder or a zip."""
+    """Whether `path` is a folder or a zip."""
     return path.is_dir() or path.suffix.lower() == ".zip"
 
 
 def named_files(path: Path, suffix: str) -> Iterator[NamedFile]:
-    """The files that end in `suffix`, 2 before 10, one at a time: of a folder or zip, sub-folders included, or `path`.
+    """Yield the files with a suffix in a folder or zip, sub-folders included, or `path` itself. 2 comes before 10.
 
     Raises:
-        UserError: the path is missing, cannot be read, or is a damaged zip.
+        UserError: the path is missing or cannot be read, or is a damaged zip.
     """
     require(path)
     try:
@@ -70,9 +69,9 @@ def named_files(path: Path, suffix: str) -> Iterator[NamedFile]:
         elif path.suffix.lower() == suffix:
             yield _named_file(path, str(path), PurePosixPath(path.name))
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror or error}); check the file and its rights") from None
-    # zipfile raises RuntimeError for a password and for a compression it does not know, and UnicodeDecodeError for a
-    # name that is not the UTF-8 it is said to be.
+        raise UserError(f"{path}: cannot be read ({error.strerror or error}); check its permissions") from None
+    # zipfile raises RuntimeError for a password and for an unknown compression, and UnicodeDecodeError for a name that
+    # is marked as UTF-8 and is not.
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: damaged or not a zip ({error}); fetch it again or unpack it") from None
 
@@ -85,7 +84,7 @@ def _files_of_folder(path: Path, suffix: str) -> Iterator[NamedFile]:
 
 def _files_of_zip(path: Path, suffix: str) -> Iterator[NamedFile]:
     with zipfile.ZipFile(path) as archive:
-        # A name that was written again is there twice; the later one first, which is the one that unpacking leaves.
+        # A zip can hold a name twice. Unpacking leaves the later file, so it comes first here.
         members = ((PurePosixPath(_name_in_zip(member)), member) for member in reversed(archive.infolist()))
         files = ((name, member) for name, member in members if not member.is_dir())
         for name, member in _wanted(files, suffix):
@@ -93,8 +92,8 @@ def _files_of_zip(path: Path, suffix: str) -> Iterator[NamedFile]:
 
 
 def _name_in_zip(member: zipfile.ZipInfo) -> str:
-    """A file's name. Where the zip does not say that it is UTF-8, zipfile takes it for cp437, but nearly always it is
-    UTF-8 all the same, or the GBK of a Chinese Windows."""
+    """A file's name. Without the UTF-8 flag zipfile decodes it as cp437, but it is nearly always UTF-8, or GBK of a
+    Chinese Windows."""
     if member.flag_bits & UTF8_NAME:
         return member.filename
     for encoding in ("utf-8", "gb18030"):
@@ -104,10 +103,10 @@ def _name_in_zip(member: zipfile.ZipInfo) -> str:
 
 
 def _wanted(files: Iterable[tuple[PurePosixPath, Source]], suffix: str) -> list[tuple[PurePosixPath, Source]]:
-    """Those whose names have the suffix and are not hidden, in the order a person counts."""
+    """Files with the suffix that are not hidden, ordered by the numbers in their names."""
 
     def order(file: tuple[PurePosixPath, Source]) -> tuple[list[str | int], str]:
-        # Splitting at a group leaves text at even places and digits at odd ones, so like meets like.
+        # Splitting at a group puts text at even places and digits at odd ones, so that equal kinds are compared.
         pieces = re.split(r"(\d+)", file[0].stem)
         return [int(piece) if index % 2 else piece for index, piece in enumerate(pieces)], str(file[0])
 
@@ -115,17 +114,16 @@ def _wanted(files: Iterable[tuple[PurePosixPath, Source]], suffix: str) -> list[
 
 
 def is_hidden(name: PurePath) -> bool:
-    """Whether a file, named from its folder or zip, is what macOS and editors leave behind: `__MACOSX/`, `._3.txt`."""
+    """Whether a path in a folder or zip is one that macOS and editors leave behind: `__MACOSX/`, `._3.txt`."""
     return any(part.startswith(".") or part == "__MACOSX" for part in name.parts)
 
 
 def _named_file(path: Path, where: str, name: PurePosixPath) -> NamedFile:
-    """One file off the disk, whose name can be written as an id later."""
     return NamedFile(printable(where), printable(name.stem), printable(str(name.with_suffix(""))), path.read_bytes())
 
 
 def printable(name: str) -> str:
-    """A file's name that can be written: what in it is not UTF-8 is escaped."""
+    """A file's name as text that can be written as UTF-8: other bytes are escaped."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
@@ -133,7 +131,7 @@ def read_text(path: Path) -> str:
     """A whole text file, without a byte-order mark.
 
     Raises:
-        UserError: the file is missing, cannot be read, or is not UTF-8.
+        UserError: the file is missing or cannot be read, or is not UTF-8.
     """
     require(path)
     try:
@@ -143,17 +141,17 @@ def read_text(path: Path) -> str:
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Line numbers from 1 and the lines of a text file, one at a time.
+    """Yield the lines of a text file with their numbers, from 1; see `decode_lines`.
 
     Raises:
-        UserError: the file is missing, cannot be read, or is not UTF-8.
+        UserError: the file is missing or cannot be read, or is not UTF-8.
     """
     require(path)
     try:
         with path.open("rb") as stream:
             yield from decode_lines(stream, str(path))
     except IsADirectoryError:
-        raise UserError(f"{path}: is a folder, and a file was expected; name the file in it") from None
+        raise UserError(f"{path}: is a folder, and a file was expected; name a file in it") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read as a text file ({error.strerror or error})") from None
 
@@ -161,8 +159,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
 def decode_lines(stream: Iterable[bytes], where: str) -> Iterator[tuple[int, str]]:
     """Number and decode lines, without byte-order mark and line ends.
 
-    Bytes are split at newlines only: `str.splitlines` would also cut at the separators U+2028 and U+0085, which occur
-    inside texts.
+    `stream` is split at newlines only. `str.splitlines` would also split at U+2028 and U+0085, which occur in texts.
     """
     offset = 0
     for number, raw in enumerate(stream, start=1):
@@ -172,10 +169,15 @@ def decode_lines(stream: Iterable[bytes], where: str) -> Iterator[tuple[int, str
 
 
 def decode(raw: bytes, where: str, offset: int = 0) -> str:
-    """UTF-8 text; `offset` is where `raw` begins in its file.
+    """The text of UTF-8 bytes.
+
+    Args:
+        raw: bytes.
+        where: the name of their file, for messages.
+        offset: where they begin in it.
 
     Raises:
-        UserError: naming the file and the first bad byte, and how to convert a file that looks like GBK.
+        UserError: they are not UTF-8. The message says where, and how to convert a file that looks like GBK.
     """
     try:
         return raw.decode("utf-8")

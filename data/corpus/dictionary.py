@@ -1,6 +1,6 @@
-"""A dictionary of surface forms, each with its category, and the labels it gives a text by maximum matching.
+"""A dictionary of surface forms and their categories, and the labels that maximum matching with it gives a text.
 
-On disk it is a text file with a surface form, a tab and its category on each line.
+Its file has a surface form, a tab and a category on each line.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from pathlib import Path
 import ahocorasick
 
 from data.corpus.corpus_files import read_lines
-from data.corpus.document import Document, Problems
+from data.corpus.document import Document
+from data.problems import Problems
 from data.spans import Span
 from utils.errors import UserError
 from utils.files import write_text
@@ -21,10 +22,10 @@ Dictionary = dict[str, str]  # surface form -> category
 
 
 def read_dictionary(path: Path, problems: Problems) -> Dictionary:
-    """Read a dictionary. A form that stands there with two categories says nothing and is dropped.
+    """Read a dictionary. A form with two categories is dropped, with a line in `problems`.
 
     Raises:
-        UserError: no such file, not UTF-8, a line that is not `form<tab>category`, or nothing left in it.
+        UserError: the file is missing, is not UTF-8, has a line other than `form<tab>category`, or has no usable form.
     """
     dictionary: Dictionary = {}
     ambiguous: set[str] = set()
@@ -40,33 +41,33 @@ def read_dictionary(path: Path, problems: Problems) -> Dictionary:
         del dictionary[form]
         problems.add("surface form of several categories", str(path), repr(form))
     if not dictionary:
-        raise UserError(f"{path}: no surface form in it; take one from labels with preprocess.py --dictionary CORPUS")
+        raise UserError(f"{path}: no surface form in it; make one with preprocess.py --dictionary CORPUS")
     return dictionary
 
 
 def write_dictionary(dictionary: Dictionary, path: Path) -> None:
-    """Write what `read_dictionary` reads, by category and form, whole or not at all."""
+    """Write a file for `read_dictionary`, sorted by category and form, whole or not at all."""
     lines = sorted(dictionary.items(), key=lambda entry: (entry[1], entry[0]))
     write_text(path, "".join(f"{form}\t{category}\n" for form, category in lines))
 
 
 def read_forms(path: Path) -> set[str]:
-    """Surface forms, or ids, one on each line; what follows a tab is not looked at.
+    """Read surface forms, or ids, one on each line. Anything after a tab is ignored.
 
     Raises:
-        UserError: no such file, not UTF-8, or nothing in it.
+        UserError: the file is missing, is not UTF-8, or is empty.
     """
     forms = {line.partition("\t")[0] for _, line in read_lines(path)} - {""}
     if not forms:
-        raise UserError(f"{path}: empty; it should have an entry on each line")
+        raise UserError(f"{path}: empty; write an entry on each line")
     return forms
 
 
 class Matcher:
     """Finds the forms of a dictionary in texts.
 
-    A form stands at every place where its characters do, but letters and digits are not cut out of a longer run of
-    them: `123` is not found in `0123`, nor `QQ` in `QQs`. Chinese has no such boundaries.
+    Runs of ASCII letters and digits are not cut: `123` is not found in `0123`, nor `QQ` in `QQs`. Other characters
+    have no such boundaries.
     """
 
     def __init__(self, dictionary: Dictionary) -> None:
@@ -77,7 +78,7 @@ class Matcher:
         self._automaton.make_automaton()
 
     def occurrences(self, text: str) -> Iterable[tuple[str, int]]:
-        """Every form that stands in a text, with the place of its first character; they may overlap."""
+        """Every form in a text, with the place of its first character. Forms may overlap."""
         if not self.dictionary:
             return
         for last, form in self._automaton.iter(text):
@@ -86,10 +87,10 @@ class Matcher:
                 yield form, first
 
     def match(self, text: str) -> tuple[Span, ...]:
-        """Forward maximum matching: from the left, at each place the longest form; the search goes on behind it.
+        """Forward maximum matching: from left to right, take the longest form at a place and continue after it.
 
         Algorithm 1 of Peng et al., "Distantly Supervised Named Entity Recognition using Positive-Unlabeled Learning"
-        (ACL 2019), on characters instead of words, and without its limit on the length of a form.
+        (ACL 2019). It works on characters instead of words, and does not limit the length of a form.
         """
         longest: dict[int, int] = {}
         for form, first in self.occurrences(text):
@@ -103,7 +104,7 @@ class Matcher:
 
 
 def label(documents: Iterable[Document], dictionary: Dictionary) -> list[Document]:
-    """The same texts with the labels that maximum matching gives them, and no others."""
+    """The same texts, with the labels of maximum matching instead of their own."""
     matcher = Matcher(dictionary)
     return [replace(document, spans=matcher.match(document.text), doubtful=()) for document in documents]
 

@@ -1,8 +1,8 @@
 """Near-duplicate texts, and texts that leak into held-out ones, by the character n-grams ("shingles") they share.
 
-Containment, not similarity, is what counts: a sentence that stands inside a long document shares nearly all of *its*
-shingles with it, and a model that trained on the one has seen the other. Nothing is sampled or estimated: up to the
-collision of two 64-bit hashes the answers are exact.
+Containment is measured, not similarity. A sentence inside a long document shares nearly all of its own shingles with
+the document. A model that trained on one has seen the other. Nothing is sampled or estimated. The answers are exact
+unless two 64-bit hashes collide.
 
 S distinct shingles, E pairs of a shingle and a text that holds it, W windows, C characters.
 """
@@ -14,30 +14,33 @@ from dataclasses import dataclass
 
 import numpy as np
 
-MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio, odd: a product with it loses nothing
+MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio; odd, so that products stay distinct
+# Texts are near-duplicates if they have half of the shorter one's shingles in common. All results in docs/results were
+# measured with this share.
+DUPLICATE_SHARE = 0.5
 NO_CHARACTER = 0x110000  # one past the last code point: fills up texts shorter than a shingle
 
 
 def bare(text: str) -> str:
-    """The text without white space, which shingles leave out."""
+    """The text without white space, as shingles see it."""
     return "".join(text.split())
 
 
 def shingles(text: str, size: int = 8) -> np.ndarray:
-    """Hashes of all windows of `size` characters, white space left out; a shorter text is one shingle as a whole.
+    """Hashes of all windows of `size` characters, without white space. A shorter text is one shingle.
 
     Returns:
-        uint64, sorted, none twice, the same on every machine; empty for a text without characters.
+        uint64, sorted and distinct, the same on every machine; empty for a text without characters.
     """
     hashes, _ = _occurrences([text], size)
     return hashes
 
 
-def group_near_duplicates(texts: Sequence[str], share: float, size: int = 8) -> np.ndarray:
-    """Groups of texts such that no text shares much with one of another group.
+def group_near_duplicates(texts: Sequence[str], share: float = DUPLICATE_SHARE, size: int = 8) -> np.ndarray:
+    """Group texts so that near-duplicates are in one group.
 
-    Two texts are linked if they have `share` of the shingles of the smaller one in common; a group is all that links
-    connect.
+    Two texts are linked if they have `share` of the shingles of the smaller one in common. A group is all texts that
+    links connect.
 
     Returns:
         (len(texts),) int64, the index of the first text of each one's group.
@@ -49,8 +52,8 @@ def group_near_duplicates(texts: Sequence[str], share: float, size: int = 8) -> 
     holders, needed = _Holders.of(hashes, owners), _needed(owners, len(texts), share)
     groups = np.arange(len(texts))
 
-    # Neighbours among the holders of a shingle come first: cheap, and enough to join what a boilerplate paragraph
-    # makes alike in thousands of texts, whose pairs must not be listed.
+    # First compare neighbours among the holders of a shingle. This is cheap, and joins thousands of texts that share a
+    # boilerplate paragraph without listing all their pairs.
     left, right = owners[:-1], owners[1:]
     same = hashes[:-1] == hashes[1:]
     pairs, common = np.unique(left[same] * len(texts) + right[same], return_counts=True)
@@ -59,7 +62,7 @@ def group_near_duplicates(texts: Sequence[str], share: float, size: int = 8) -> 
     for one, other in zip(first[linked], second[linked], strict=True):
         _join(groups, one, other)
 
-    # Then all that is left, exactly, through the shingles that texts of different groups hold.
+    # Then compare the rest exactly, through the shingles that texts of different groups hold.
     mixed = np.zeros(len(holders.frequency), dtype=bool)
     mixed[holders.shingle_of_pair[1:][same & (groups[left] != groups[right])]] = True
     for text, own in _rarest_first(holders.shingle_of_pair, owners, holders.frequency, len(texts)):
@@ -68,12 +71,12 @@ def group_near_duplicates(texts: Sequence[str], share: float, size: int = 8) -> 
     return groups
 
 
-def leaking(texts: Sequence[str], held_out: Sequence[str], share: float, size: int = 8) -> np.ndarray:
-    """Which texts would tell a model about a held-out one.
+def leaking(texts: Sequence[str], held_out: Sequence[str], share: float = DUPLICATE_SHARE, size: int = 8) -> np.ndarray:
+    """Find the texts that would tell a model about a held-out one.
 
     Returns:
-        (len(texts),) bool: `share` of the text's own shingles stand in held-out texts, taken together, or `share` of
-        some held-out text's shingles stand in it.
+        (len(texts),) bool: `share` of the text's shingles are in all held-out texts together, or `share` of the
+        shingles of one held-out text are in the text.
 
     Raises:
         ValueError: `share` is not above 0, or `size` below 1.
@@ -94,10 +97,10 @@ def leaking(texts: Sequence[str], held_out: Sequence[str], share: float, size: i
 
 
 def shared_stretches(texts: Sequence[str], others: Sequence[str], size: int = 8) -> np.ndarray:
-    """What of the texts stands verbatim in others: all characters inside windows whose shingle others hold too.
+    """Find what of the texts is verbatim in others: all characters of windows whose shingle others hold too.
 
     Returns:
-        (stretches, 3) int64 text, begin, end (exclusive), as long as can be; characters of `bare(text)` are counted.
+        The longest such stretches, (stretches, 3) int64: text, begin and end (exclusive) in `bare(text)`.
 
     Raises:
         ValueError: `size` is below 1.
@@ -105,7 +108,7 @@ def shared_stretches(texts: Sequence[str], others: Sequence[str], size: int = 8)
     windows, (other_hashes, _) = _Windows.of(texts, size), _occurrences(others, size)
     shared = _is_in(windows.hashes, other_hashes)
     owners, begins, ends = windows.owners[shared], windows.begins[shared], windows.ends[shared]
-    # Windows come in order, so those that overlap or touch stand one after the other; a new text begins anew.
+    # Windows are in order, so those that overlap or touch are neighbours. A new text starts a new stretch.
     first = np.ones(len(owners), dtype=bool)
     first[1:] = (owners[1:] != owners[:-1]) | (begins[1:] > ends[:-1])
     owners, begins, ends = owners[first], begins[first], ends[np.roll(first, -1)]
@@ -114,10 +117,10 @@ def shared_stretches(texts: Sequence[str], others: Sequence[str], size: int = 8)
 
 
 def closest(texts: Sequence[str], others: Sequence[str], size: int = 8) -> np.ndarray:
-    """For each text the other one that holds most of its shingles, the first of equals.
+    """For each text find the other that holds most of its shingles, the first of equals.
 
     Returns:
-        (len(texts),) int64, -1 where no other text holds any.
+        (len(texts),) int64, -1 if no other text holds any.
 
     Raises:
         ValueError: `size` is below 1.
@@ -134,7 +137,7 @@ def closest(texts: Sequence[str], others: Sequence[str], size: int = 8) -> np.nd
 
 @dataclass(frozen=True)
 class _Holders:
-    """The texts that hold each shingle; a shingle's number is its place among the sorted hashes."""
+    """The texts that hold each shingle. The number of a shingle is its place among the sorted hashes."""
 
     hashes: np.ndarray  # (S,) sorted
     frequency: np.ndarray  # (S,) how many texts hold it
@@ -148,17 +151,17 @@ class _Holders:
         return cls(distinct, frequency, np.cumsum(frequency) - frequency, owners, shingle_of_pair)
 
     def texts(self, numbers: np.ndarray) -> np.ndarray:
-        """The holders of each of these shingles, one after the other."""
+        """The holders of each of these shingles, concatenated."""
         begins, ends = self.starts[numbers], self.starts[numbers] + self.frequency[numbers]
         return np.concatenate([self.owners[begin:end] for begin, end in zip(begins, ends, strict=True)])
 
 
 def _texts_with(own: np.ndarray, needed: int, holders: _Holders, worth: np.ndarray) -> np.ndarray:
-    """The texts that hold at least `needed` of the shingles `own`, which come rarest first.
+    """The texts that hold at least `needed` of the shingles `own`, which are sorted from rare to frequent.
 
-    Who holds `needed` of n shingles misses at most n - needed, hence holds one of *any* n - needed + 1 of them. So the
-    rarest that many tell whether there can be such a text, and the frequent ones are looked at only then. `worth`
-    marks the shingles (S,) that can tell something new.
+    A text with `needed` of n shingles lacks at most n - needed. It holds one of any n - needed + 1 of them.
+    The rarest n - needed + 1 therefore tell whether there can be such a text. Only then are the frequent ones read.
+    `worth` marks the shingles (S,) that can give something new.
     """
     rarest = own[: max(len(own) - needed + 1, 0)]
     if not worth[rarest].any():
@@ -169,7 +172,7 @@ def _texts_with(own: np.ndarray, needed: int, holders: _Holders, worth: np.ndarr
 def _rarest_first(
     shingle_of_pair: np.ndarray, owners: np.ndarray, frequency: np.ndarray, count: int
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """For each text that has shingles: its number, and its shingles from the rarest to the most frequent."""
+    """For each text with shingles: its number, and its shingles from the rarest to the most frequent."""
     order = np.lexsort((frequency[shingle_of_pair], owners))
     ends = np.cumsum(np.bincount(owners, minlength=count))
     for text, own in enumerate(np.split(shingle_of_pair[order], ends[:-1])):
@@ -178,15 +181,15 @@ def _rarest_first(
 
 
 def _needed(owners: np.ndarray, count: int, share: float) -> np.ndarray:
-    """(count,) how many of a text's shingles make the share; more than it has, if it has none."""
+    """(count,) how many of a text's shingles make up the share; 1 for a text without shingles."""
     if share <= 0:
         raise ValueError(f"share is {share}; it must be above 0")
     own = np.bincount(owners, minlength=count)
-    return np.maximum(np.ceil(share * own - 1e-9), 1).astype(np.int64)  # 0.28 * 25 is a little above 7
+    return np.maximum(np.ceil(share * own - 1e-9), 1).astype(np.int64)  # 0.28 * 25 is slightly above 7
 
 
 def _is_in(hashes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Which of the hashes are among others. These are sorted; not knowing that, `np.isin` takes ten times as long."""
+    """Which of the hashes are in `others`, which are sorted. `np.isin` would take ten times as long."""
     after = np.searchsorted(others, hashes, side="right")
     found = after > 0
     found[found] = others[after[found] - 1] == hashes[found]
@@ -194,14 +197,14 @@ def _is_in(hashes: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def _join(groups: np.ndarray, one: int, other: int) -> None:
-    """Make two groups one, under the smaller index."""
+    """Merge two groups under the smaller index."""
     low, high = sorted((groups[one], groups[other]))
     if low != high:
         groups[groups == high] = low
 
 
 def _occurrences(texts: Sequence[str], size: int) -> tuple[np.ndarray, np.ndarray]:
-    """The hash and the text (E,) of every shingle in every text, sorted by hash, then text, none twice."""
+    """The hash and the text (E,) of every shingle in every text, sorted by hash, then text, and distinct."""
     windows = _Windows.of(texts, size)
     order = np.lexsort((windows.owners, windows.hashes))
     hashes, owners = windows.hashes[order], windows.owners[order]
@@ -212,7 +215,7 @@ def _occurrences(texts: Sequence[str], size: int) -> tuple[np.ndarray, np.ndarra
 
 @dataclass(frozen=True)
 class _Windows:
-    """All windows of all texts, in order. The characters of all texts, without white space, are counted as one row."""
+    """All windows of all texts, in order. Places count the characters of all texts, without white space, as one row."""
 
     hashes: np.ndarray  # (W,) uint64
     owners: np.ndarray  # (W,) texts
@@ -222,7 +225,7 @@ class _Windows:
 
     @classmethod
     def of(cls, texts: Sequence[str], size: int) -> _Windows:
-        """The characters stand one after the other, so that a few NumPy calls hash all windows at once."""
+        """Concatenates all characters, so that a few NumPy calls hash all windows at once."""
         if size < 1:
             raise ValueError(f"size is {size}; a shingle has at least 1 character")
         row = [bare(text) for text in texts]
@@ -240,6 +243,6 @@ class _Windows:
             places = begins + position
             inside = places < ends
             code = np.where(inside, characters[np.where(inside, places, 0)], np.uint64(NO_CHARACTER))
-            hashes = (hashes ^ code) * MULTIPLIER  # wraps at 2^64, as it should
-            hashes ^= hashes >> np.uint64(32)  # brings the high bits, which the product mixed best, to the low ones
+            hashes = (hashes ^ code) * MULTIPLIER  # wraps at 2^64 on purpose
+            hashes ^= hashes >> np.uint64(32)  # copies the high bits, which the product mixes best, to the low ones
         return cls(hashes, owners, begins, ends, lengths)

@@ -1,4 +1,4 @@
-"""Tagged characters, a line each, as CoNLL files hold them."""
+"""Tagged characters, one on each line, as in CoNLL files."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from config import CorpusConfig
 from data.corpus.corpus_files import read_lines
-from data.corpus.document import Document, Problems
-from data.corpus.label_check import Located
+from data.corpus.document import Document
+from data.corpus.reader import Located, Reader
+from data.problems import Problems
 from data.spans import Span, sorted_spans
 
 # The character may itself be white space, such as U+3000.
@@ -19,13 +20,13 @@ TAG = re.compile(r"O|[BIMES]-\S+")
 
 
 def is_tagged(line: str) -> bool:
-    """Whether a line holds one character and a tag of a scheme we know."""
+    """Whether a line is one character and a tag of BMES, BIOES or BIO."""
     matched = LINE.fullmatch(line)
     return matched is not None and TAG.fullmatch(matched[2]) is not None
 
 
 class Tagged(NamedTuple):
-    """A character of a sentence, its tag, and the line it stands on."""
+    """A character of a sentence, its tag, and the number of its line."""
 
     line: int
     character: str
@@ -33,16 +34,16 @@ class Tagged(NamedTuple):
 
 
 def read_bmes(corpus: CorpusConfig, problems: Problems) -> Iterator[Located]:
-    """Sentences, parted by blank lines; the id is the running number, from 0.
+    """Sentences, separated by blank lines. The id is the running number, from 0.
 
-    | scheme | a span of one | of three     | a span ends                  |
-    |--------|---------------|--------------|------------------------------|
-    | BMES   | S-X           | B-X M-X E-X  | at its E                     |
-    | BIOES  | S-X           | B-X I-X E-X  | at its E                     |
-    | BIO    | B-X           | B-X I-X I-X  | where the run of I-X ends    |
+    | scheme | span of one character | of three     | a span ends                 |
+    |--------|-----------------------|--------------|-----------------------------|
+    | BMES   | S-X                   | B-X M-X E-X  | at its E                    |
+    | BIOES  | S-X                   | B-X I-X E-X  | at its E                    |
+    | BIO    | B-X                   | B-X I-X I-X  | at the last of the I-X      |
 
-    A file with an E, M or S anywhere is BMES or BIOES, so there a B that no E closes is broken. Broken tags are
-    reported and their span dropped; the sentence stays.
+    A file with an E, M or S anywhere is BMES or BIOES. In such a file, a B without an E is broken. Broken tags are
+    reported and their span is dropped; the sentence is kept.
 
     Raises:
         UserError: the file is missing or not UTF-8.
@@ -74,12 +75,10 @@ def _sentences(corpus: CorpusConfig, problems: Problems) -> Iterator[list[Tagged
 
 
 def _spans(sentence: list[Tagged], closes: bool, path: str, problems: Problems) -> Iterator[Span]:
-    """The spans of a sentence. `closes`: a B needs its E.
-
-    `category` is that of the span we are in, "" outside; `begin` is where it began, None once it is known to be
-    broken, so that each broken span is reported once.
-    """
-    category, begin = "", None
+    """The spans of a sentence. With `closes`, every B needs an E."""
+    # The category of the current span, "" outside, and its first place: None if it is broken, and reported already.
+    category: str = ""
+    begin: int | None = None
 
     def broken(line: int, detail: str) -> None:
         problems.add("broken tags", f"{path}:{line}", detail)
@@ -103,3 +102,11 @@ def _spans(sentence: list[Tagged], closes: bool, path: str, problems: Problems) 
             if begin is not None:
                 yield Span(category, begin, position)
             category, begin = "", None
+
+
+READER = Reader(
+    files="a character and a tag a line",
+    labels="the tag after each character, such as B-name",
+    read=read_bmes,
+    recognises_line=is_tagged,
+)

@@ -9,19 +9,21 @@ from dataclasses import replace
 from pathlib import Path
 
 from config import CorpusConfig
-from data.corpus.corpus_files import NamedFile, named_files
-from data.corpus.document import Document, Problems
-from data.corpus.label_check import Located, Lost, check_label
+from data.corpus.corpus_files import NamedFile, is_tree, named_files
+from data.corpus.document import Document
+from data.corpus.label_check import check_label
+from data.corpus.reader import Located, Lost, Reader
+from data.problems import Problems
 from data.spans import Span, sorted_spans
 from utils.errors import UserError
 
-COLUMNS = ("Category", "Pos_b", "Pos_e", "Privacy")  # ID repeats the file's name and is not needed
+COLUMNS = ("Category", "Pos_b", "Pos_e", "Privacy")  # ID repeats the file's name and is not read
 
 
 def read_ccf(corpus: CorpusConfig, problems: Problems) -> Iterator[Located]:
-    """Documents in the order of their numbers; the number is the id.
+    """Documents in the order of their numbers, which are their ids.
 
-    Where there are label files, a document without a whole one has lost its labels: that it has none is not known.
+    If the corpus has label files, the labels of a document without a readable one are lost.
 
     | place                                | holds                                                            |
     |--------------------------------------|------------------------------------------------------------------|
@@ -30,7 +32,7 @@ def read_ccf(corpus: CorpusConfig, problems: Problems) -> Iterator[Located]:
     | beside a path named `X_data[.zip]`   | Pos_e inclusive, with or without byte-order mark                 |
 
     Raises:
-        UserError: a path is missing, a zip damaged, a file not UTF-8, a label file without its columns.
+        UserError: a path is missing, a zip is damaged, a file is not UTF-8, or a label file lacks a column.
     """
     path = Path(corpus.path)
     place = Path(corpus.labels) if corpus.labels else find_labels(path)
@@ -53,7 +55,7 @@ def read_ccf(corpus: CorpusConfig, problems: Problems) -> Iterator[Located]:
 
 
 def find_labels(path: Path) -> Path | None:
-    """`X_label` or `X_label.zip` beside `X_data` or `X_data.zip`, if it is there."""
+    """`X_label` or `X_label.zip` beside `X_data` or `X_data.zip`, or None if there is neither."""
     name = path.name.removesuffix(".zip")
     if not name.endswith("_data"):
         return None
@@ -67,22 +69,36 @@ def _label_files(place: Path, problems: Problems) -> dict[str, NamedFile]:
         if labels.setdefault(file.stem, file) is not file:
             problems.add("duplicate label file", file.where, f"{labels[file.stem].where} is used")
     if not labels:
-        raise UserError(f"{place}: no label files N.csv; check the corpus's labels")
+        raise UserError(f"{place}: no label files N.csv; set the corpus's labels to the folder or zip that holds them")
     return labels
 
 
 def _spans(file: NamedFile, text: str, problems: Problems) -> tuple[tuple[Span, ...], Lost | None]:
-    """The spans of a label file, or none and why, where it cannot be read to its end."""
+    """The spans of a label file, or none and the reason, if the file cannot be read to its end."""
     # newline="" leaves line ends to the csv module, as its documentation asks.
     rows = csv.DictReader(io.StringIO(file.text().removeprefix("\ufeff"), newline=""), strict=True)
     spans = []
+    category, begin, end, privacy = COLUMNS
     try:
         missing = [column for column in COLUMNS if column not in (rows.fieldnames or ())]
         if missing:
             raise UserError(f"{file.where}: no column {', '.join(missing)}; name it in the first line")
         for row in rows:
-            values = [row[column] or "" for column in COLUMNS]  # a row that is too short holds None
-            spans.append(check_label(text, *values, f"{file.where}:{rows.line_num}", problems))
+            label = {column: row[column] or "" for column in COLUMNS}  # a row that is too short holds None
+            where = f"{file.where}:{rows.line_num}"
+            spans.append(check_label(text, label[category], label[begin], label[end], label[privacy], where, problems))
     except csv.Error as error:
         return (), Lost("not valid CSV from here on", f"{file.where}:{rows.line_num + 1}", str(error))
     return sorted_spans(span for span in spans if span), None
+
+
+def _is_ccf(path: Path) -> bool:
+    return is_tree(path) and any(named_files(path, ".txt"))
+
+
+READER = Reader(
+    files="a folder or zip of N.txt",
+    labels="N.csv files, where labels says or in X_label beside X_data",
+    read=read_ccf,
+    recognises=_is_ccf,
+)

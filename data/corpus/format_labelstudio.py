@@ -1,12 +1,13 @@
-"""Label Studio's JSON: a list of tasks, each a text with annotations and predictions.
+"""JSON of Label Studio: a list of tasks, each with a text, annotations and predictions.
 
     [{"data": {"id": "0", "text": "..."},
       "annotations": [{"result": [{"from_name": "label", "to_name": "text", "type": "labels",
                                    "value": {"start": 76, "end": 79, "text": "...", "labels": ["name"]}}]}],
       "predictions": [...]}]
 
-`end` is exclusive there. Offsets count characters; some releases counted UTF-16 units, which differ after an emoji. All
-labels of a task are read so where the own text of one fits that reading alone: in 哈哈哈 a label 哈哈 may fit both.
+`end` is exclusive. Offsets count characters, but some releases counted UTF-16 units, which differ after an emoji. The
+labels of a task are read in UTF-16 units if the text of one of them fits its place in these units only. A text can fit
+both places: in 哈哈哈, the label 哈哈 does.
 """
 
 from __future__ import annotations
@@ -18,24 +19,26 @@ from pathlib import Path
 from typing import Any
 
 from config import CorpusConfig
-from data.corpus.corpus_files import read_text
-from data.corpus.document import Document, Problems
-from data.corpus.label_check import Located, Lost, check_label, expect_kind, writable_record
+from data.corpus.corpus_files import is_tree, read_lines, read_text
+from data.corpus.document import Document
+from data.corpus.label_check import check_label, expect_kind, writable_record
+from data.corpus.reader import Located, Lost, Reader
+from data.problems import Problems
 from data.spans import Span, sorted_spans
 from utils.errors import UserError
 
-Bounds = tuple[Any, Any]  # begin and end of a label, end exclusive: as read, so of any type
+Bounds = tuple[Any, Any]  # begin and end (exclusive) of a label, as read and so of any type
 
 
 def read_labelstudio(corpus: CorpusConfig, problems: Problems) -> Iterator[Located]:
-    """Documents of an export, with the labels of each task's last annotation that was not cancelled.
+    """Documents of an export, each with the labels of its task's last annotation that was not cancelled.
 
     Raises:
-        UserError: the file is missing, not UTF-8, or no list of tasks.
+        UserError: the file is missing, is not UTF-8, or is not a list of tasks.
     """
     tasks = parse_tasks(read_text(Path(corpus.path)))
     if tasks is None:
-        raise UserError(f"{corpus.path}: no list of Label Studio tasks; export the project as JSON")
+        raise UserError(f"{corpus.path}: not a list of Label Studio tasks; export the project as JSON")
     for number, task in enumerate(tasks):
         task = writable_record(task, f"{corpus.path}, task {number}", problems)
         data = task["data"]
@@ -50,13 +53,13 @@ def read_labelstudio(corpus: CorpusConfig, problems: Problems) -> Iterator[Locat
         if standing:
             spans = (span for span in _spans(data["text"], standing[-1], where, problems) if span)
             yield Located(where, Document(identity, data["text"], sorted_spans(spans)))
-        else:  # skipped, or not looked at yet: that it has no label is not known
+        else:  # skipped or not annotated yet, so whether it has labels is unknown
             lost = Lost("task without an annotation", where, f"{len(annotations)} were cancelled")
             yield Located(where, Document(identity, data["text"]), lost)
 
 
 def parse_tasks(text: str) -> list[dict[str, Any]] | None:
-    """The tasks in a JSON text, or None where it holds none."""
+    """The tasks of a JSON text, or None if it is not a list of tasks."""
     try:
         tasks = json.loads(text)
     except (ValueError, RecursionError):
@@ -72,12 +75,12 @@ def to_labelstudio(
     missing: Mapping[str, Mapping[Span, float]],
     doubtful: Mapping[str, Mapping[Span, float]],
 ) -> str:
-    """Tasks with the labels as an annotation, and what is missing among them, with scores, as a prediction.
+    """Write documents as tasks: labels as an annotation, and candidate missing spans as a prediction with scores.
 
     Args:
         documents: with their labels.
-        missing: spans without a label and their shares, by document.
-        doubtful: labels that carry a note with their share, by document.
+        missing: candidate missing spans and their shares of votes, by document id.
+        doubtful: doubtful labels and their shares of votes, by document id. Each gets a note with its share.
     """
     tasks = []
     for document in documents:
@@ -111,25 +114,25 @@ def _spans(text: str, annotation: dict[str, Any], where: str, problems: Problems
 
 
 def _bounds(text: str, values: list[dict[str, Any]]) -> list[Bounds]:
-    """Begin and end of each label of a task, in characters; what is no place in the text is left to be reported."""
+    """Begin and end of each label of a task, in characters. Places outside the text are left for `check_label`."""
     stated = [(value.get("start"), value.get("end")) for value in values]
     moved = _from_utf16(text, stated)
     stands, fits = _fitting(text, stated, values), _fitting(text, moved, values)
     if all(one or not other for one, other in zip(stands, fits, strict=True)):
         return stated
-    # A label that stands there in characters alone is taken so all the same: nothing else can be meant.
+    # A label whose text fits its place in characters only is still read in characters.
     kept = [one and not other for one, other in zip(stands, fits, strict=True)]
     return [one if keep else other for keep, one, other in zip(kept, stated, moved, strict=True)]
 
 
 def _objects(values: Any, key: str, where: str, problems: Problems) -> list[dict[str, Any]]:
-    """The objects in a list; what is none is reported."""
+    """The objects of a list. Other values are reported."""
     listed = expect_kind(list, values, key, where, problems)
     return [value for one in listed if (value := expect_kind(dict, one, key, where, problems))]
 
 
 def _fitting(text: str, bounds: list[Bounds], values: list[dict[str, Any]]) -> list[bool]:
-    """Whether the own text of each label is what stands within its bounds."""
+    """Whether the text of each label is the text within its bounds."""
     return [
         isinstance(begin, int) and isinstance(end, int) and text[begin:end] == value.get("text")
         for (begin, end), value in zip(bounds, values, strict=True)
@@ -137,7 +140,7 @@ def _fitting(text: str, bounds: list[Bounds], values: list[dict[str, Any]]) -> l
 
 
 def _from_utf16(text: str, bounds: list[Bounds]) -> list[Bounds]:
-    """Bounds in UTF-16 units, in characters: None inside of one; what is no place in the text stays as it is."""
+    """Convert bounds from UTF-16 units to characters: None inside a character, unchanged outside the text."""
     units = list(itertools.accumulate((1 + (character > "\uffff") for character in text), initial=0))
     places = {unit: place for place, unit in enumerate(units)}
 
@@ -145,3 +148,18 @@ def _from_utf16(text: str, bounds: list[Bounds]) -> list[Bounds]:
         return places.get(offset) if isinstance(offset, int) and 0 <= offset <= units[-1] else offset
 
     return [(place(begin), place(end)) for begin, end in bounds]
+
+
+def _is_labelstudio(path: Path) -> bool:
+    if is_tree(path):
+        return False
+    first = next((line for _, line in read_lines(path)), "")  # a large foreign file is not read as a whole
+    return first.lstrip().startswith("[") and parse_tasks(read_text(path)) is not None
+
+
+READER = Reader(
+    files="a JSON list of tasks",
+    labels="the annotations of its tasks",
+    read=read_labelstudio,
+    recognises=_is_labelstudio,
+)

@@ -1,6 +1,6 @@
-"""How much of each corpus stands verbatim in each other, so that a score on one is not believed for the wrong reason.
+"""How much of each corpus is verbatim in each other, which makes scores on one optimistic after training on the other.
 
-White space is left out everywhere, as in `duplicates.py`, which finds what is shared.
+White space is ignored everywhere, as in `duplicates.py`, which finds what is shared.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from data.corpus.document import Document
-from data.corpus.duplicates import bare, closest, leaking, shared_stretches
+from data.corpus.duplicates import DUPLICATE_SHARE, bare, closest, leaking, shared_stretches
 
 EXAMPLES = 3  # of each pair of corpora
 SHOWN = 40  # characters of a stretch on the terminal
@@ -21,7 +21,7 @@ SHOWN = 40  # characters of a stretch on the terminal
 
 @dataclass(frozen=True)
 class Example:
-    """Two documents that share text, and the longest of it, without white space."""
+    """Two documents that share text, and the longest shared stretch, without white space."""
 
     own: str
     other: str
@@ -30,15 +30,15 @@ class Example:
 
 @dataclass(frozen=True)
 class Leak:
-    """What of a corpus stands in another.
+    """How much of one corpus is in another.
 
     Attributes:
         own, other: the corpora.
         documents: how many `own` has.
         leaking: ids of its documents that would tell a model about `other`; see `duplicates.leaking`.
         characters: how many `own` has, without white space.
-        shared: how many of them stand in `other`; see `duplicates.shared_stretches`.
-        examples: for the longest stretches that do.
+        shared: how many of them are in `other`; see `duplicates.shared_stretches`.
+        examples: of the longest shared stretches.
     """
 
     own: str
@@ -58,8 +58,12 @@ class Leak:
         return asdict(self) | shares
 
 
-def find_leaks(corpora: Mapping[str, Sequence[Document]], share: float) -> Iterator[Leak]:
-    """Every corpus held against every other, by their names; `share` is data.duplicate_share.
+def find_leaks(corpora: Mapping[str, Sequence[Document]], share: float = DUPLICATE_SHARE) -> Iterator[Leak]:
+    """Compare every corpus with every other, in both directions.
+
+    Args:
+        corpora: documents by the name of their corpus.
+        share: of the shingles; see `duplicates.leaking`.
 
     Raises:
         ValueError: `share` is not above 0.
@@ -86,7 +90,7 @@ def _find_leak(
 
 
 def _examples(own: Sequence[Document], other: Sequence[Document], stretches: np.ndarray) -> list[Example]:
-    """For the longest stretches, no text and no document twice: what of it some other document holds."""
+    """Examples of the longest stretches, with distinct texts and distinct documents."""
     longest: dict[int, str] = {}
     for number, begin, end in stretches[np.argsort(stretches[:, 1] - stretches[:, 2], kind="stable")].tolist():
         stretch = bare(own[number].text)[begin:end]
@@ -102,11 +106,11 @@ def _examples(own: Sequence[Document], other: Sequence[Document], stretches: np.
 
 
 def longest_shared(one: str, other: str) -> str:
-    """The longest text without white space that stands in both, the first of equals."""
+    """The longest text, without white space, that is in both; the first of equals."""
     one, other = bare(one), bare(other)
     found, begin = "", 0
     for end in range(1, len(one) + 1):
-        # Always one character longer than what was found: shorter ones are of no interest.
+        # The candidate is always one character longer than the best so far.
         if one[begin:end] in other:
             found = one[begin:end]
         else:
@@ -115,7 +119,7 @@ def longest_shared(one: str, other: str) -> str:
 
 
 def leak_table(leaks: Sequence[Leak]) -> str:
-    """A line for each pair of corpora, then the first example of each, for a person."""
+    """A text table with a line for each pair of corpora, then the first example of each pair."""
     width = max((len(name) for leak in leaks for name in (leak.own, leak.other)), default=0) + 2
     lines = [f"{'of':<{width}}{'in':<{width}}{'documents':>10}{'leaking':>9}{'':>9}{'characters':>12}{'verbatim':>10}"]
     for leak in leaks:

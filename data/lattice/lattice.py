@@ -1,7 +1,7 @@
 """Lattices: texts as arrays of tokens and of the words found in them.
 
-A lattice is made of a whole document. Training segments and prediction windows are slices of it, so that a word is
-found, or not, regardless of where a text happens to be cut.
+A lattice is made of a whole document. Training segments and prediction windows are slices of it, so that a cut of the
+text does not change which words are found.
 
 D documents, C characters of all documents, M words of all documents.
 """
@@ -20,7 +20,7 @@ from data.lattice.tokenizer import Vocabulary
 
 
 class LatticeSlice(NamedTuple):
-    """Part of a document. Word places count from the slice's first character; word numbers from 1, 0 being the pad."""
+    """Part of a document. Heads and tails count from its first character. Word numbers count from 1; 0 is the pad."""
 
     tokens: np.ndarray  # int32 (characters,)
     words: np.ndarray  # int32 (words,)
@@ -33,9 +33,11 @@ class Lattices:
     """The lattices of many documents, joined into a few arrays that can be memory-mapped.
 
     Attributes:
-        tokens: int32 (C,) token rows; token_offsets: int64 (D + 1,), document d is tokens[offsets[d] : offsets[d + 1]].
-        words: int32 (M,) numbers from 1; heads, tails: int32 (M,) within their document, sorted by head;
-            word_offsets: int64 (D + 1,).
+        tokens: int32 (C,) numbers of tokens in the vocabulary.
+        token_offsets: int64 (D + 1,); document d is tokens[token_offsets[d] : token_offsets[d + 1]].
+        words: int32 (M,) numbers from 1.
+        heads, tails: int32 (M,) first and last character of each word in its document, sorted by head.
+        word_offsets: int64 (D + 1,) as token_offsets, for words, heads and tails.
     """
 
     tokens: np.ndarray
@@ -49,11 +51,11 @@ class Lattices:
         return len(self.token_offsets) - 1
 
     def length(self, document: int) -> int:
-        """Characters in a document."""
+        """How many characters a document has."""
         return int(self.token_offsets[document + 1] - self.token_offsets[document])
 
     def slice(self, document: int, begin: int, end: int) -> LatticeSlice:
-        """Characters begin to end (exclusive) and the words that lie wholly inside."""
+        """Characters begin to end (exclusive) of a document, and the words wholly inside."""
         first_token = self.token_offsets[document]
         first, last = self.word_offsets[document], self.word_offsets[document + 1]
         from_here, to_here = first + np.searchsorted(self.heads[first:last], [begin, end])
@@ -67,18 +69,18 @@ class Lattices:
         )
 
     def save(self, folder: Path) -> None:
-        """One .npy file for each array."""
+        """Write each array as a .npy file."""
         for array in fields(self):
             np.save(folder / f"{array.name}.npy", getattr(self, array.name), allow_pickle=False)
 
     @classmethod
     def load(cls, folder: Path) -> Lattices:
-        """Memory-mapped."""
+        """Map the arrays that `save` wrote into memory."""
         return cls(*(np.load(folder / f"{array.name}.npy", mmap_mode="r", allow_pickle=False) for array in fields(cls)))
 
 
 def build_lattices(texts: Iterable[str], vocabulary: Vocabulary, lexicon: Lexicon) -> Lattices:
-    """Tokens and words of each text."""
+    """The lattice of each text."""
     tokens, words, heads, tails = [], [], [], []
     for text in texts:
         tokens.append(vocabulary.encode(text))

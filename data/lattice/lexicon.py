@@ -1,6 +1,6 @@
-"""The lexicon: which words there are, and which of them stand in a text.
+"""The lexicon: numbered words, and finding them in texts.
 
-jieba's dictionary is read as data, a line `word frequency tag` each.
+jieba's dictionary is read as data, with `word frequency tag` on each line.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _ALL_CHINESE = re.compile(r"[㐀-䶿一-鿿豈-﫿𠀀-𲎯]+")
 
 
 class Match(NamedTuple):
-    """Word number `word` of the lexicon stands at text[head : tail + 1]."""
+    """Word number `word` of the lexicon is text[head : tail + 1]."""
 
     word: int
     head: int
@@ -33,7 +33,7 @@ class Lexicon:
 
     Attributes:
         words: in order of their numbers.
-        match: `all` (every word at every place), `segment` (the words of jieba's segmentation), or `none`.
+        match: `all` (every word at every place), `segment` (words of jieba's segmentation), or `none`.
     """
 
     def __init__(self, words: list[str], match: str) -> None:
@@ -41,7 +41,7 @@ class Lexicon:
         self.match = match
         self._numbers = {word: number for number, word in enumerate(words)}
         self._automaton = _automaton(words) if match == "all" and words else None
-        self._segmenter = _segmenter() if match == "segment" else None
+        self._segmenter = _segmenter() if match == "segment" and words else None
 
     def find(self, text: str) -> list[Match]:
         """All matches in a text, by head, then tail."""
@@ -51,12 +51,12 @@ class Lexicon:
             ]
             return sorted(matches, key=lambda match: (match.head, match.tail))
         if self._segmenter is not None:
-            return list(self._segmented(text))
+            return list(self._segmented(text, self._segmenter))
         return []
 
-    def _segmented(self, text: str) -> Iterator[Match]:
+    def _segmented(self, text: str, segmenter: jieba.Tokenizer) -> Iterator[Match]:
         head = 0
-        for word in self._segmenter.cut(text, HMM=False):
+        for word in segmenter.cut(text, HMM=False):
             number = self._numbers.get(word)
             if number is not None:
                 yield Match(number, head, head + len(word) - 1)
@@ -77,14 +77,14 @@ def _segmenter() -> jieba.Tokenizer:
 
 
 def jieba_words(shortest: int = 2) -> list[str]:
-    """The words of jieba's dictionary that are all Chinese; 337,394 of them have two or more characters."""
+    """The all-Chinese words of jieba's dictionary: 337,394 of two or more characters."""
     path = Path(jieba.__file__).with_name("dict.txt")
     with path.open(encoding="utf-8") as lines:
         return list(usable_words((line.split(" ", 1)[0] for line in lines), shortest))
 
 
 def usable_words(words: Iterable[str], shortest: int = 2) -> Iterator[str]:
-    """Those that can be lattice nodes: Chinese throughout, so many characters or more, each once."""
+    """The words that can be lattice nodes: all-Chinese, of at least `shortest` characters, without repetitions."""
     seen = set()
     for word in words:
         if len(word) >= shortest and word not in seen and _ALL_CHINESE.fullmatch(word):
@@ -93,7 +93,7 @@ def usable_words(words: Iterable[str], shortest: int = 2) -> Iterator[str]:
 
 
 def save_words(words: list[str], path: Path) -> None:
-    """One word a line, in order of their numbers."""
+    """Write one word on each line, in order of their numbers."""
     path.write_text("".join(f"{word}\n" for word in words), encoding="utf-8", newline="\n")
 
 
@@ -101,7 +101,7 @@ def load_words(path: Path) -> list[str]:
     """Read what `save_words` wrote.
 
     Raises:
-        UserError: no such file.
+        UserError: the file is missing.
     """
     try:
         return path.read_text(encoding="utf-8").split("\n")[:-1]

@@ -1,4 +1,4 @@
-"""Cutting texts: into segments for training, and into overlapping windows for prediction."""
+"""Cuts texts into segments for training, and into overlapping windows for prediction."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from data.spans import Span
 
 SENTENCE_MARKS = frozenset("。！？!?；;…\n")
 COMMAS = frozenset("，,、：:")
-CLOSING = frozenset("”’」』）)】》\"'")  # stays with the sentence that it closes
+CLOSING = frozenset("”’」』）)】》\"'")  # stays in the sentence that it closes
 
 
 def segment_bounds(text: str, spans: Iterable[Span], max_len: int) -> list[tuple[int, int]]:
-    """Where a text is cut for training: after a sentence mark, else a comma, else anywhere, never inside a span.
+    """Cut a text for training: after a sentence mark, else after a comma, else anywhere, but not inside a span.
 
-    Of a span longer than `max_len`, or a chain of overlapping ones that is, not all can stay whole: the cut is forced.
+    A span longer than `max_len`, or a chain of overlapping spans that is longer, must be cut all the same.
 
     Args:
-        text: of at least one character, or there are no segments.
-        spans: labels that must stay whole.
+        text: to cut.
+        spans: labels to keep whole.
         max_len: characters in a segment at most.
 
     Returns:
-        (begin, end) of each segment, end exclusive; they join to the whole text.
+        (begin, end) of each segment, end exclusive. The segments join to the text; an empty text has none.
     """
     if len(text) <= max_len:
         return [(0, len(text))] if text else []
     rank = _cut_ranks(text)
     for span in spans:
-        rank[span.begin + 1 : span.end + 1] = 0  # a cut at c parts c - 1 from c
+        rank[span.begin + 1 : span.end + 1] = 0  # a cut at c is between c - 1 and c
     bounds = []
     begin = 0
     while len(text) - begin > max_len:
         window = rank[begin + 1 : begin + max_len + 1]
         best = window.max()
-        # The latest of the best cuts makes the fewest segments.
+        # The last of the best cuts gives the fewest segments.
         cut = begin + max_len if best == 0 else begin + 1 + int(np.flatnonzero(window == best)[-1])
         bounds.append((begin, cut))
         begin = cut
@@ -45,7 +45,7 @@ def segment_bounds(text: str, spans: Iterable[Span], max_len: int) -> list[tuple
 
 
 def _cut_ranks(text: str) -> np.ndarray:
-    """int8 (characters + 1,): how good a cut before each character is: 3 sentence mark, 2 comma, 1 elsewhere."""
+    """int8 (characters + 1,), the rank of a cut before each character: 3 after a sentence mark, 2 a comma, else 1."""
     rank = np.ones(len(text) + 1, dtype=np.int8)
     for place, character in enumerate(text):
         if character in SENTENCE_MARKS:
@@ -58,16 +58,15 @@ def _cut_ranks(text: str) -> np.ndarray:
 
 
 def cut_spans(spans: Iterable[Span], bounds: list[tuple[int, int]]) -> list[Span]:
-    """The spans that no segment holds whole."""
+    """The spans that are whole in no segment."""
     ends = np.array([end for _, end in bounds])
     return [span for span in spans if span.end >= ends[np.searchsorted(ends, span.begin, side="right")]]
 
 
 def window_bounds(length: int, max_len: int, overlap: int) -> list[tuple[int, int]]:
-    """Overlapping windows over a text, for prediction.
+    """Cut a text of `length` characters into overlapping windows, for prediction.
 
-    Neighbours share at least `overlap` characters, and the windows are spread evenly so that the last is as long as
-    the others.
+    Neighbours share at least `overlap` characters. The windows are spread evenly, so that all have the same length.
 
     Returns:
         (begin, end) of each window, end exclusive; none for an empty text.
@@ -82,10 +81,10 @@ def window_bounds(length: int, max_len: int, overlap: int) -> list[tuple[int, in
 
 
 def most_central(begin: int, end: int, windows: list[tuple[int, int]]) -> int | None:
-    """Of the windows that hold the span [begin, end] (inclusive) whole, the one in whose middle it stands most nearly.
+    """Choose the window in which the span [begin, end] (inclusive) is most central.
 
     Returns:
-        Its number, the earlier one of two; None where no window holds the span.
+        The number of the window, the first of equals; None if no window holds the whole span.
     """
     middle = begin + end + 1
     whole = (index for index, (first, last) in enumerate(windows) if first <= begin and end < last)

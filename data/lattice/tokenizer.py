@@ -1,6 +1,7 @@
-"""One character is one token, so offsets are exact by construction.
+"""A tokenizer that makes each character one token, so that offsets are exact.
 
-A character the vocabulary lacks is tried in its compatibility form (NFKC) and in lower case, then is `[UNK]`.
+A character that is not in the vocabulary is looked up in its compatibility form (NFKC) and in lower case, then becomes
+`[UNK]`.
 """
 
 from __future__ import annotations
@@ -17,24 +18,28 @@ import numpy as np
 from utils.errors import UserError
 
 SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-VOCABULARY_FILES = ("vocab.txt", "tokenizer.json")  # the first that is there
+VOCABULARY_FILES = ("vocab.txt", "tokenizer.json")  # the first that exists is read
 
 
 class Vocabulary:
-    """Characters to rows of the encoder's embedding table.
+    """Maps characters to rows of the encoder's embedding table.
 
     Attributes:
-        tokens: every token of the encoder in the order of its rows; only single characters are ever looked up.
-        pad, unknown, begin, end: rows of [PAD], [UNK], [CLS], [SEP]; mask: of [MASK], None where there is none.
+        tokens: every token of the encoder in the order of its rows. Only single characters are looked up.
+        pad, unknown, begin, end: rows of [PAD], [UNK], [CLS] and [SEP].
+        mask: row of [MASK], or None if there is none.
+
+    Raises:
+        UserError: the vocabulary lacks one of the first four.
     """
 
     def __init__(self, tokens: list[str]) -> None:
-        # vocabulary.txt has a token a line, so a token that holds a line break could not be read back.
+        # vocabulary.txt has a token on each line, so a token with a line break could not be read back.
         tokens = ["" if "\n" in token or "\r" in token else token for token in tokens]
         rows = {token: row for row, token in enumerate(tokens)}
         missing = [special for special in SPECIALS[:4] if special not in rows]
         if missing:
-            raise UserError(f"the vocabulary lacks {' '.join(missing)}; take that of a BERT-like encoder, whole")
+            raise UserError(f"the vocabulary lacks {' '.join(missing)}; take all tokens of a BERT-like encoder")
         self.tokens = tokens
         self.pad, self.unknown, self.begin, self.end = (rows[special] for special in SPECIALS[:4])
         self.mask = rows.get(SPECIALS[4])
@@ -45,11 +50,10 @@ class Vocabulary:
         return len(self.tokens)
 
     def encode(self, text: str) -> np.ndarray:
-        """int32 (characters,) rows."""
+        """int32 (characters,), the row of each character."""
         return np.fromiter(map(self.row, text), dtype=np.int32, count=len(text))
 
     def row(self, character: str) -> int:
-        """The row of one character."""
         row = self._rows.get(character)
         if row is None:
             row = self._learned.get(character)
@@ -65,13 +69,17 @@ class Vocabulary:
         return self.unknown
 
     def save(self, path: Path) -> None:
-        """One token a line, in the order of the rows."""
+        """Write one token on each line, in the order of the rows."""
         path.write_text("".join(f"{token}\n" for token in self.tokens), encoding="utf-8", newline="\n")
 
     @classmethod
     def load(cls, path: Path) -> Vocabulary:
-        """Read what `save` wrote, or an encoder's vocab.txt."""
-        # A vocabulary may hold U+2028 and other characters that splitlines would split at.
+        """Read what `save` wrote, or an encoder's vocab.txt.
+
+        Raises:
+            UserError: it lacks [PAD], [UNK], [CLS] or [SEP].
+        """
+        # str.splitlines would also split at U+2028 and others, which may be tokens.
         tokens = path.read_text(encoding="utf-8").rstrip("\n").split("\n")
         try:
             return cls(tokens)
@@ -80,17 +88,17 @@ class Vocabulary:
 
     @classmethod
     def from_texts(cls, texts: Iterable[str], min_count: int = 2) -> Vocabulary:
-        """For an encoder from scratch: the characters that occur often enough to be learned, most frequent first."""
+        """For an encoder from scratch: the characters that occur `min_count` times or more, most frequent first."""
         counts = Counter(character for text in texts for character in text)
         learnable = (c for c, n in counts.items() if n >= min_count and c not in "\n\r")
         return cls([*SPECIALS, *sorted(learnable, key=lambda c: (-counts[c], c))])
 
 
 def encoder_vocabulary(name: str) -> Vocabulary:
-    """The vocabulary of an encoder: `vocab.txt` or `tokenizer.json` in its folder or at its hub id.
+    """The vocabulary of an encoder, from `vocab.txt` or `tokenizer.json` in its folder or at its hub id.
 
     Raises:
-        UserError: neither file can be had, or it is damaged.
+        UserError: there is neither file, or it is damaged.
     """
     for filename in VOCABULARY_FILES:
         path = _encoder_file(name, filename)
@@ -100,7 +108,7 @@ def encoder_vocabulary(name: str) -> Vocabulary:
             if filename == "vocab.txt":
                 return Vocabulary.load(path)
             rows = json.loads(path.read_text(encoding="utf-8"))["model"]["vocab"]
-            tokens = [""] * (max(rows.values(), default=0) + 1)  # a row that no token has stays in its place
+            tokens = [""] * (max(rows.values(), default=0) + 1)  # rows without a token stay empty
             for token, row in rows.items():
                 tokens[row] = token
             return Vocabulary(tokens)
@@ -113,9 +121,10 @@ def encoder_vocabulary(name: str) -> Vocabulary:
 
 
 def encoder_files(name: str, weights: bool) -> list[Path]:
-    """Of an encoder in a local folder: its vocabulary, and with `weights` its shape and weights too.
+    """The files of an encoder in a local folder: its vocabulary and, with `weights`, its shape and weights.
 
-    None of one on the hub or from scratch, which its name, and its shape in the settings, stand for.
+    Returns:
+        Paths; none for an encoder on the hub or from scratch, which its settings identify.
     """
     folder = Path(name)
     if name == "scratch" or not folder.is_dir():
@@ -134,14 +143,18 @@ def _unavailable(name: str) -> UserError:
 
 
 def _encoder_file(name: str, filename: str) -> Path | None:
-    """The file in a local folder, or from the hub's cache or the hub; None where it is not to be had."""
+    """The file in a local folder, or from the hub or its cache; None if there is none.
+
+    Raises:
+        UserError: the hub is out of reach, and the file is not in the cache.
+    """
     if Path(name).is_dir():
         path = Path(name) / filename
         return path if path.is_file() else None
-    import huggingface_hub  # here, because its import is slow and most runs do not need it
+    import huggingface_hub  # imported here because it is slow and most runs do not need it
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    huggingface_hub.logging.set_verbosity_error()  # its retries say nothing that the one error line does not
+    huggingface_hub.logging.set_verbosity_error()  # its messages on retries repeat the one error line
     try:
         return Path(huggingface_hub.hf_hub_download(name, filename))
     except LocalEntryNotFoundError:  # the hub is out of reach, so the other file is too

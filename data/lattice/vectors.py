@@ -1,11 +1,11 @@
-"""Reading word2vec files, text or binary, plain or compressed, as a stream that keeps only the wanted words.
+"""Reads word2vec files, text or binary, plain or compressed, as a stream that keeps only the wanted words.
 
     layout  file
     text    [count dimension \\n]  then lines of  word value value ... value \\n   (single spaces; one may end the line)
     binary   count dimension \\n   then rows of   word, a space, dimension little-endian float32, perhaps \\n
 
-Which of the two, and which compression, is seen from the content, not from the name. A vocabulary of a million words
-passes through in blocks; memory holds one block and the words that are kept.
+Layout and compression are recognised by content, not by name. A file is read in blocks, so that memory holds one block
+and the wanted words, whatever the size of the file.
 """
 
 from __future__ import annotations
@@ -17,19 +17,20 @@ import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from io import BufferedReader
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from tqdm import tqdm
 
-from data.corpus.document import Problems
+from data.problems import Problems
 from utils.errors import UserError
 
-BLOCK_SIZE = 1 << 20  # bytes; a block must hold a few rows, and the layout is recognised from the first
+BLOCK_SIZE = 1 << 20  # bytes; a block must hold a few rows, because the first one tells the layout
 SAMPLE_LINES = 100
-OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
+GZIP, BZIP2, XZ = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00"  # first bytes of compressed files
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -38,8 +39,8 @@ class WordVectors:
     """The wanted part of a word-vector file.
 
     Attributes:
-        words: K words in the order of the file, none twice.
-        matrix: (K, dimension) float32, row i belongs to words[i].
+        words: K distinct words in the order of the file.
+        matrix: (K, dimension) float32; row i belongs to words[i].
         rows_read: well-formed rows of the file, wanted or not.
     """
 
@@ -53,12 +54,12 @@ class Layout(NamedTuple):
 
     binary: bool
     dimension: int
-    count: int  # rows that the header promises; 0 without a header
-    header: bytes  # what stands before the first row
+    rows: int  # that the header promises; 0 without a header
+    header: bytes  # all bytes before the first row
 
 
 class Row(NamedTuple):
-    """A word and its values, as text or as little-endian float32; `number` is the line, or in binary files the row."""
+    """A word and its values, as text or as little-endian float32. `number` counts lines, or rows in binary files."""
 
     number: int
     word: str
@@ -66,18 +67,18 @@ class Row(NamedTuple):
 
 
 def read_vectors(path: Path, wanted: Collection[str], problems: Problems, block_size: int = BLOCK_SIZE) -> WordVectors:
-    """The vectors of the wanted words; of a word that comes twice, the first usable one.
+    """Read the vectors of the wanted words. The first usable row of a word counts.
 
-    Rows of the wrong width and words that are not UTF-8 are skipped and reported in `problems`; so are wanted words
-    whose values are not finite numbers (those of other words are never looked at), and a file that ends too early.
+    `problems` gets rows of the wrong width, words that are not UTF-8, wanted words without finite numbers, and a file
+    that ends too early. The values of other words are not read.
 
     Raises:
-        UserError: the file is missing, damaged, not a word-vector file, or without a usable row.
+        UserError: the file is missing, is damaged, is not a word-vector file, or has no usable row.
     """
     layout, rows = _open(path, problems, block_size)
     missing = set(wanted)
     words: list[str] = []
-    values = bytearray()  # grows in place, where a list of arrays would have to be copied into the matrix at the end
+    values = bytearray()  # grows in place; a list of arrays would be copied into the matrix at the end
     rows_read = 0
     for row in rows:
         rows_read += 1
@@ -95,13 +96,13 @@ def read_vectors(path: Path, wanted: Collection[str], problems: Problems, block_
 
 
 def read_vocabulary(path: Path, problems: Problems, block_size: int = BLOCK_SIZE) -> Iterator[str]:
-    """The words of the file in its order, repetitions included; values are not looked at.
+    """The words of the file in its order, repetitions included. Values are not read.
 
-    Problems are those of `read_vectors`. A file that cannot be read at all is refused by the call itself, one without
-    a usable row at the end of the iteration.
+    Problems are reported as by `read_vectors`.
 
     Raises:
-        UserError: as `read_vectors`.
+        UserError: as by `read_vectors`. The call itself raises it for a file that cannot be read; the end of the
+            iteration raises it for a file without a usable row.
     """
     _, rows = _open(path, problems, block_size)
     return (row.word for row in rows)
@@ -120,7 +121,7 @@ def _open(path: Path, problems: Problems, block_size: int) -> tuple[Layout, Iter
 
 
 def _blocks(path: Path, problems: Problems, size: int) -> Iterator[bytes]:
-    """The unpacked content in blocks of `size` bytes, the last one shorter; shows a bar if it takes over a second."""
+    """The unpacked content in blocks of `size` bytes. Shows a progress bar after a second."""
     try:
         bar = tqdm(total=path.stat().st_size, desc=path.name, unit="B", unit_scale=True, delay=1, leave=False)
         with path.open("rb") as file, bar:
@@ -135,25 +136,34 @@ def _blocks(path: Path, problems: Problems, size: int) -> Iterator[bytes]:
         raise UserError(f"{path}: cannot be read ({reason}); check lexicon.path, or fetch the file again") from None
 
 
-def _unpacked(file: BinaryIO) -> BinaryIO:
+class _Stream(Protocol):
+    """Buffered bytes."""
+
+    def read1(self, size: int, /) -> bytes: ...
+
+
+def _unpacked(file: BufferedReader) -> _Stream:
     start = file.read(8)
     file.seek(0)
-    for magic, opener in OPENERS.items():
-        if start.startswith(magic):
-            return opener(file)
+    if start.startswith(GZIP):
+        return gzip.GzipFile(fileobj=file)
+    if start.startswith(BZIP2):
+        return bz2.BZ2File(file)
+    if start.startswith(XZ):
+        return lzma.LZMAFile(file)
     return file
 
 
-def _block(stream: BinaryIO, size: int, path: Path, problems: Problems) -> bytes:
-    """The next `size` bytes, or what is left. Of a compressed file that was cut, all that can still be unpacked."""
+def _block(stream: _Stream, size: int, path: Path, problems: Problems) -> bytes:
+    """The next `size` bytes, or the rest. Of a truncated compressed file, all that can be unpacked."""
     parts: list[bytes] = []
     try:
-        # Not read(): where a compressed file was cut, it would throw away what it had already unpacked.
+        # read() would lose what it has already unpacked of a truncated file.
         while size and (part := stream.read1(size)):
             parts.append(part)
             size -= len(part)
     except EOFError:
-        if not parts:  # otherwise the next call meets the cut again
+        if not parts:  # otherwise the next call reaches the end again
             problems.add("compressed file is cut short", str(path))
     return b"".join(parts)
 
@@ -162,7 +172,7 @@ def _block(stream: BinaryIO, size: int, path: Path, problems: Problems) -> bytes
 
 
 def _recognise(sample: bytes, path: Path) -> Layout:
-    """Text if lines are a word and numbers; binary if they are not, but a header stands before what is not text."""
+    """Text if lines are a word and numbers. Binary if they are not, and a header precedes bytes that are not text."""
     mark = BYTE_ORDER_MARK if sample.startswith(BYTE_ORDER_MARK) else b""
     lines = sample[len(mark) :].split(b"\n", SAMPLE_LINES)
     count, dimension = _header(lines[0])
@@ -175,12 +185,14 @@ def _recognise(sample: bytes, path: Path) -> Layout:
         raise UserError(f"{path}: not a word2vec file, text or binary; set lexicon.path to one (unpack archives first)")
     if dimension and dimension not in widths:
         found = widths.most_common(1)[0][0]
-        raise UserError(f"{path}:1: the header says {dimension} numbers a word, the rows hold {found}; mend the header")
+        raise UserError(
+            f"{path}:1: the header says {dimension} numbers per word, rows have {found}; correct the header"
+        )
     return Layout(False, dimension or widths.most_common(1)[0][0], count, header)
 
 
 def _header(line: bytes) -> tuple[int, int]:
-    """`count dimension`, or zeros if the line is something else."""
+    """Count and dimension of a header, or zeros for any other line."""
     fields = line.split()
     if len(fields) == 2 and all(field.isdigit() for field in fields):
         return int(fields[0]), int(fields[1])
@@ -188,7 +200,7 @@ def _header(line: bytes) -> tuple[int, int]:
 
 
 def _width(line: bytes) -> int:
-    """How many numbers follow the word, 0 if anything else does."""
+    """How many numbers follow the word; 0 if anything else does."""
     values = line.rstrip().split(b" ")[1:]
     return len(values) if all(map(_is_number, values)) else 0
 
@@ -202,7 +214,7 @@ def _is_number(field: bytes) -> bool:
 
 
 def _is_text(sample: bytes) -> bool:
-    """UTF-8 throughout, but for a character that the end of the sample may have cut."""
+    """Whether all is UTF-8, except for a character that the end of the sample may have cut."""
     try:
         sample.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -214,7 +226,7 @@ def _is_text(sample: bytes) -> bool:
 
 
 def _rows(path: Path, blocks: Iterator[bytes], layout: Layout, problems: Problems) -> Iterator[Row]:
-    """The well-formed rows; what is wrong with the others, or with the end of the file, goes to `problems`."""
+    """The well-formed rows. Faults of the others, and of the end of the file, are reported in `problems`."""
     split = _binary_rows if layout.binary else _text_rows
     usable = seen = 0
     for number, word, values, fault in split(blocks, layout):
@@ -229,16 +241,16 @@ def _rows(path: Path, blocks: Iterator[bytes], layout: Layout, problems: Problem
         usable += 1
         yield Row(number, decoded, values)
     if not usable:
-        raise UserError(f"{path}: no usable row among its word vectors; set lexicon.path to a complete word2vec file")
-    if seen < layout.count:
-        problems.add("fewer rows than the header says", str(path), f"{seen} of {layout.count}")
+        raise UserError(f"{path}: no usable row; set lexicon.path to a complete word2vec file")
+    if seen < layout.rows:
+        problems.add("fewer rows than the header says", str(path), f"{seen} of {layout.rows}")
 
 
 def _text_rows(blocks: Iterator[bytes], layout: Layout) -> Iterator[tuple[int, bytes, bytes, str]]:
     """Line number, word, values and what is wrong with them."""
     for number, line in enumerate(_lines(blocks), 1 + layout.header.count(b"\n")):
         line = line.rstrip()
-        if line.count(b" ") == layout.dimension:  # nearly all lines: this is all the work that most of them cost
+        if line.count(b" ") == layout.dimension:  # nearly all lines, for which this is all the work
             word, _, values = line.partition(b" ")
             yield number, word, values, ""
         elif line:
@@ -246,7 +258,7 @@ def _text_rows(blocks: Iterator[bytes], layout: Layout) -> Iterator[tuple[int, b
 
 
 def _lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Lines end at the byte \\n alone: words may hold the other characters that `str.splitlines` splits at."""
+    """Lines end at the byte \\n alone: words may hold other characters at which `str.splitlines` splits."""
     rest = b""
     for block in blocks:
         *lines, rest = (rest + block).split(b"\n")
@@ -255,7 +267,7 @@ def _lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _split_odd(line: bytes, dimension: int) -> tuple[bytes, bytes, str]:
-    """A line with more spaces than values is right if its word holds them, wrong if there are more numbers."""
+    """Word, values and fault of a line with more spaces than values. It is right if the word holds the extra spaces."""
     fields = line.rsplit(b" ", dimension)
     if len(fields) <= dimension or _is_number(fields[0].rpartition(b" ")[2]):
         return line.partition(b" ")[0], b"", "wrong number of values"
@@ -277,12 +289,12 @@ def _binary_rows(blocks: Iterator[bytes], layout: Layout) -> Iterator[tuple[int,
 
 
 def _vector(values: bytes, binary: bool) -> np.ndarray | None:
-    """(dimension,) float32, or None if a value is no finite number."""
+    """(dimension,) float32, or None if a value is not a finite number."""
     try:
-        # Through Python's float: NumPy's own parsers of text warn where they ought to refuse.
+        # Python's float refuses what is not a number; NumPy's parsers of text only warn.
         numbers = np.frombuffer(values, "<f4") if binary else np.array([float(field) for field in values.split(b" ")])
     except ValueError:
         return None
-    with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which the next line sees
+    with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which is refused below
         vector = numbers.astype(np.float32)
     return vector if np.isfinite(vector).all() else None

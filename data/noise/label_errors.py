@@ -1,4 +1,4 @@
-"""What is wrong with labels, told by the true ones."""
+"""The errors of noisy labels, found by comparison with the true ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KINDS: tuple[Kind, ...] = ("missing", "type", "boundary", "spurious")
 
 
 class LabelError(NamedTuple):
-    """A true span and what the labels have in its place.
+    """A true span and the noisy span in its place.
 
     | true   | noisy                                     | kinds          |
     |--------|-------------------------------------------|----------------|
@@ -30,50 +30,57 @@ class LabelError(NamedTuple):
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
-        """What is wrong: one kind, or two at once."""
+        """One kind, or two at once."""
         if self.noisy is None:
             return ("missing",)
         if self.true is None:
             return ("spurious",)
-        differs: dict[Kind, bool] = {
-            "type": self.true.category != self.noisy.category,
-            "boundary": self.true[1:] != self.noisy[1:],
-        }
-        return tuple(kind for kind, wrong in differs.items() if wrong)
+        return _differences(self.true, self.noisy)
+
+    @property
+    def span(self) -> Span:
+        """The true span, or the noisy one if it is spurious.
+
+        Raises:
+            ValueError: there is neither.
+        """
+        if (span := self.true or self.noisy) is None:
+            raise ValueError("a label error needs a true or a noisy span")
+        return span
 
     @property
     def category(self) -> str:
-        """The true one; that of a spurious span is its own."""
-        return (self.true or self.noisy).category
+        """The category of `span`."""
+        return self.span.category
 
 
 def label_errors(true: Iterable[Span], noisy: Iterable[Span]) -> list[LabelError]:
-    """Every difference between the true and the noisy spans of a text, by place.
+    """All differences between the true and the noisy spans of a text, in order of their places.
 
-    A noisy span stands for a true one that it overlaps. Where several could, the likest are paired first: those that
-    differ in one kind before those that differ in two, then by the share of their characters that both have; no span
-    is paired twice. What is left over is missing or spurious.
+    A true span is paired with a noisy span that overlaps it. The most similar spans are paired first: those that differ
+    in one kind before those that differ in two, then those that share a larger part of their characters. No span is
+    paired twice. True spans without a partner are missing, and noisy spans without one are spurious.
     """
     true, noisy = set(true), set(noisy)
     lost, wrong = true - noisy, noisy - true
-    pairs = [LabelError(one, other) for one in lost for other in wrong if _common(one, other) > 0]
+    pairs = [(one, other) for one in lost for other in wrong if _common(one, other) > 0]
     errors = []
-    for pair in sorted(pairs, key=_unlikeness):
-        if pair.true in lost and pair.noisy in wrong:
-            lost.remove(pair.true)
-            wrong.remove(pair.noisy)
-            errors.append(pair)
+    for one, other in sorted(pairs, key=lambda pair: _unlikeness(*pair)):
+        if one in lost and other in wrong:
+            lost.remove(one)
+            wrong.remove(other)
+            errors.append(LabelError(one, other))
     errors += [LabelError(span, None) for span in lost] + [LabelError(None, span) for span in wrong]
     place = {span: number for number, span in enumerate(sorted_spans(true | noisy))}
-    return sorted(errors, key=lambda error: place[error.true or error.noisy])
+    return sorted(errors, key=lambda error: place[error.span])
 
 
 def count_errors(truth: Sequence[Document], noisy: Sequence[Document]) -> dict[str, Counter[Kind]]:
-    """How many label errors of each kind each category has; a span that is wrong in two ways counts for both.
+    """Count the label errors of each kind in each category. A span with errors of two kinds counts for both.
 
     Args:
         truth: documents with their true labels.
-        noisy: the same documents in the same order.
+        noisy: the same documents in the same order, with noisy labels.
 
     Raises:
         ValueError: they are not the same documents.
@@ -87,13 +94,17 @@ def count_errors(truth: Sequence[Document], noisy: Sequence[Document]) -> dict[s
     return counts
 
 
+def _differences(one: Span, other: Span) -> tuple[Kind, ...]:
+    differs: dict[Kind, bool] = {"type": one.category != other.category, "boundary": one[1:] != other[1:]}
+    return tuple(kind for kind, wrong in differs.items() if wrong)
+
+
 def _common(one: Span, other: Span) -> int:
-    """Characters that both have."""
+    """How many characters both have."""
     return max(min(one.end, other.end) - max(one.begin, other.begin) + 1, 0)
 
 
-def _unlikeness(pair: LabelError) -> tuple:
-    """Small for spans that are much alike; never equal for two pairs, so that their order means nothing."""
-    one, other = pair.true, pair.noisy
+def _unlikeness(one: Span, other: Span) -> tuple[int, float, int, int, str, Span]:
+    """Small for similar spans, and different for different pairs, so that the result does not depend on their order."""
     union = max(one.end, other.end) - min(one.begin, other.begin) + 1
-    return len(pair.kinds), -_common(one, other) / union, one.begin, one.end, one.category, other
+    return len(_differences(one, other)), -_common(one, other) / union, one.begin, one.end, one.category, other

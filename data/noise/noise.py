@@ -1,4 +1,4 @@
-"""Wrong labels on purpose, at known rates, so that what cleans labels can be measured against the truth."""
+"""Adds label errors at known rates, so that methods that clean labels can be compared with the truth."""
 
 from __future__ import annotations
 
@@ -8,27 +8,30 @@ from bisect import bisect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import accumulate
+from typing import TypeVar
 
 from data.corpus.document import Document, iterate_spans
 from data.spans import Span, clash, sorted_spans
 from utils.errors import UserError
 
-MARKS = frozenset("\n\r。！？；，!?;,")  # a spurious span does not run across these
-TRIES = 10  # draws of a spurious span's length before a crowded text is left as it is
+MARKS = frozenset("\n\r。！？；，!?;,")  # not inside a spurious span
+TRIES = 10  # draws of a spurious span's length, until a text counts as too crowded for it
+
+Option = TypeVar("Option")
 
 
 @dataclass(frozen=True)
 class NoiseRates:
-    """How often labels go wrong; each rate is at least 0 and below 1.
+    """How often labels become wrong. Each rate is at least 0 and below 1.
 
     Attributes:
         missing: share of the true spans that are dropped.
-        type: share of the remaining spans given another category of those present in the corpus.
+        type: share of the remaining spans that get another category of the corpus.
         boundary: share of the remaining spans whose begin or end moves by one or two characters.
         spurious: spans added where nothing is labelled, per true span.
 
     Raises:
-        UserError: for a rate outside [0, 1).
+        UserError: a rate is outside [0, 1).
     """
 
     missing: float = 0.0
@@ -45,25 +48,25 @@ class NoiseRates:
 def add_noise(
     documents: Sequence[Document], rates: NoiseRates, seed: int, by_category: Mapping[str, NoiseRates] | None = None
 ) -> list[Document]:
-    """The documents with some labels wrong; the given ones are not changed.
+    """Return copies of the documents with some labels wrong.
+
+    The changes of a document depend on the seed, its id and the whole corpus, not on the order of documents. Spans of
+    one category are not made to overlap. A change for which a text has no room is left out. Crowded texts therefore
+    have fewer spurious spans than their rate says.
 
     Args:
         documents: with their true labels.
-        rates: of all categories that have none of their own.
+        rates: of all categories that are not in `by_category`.
         seed: of what is drawn.
-        by_category: the rates of some categories. What becomes of a span, its true category decides; spurious spans
-            are of a category as often as its rate says, per true span of it.
-
-    What happens to a document depends on the seed, its id and the corpus as a whole, not on the order of documents.
-    No two spans of one category are made to overlap; where a text has no room for a change, it is left out, so that
-    spurious spans fall short of their rate in crowded texts.
+        by_category: the rates of some categories. The rates of a span are those of its true category. The spurious rate
+            of a category is per true span of this category.
     """
     shapes = sorted((span.category, span.end - span.begin + 1) for _, span in iterate_spans(documents))
     if not shapes:
         return list(documents)
     categories = sorted({category for category, _ in shapes})
     own = {category: (by_category or {}).get(category, rates) for category in categories}
-    # Relative to the largest rate, so that equal rates count every shape as exactly 1 and draw what one rate would.
+    # Relative to the largest rate, so that equal rates give every shape weight 1 and the same draws as a single rate.
     most = max(rates.spurious for rates in own.values())
     weights = list(accumulate(own[category].spurious / (most or 1) for category, _ in shapes))
     density = most * weights[-1] / sum(len(document.text) for document in documents)
@@ -83,18 +86,18 @@ def add_noise(
     return noisy
 
 
-def _pick(options: Sequence, draw: random.Random):
-    """One of the options. Only `random()` promises the same numbers in every Python version, so only it is used."""
+def _pick(options: Sequence[Option], draw: random.Random) -> Option:
+    """One of the options. Only `random()` promises the same numbers in every version of Python."""
     return options[int(draw.random() * len(options))]
 
 
-def _weighted(options: Sequence, weights: Sequence[float], draw: random.Random):
-    """One of the options, each as likely as its step in the running sum `weights`."""
+def _weighted(options: Sequence[Option], weights: Sequence[float], draw: random.Random) -> Option:
+    """One of the options. `weights` is the running sum of their weights."""
     return options[bisect(weights, draw.random() * weights[-1], hi=len(options) - 1)]
 
 
 def _replace(spans: list[Span], index: int, candidates: Iterable[Span], draw: random.Random) -> None:
-    """Put one of the candidates at `index`, if any of them keeps clear of the other spans of its category."""
+    """Replace the span at `index` by a candidate that overlaps no other span of its category, if there is one."""
     others = spans[:index] + spans[index + 1 :]
     allowed = [span for span in candidates if not any(clash(span, other) for other in others)]
     if allowed:
@@ -106,7 +109,7 @@ def _other_types(span: Span, categories: Iterable[str]) -> list[Span]:
 
 
 def _moved(span: Span, length: int) -> list[Span]:
-    """Every way to move the begin or the end by one or two characters within the text, none of them empty."""
+    """All spans with the begin or the end moved by one or two characters, within the text and not empty."""
     steps = (-2, -1, 1, 2)
     moved = [span._replace(begin=span.begin + step) for step in steps]
     moved += [span._replace(end=span.end + step) for step in steps]
@@ -121,10 +124,10 @@ def _spurious(
     wanted: int,
     draw: random.Random,
 ) -> list[Span]:
-    """Up to `wanted` spans on text that no true and no other span touches.
+    """Draw up to `wanted` spans that overlap no true and no other span.
 
-    Their categories and lengths are those of `shapes`, each as likely as its step in the running sum `weights`. Where
-    one has no room, other lengths of its category are tried.
+    Their categories and lengths are drawn from `shapes`; `weights` is the running sum of the weights of these. If there
+    is no room for a shape, other lengths of its category are tried.
     """
     taken = bytearray(character in MARKS for character in document.text)
     for span in (*document.spans, *spans):
@@ -141,6 +144,6 @@ def _spurious(
                 taken[begin : begin + length] = b"\1" * length
                 added.append(Span(category, begin, begin + length - 1))
                 break
-            # Of the same category: others that are short would else take the place of those that are long.
+            # Only of the same category: otherwise categories of short spans would replace those of long ones.
             lengths = lengths or [shape for shape in shapes if shape[0] == category]
     return added

@@ -1,8 +1,8 @@
-"""A copy of any corpus with wrong labels, the truth beside it, and a record of what was changed.
+"""Copies a corpus with wrong labels, its true labels, and a record of the changes.
 
 noisy.jsonl   the documents with some labels wrong
-truth.jsonl   the same documents in the same order, with the labels they came with
-noise.json    rates, seed, and how many labels of each category were changed in which way
+truth.jsonl   the same documents in the same order, with the labels of the corpus
+noise.json    rates, seed, and how many labels of each category have an error of each kind
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from config import CorpusConfig
-from data.corpus.document import Document, Problems, category_counts, to_jsonl
+from data.corpus.document import Document, category_counts, to_jsonl
 from data.corpus.formats import read_corpus, why_unlabelled
 from data.noise.label_errors import KINDS, count_errors
 from data.noise.noise import NoiseRates, add_noise
+from data.problems import Problems
 from utils.errors import UserError, nearest
 from utils.files import atomic_file, check_writable
 
@@ -30,22 +31,22 @@ COLUMNS = ("labels", *KINDS)
 def write_noisy_copy(
     corpus: CorpusConfig, folder: Path, rates: NoiseRates, given: Sequence[str], seed: int, problems: Problems
 ) -> dict[str, Any]:
-    """Read a labelled corpus of any format and write the three files into `folder`, all of them or none.
+    """Read a labelled corpus of any format and write the three files into `folder`, all or none.
 
     Args:
-        corpus: what to copy.
-        folder: where to; other files in it stay.
+        corpus: to copy.
+        folder: other files in it are kept.
         rates: of all categories.
         given: rates of single categories, as `read_rates` takes them.
         seed: of what is drawn; see `noise.add_noise`.
-        problems: gets what of the corpus cannot be used.
+        problems: gets a line for what cannot be used of the corpus.
 
     Returns:
-        What noise.json says.
+        The contents of noise.json.
 
     Raises:
-        UserError: a corpus that cannot be read or has no labels, senseless rates, or a folder that cannot be written
-            or where the corpus itself would be overwritten.
+        UserError: the corpus cannot be read or has no labels; all rates are 0 or one is not valid; or the folder cannot
+            be written, or the corpus in it would be overwritten.
     """
     if rates == NoiseRates() and not given:
         raise UserError("all noise rates are 0; give --noise-missing 0.3, --noise-rate name:missing=0.3 or the like")
@@ -55,9 +56,7 @@ def write_noisy_copy(
     truth = read_corpus(corpus, problems)
     categories = sorted(category_counts(truth))
     if not categories:
-        raise UserError(
-            f"{corpus.path}: no labelled span, so that none can be made wrong ({why_unlabelled(corpus, problems)})"
-        )
+        raise UserError(f"{corpus.path}: no labelled span to make wrong ({why_unlabelled(corpus, problems)})")
     by_category = read_rates(given, rates, categories)
     noisy = add_noise(truth, rates, seed, by_category)
     record = {
@@ -70,17 +69,17 @@ def write_noisy_copy(
         **_changes(truth, noisy),
     }
     contents = (to_jsonl(noisy), to_jsonl(truth), json.dumps(record, ensure_ascii=False, indent=2) + "\n")
-    with ExitStack() as stack:  # they take their places when all are written
+    with ExitStack() as stack:  # the files are renamed only when all are written
         for name, content in zip(FILES, contents, strict=True):
             stack.enter_context(atomic_file(folder / name)).write_text(content, encoding="utf-8", newline="\n")
     return record
 
 
 def read_rates(given: Sequence[str], rates: NoiseRates, categories: Collection[str]) -> dict[str, NoiseRates]:
-    """Rates of single categories, from `CATEGORY:KIND=RATE`; what is not said of a category is as in `rates`.
+    """Read the rates of single categories from texts `CATEGORY:KIND=RATE`. Other kinds of these have the `rates`.
 
     Raises:
-        UserError: a text of another form, an unknown category or kind (the nearest known one is named), or a rate
+        UserError: a text has another form, an unknown category or kind (the nearest known one is named), or a rate
             outside [0, 1).
     """
     own: dict[str, NoiseRates] = {}
@@ -100,7 +99,7 @@ def read_rates(given: Sequence[str], rates: NoiseRates, categories: Collection[s
 
 
 def _changes(truth: Sequence[Document], noisy: Sequence[Document]) -> dict[str, Any]:
-    """True labels and label errors of each kind: `changed` by category, `total` of all."""
+    """Counts of true labels and of label errors of each kind: `changed` by category, and `total`."""
     labels, errors = category_counts(truth), count_errors(truth, noisy)
     changed = {
         category: {"labels": labels[category], **{kind: errors.get(category, Counter())[kind] for kind in KINDS}}
@@ -110,7 +109,7 @@ def _changes(truth: Sequence[Document], noisy: Sequence[Document]) -> dict[str, 
 
 
 def noise_table(record: dict[str, Any]) -> str:
-    """What was changed, a line for each category and one for all, for a person."""
+    """A text table of the changes, with a line for each category and one for all."""
     rows = [*record["changed"].items(), ("all", record["total"])]
     width = max(len(category) for category, _ in rows) + 2
     lines = [" " * width + "".join(f"{name:>10}" for name in COLUMNS)]

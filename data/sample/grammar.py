@@ -1,23 +1,23 @@
-"""The vocabulary and sentences of the made-up corpus, as data; `sample.py` reads it.
+"""The words and patterns of the sample corpus, as data for `sample.py`.
 
-A pattern is text with four kinds of markup:
+A pattern is text with this markup:
 
-    {symbol}        is replaced by one of that symbol's words or patterns, drawn anew every time
-    {symbol1}       the same, but remembered: every {symbol1} of one document reads the same
+    {symbol}        one of the symbol's words or patterns, drawn every time
+    {symbol1}       the same, but drawn once for each theme of a document
     [one/two]       one of these
-    <book:...>      what stands inside is a labelled span; a symbol named like a category labels itself
+    <book:...>      a labelled span; a symbol that is named like a category labels itself
     # $ ~           a digit, a digit from 1 to 9, a small letter
 
-What is labelled and what is not, so that the task has an answer:
+Labelling rules:
 
-- A position is labelled where it says what a certain person is, or what a vacancy is; 各部门经理 is nobody.
-- 公司, 协会, 景区, 电影 without a name of their own are not labelled.
-- Digits are labelled by what the text calls them (手机, QQ, 微信); order, parcel and book numbers, postcodes, codes
-  and switchboards (400-...) are not, however much they look like a mobile number.
-- What stands in 《》 is a book, movie or game, marks included; regulations, songs, columns and forms are not labelled.
-- A landmark is a scene where it is visited and an address where somebody lives, works or meets.
+- A position is labelled if it is that of a certain person or of a vacancy. 各部门经理 is neither.
+- 公司, 协会, 景区, 电影 without a name are not labelled.
+- Digits are labelled as the text calls them (手机, QQ, 微信). Order, parcel and book numbers, postcodes, codes and
+  switchboards (400-...) are not labelled, even if they look like a mobile number.
+- Books, movies and games are labelled with their marks 《》. Regulations, songs, columns and forms are not labelled.
+- A landmark is a scene if it is visited, and an address if somebody lives, works or meets there.
 
-Everything is invented. Mobile and QQ numbers carry a block such as 0000 or 1234; mail goes to the reserved domains.
+Everything is invented. Mobile and QQ numbers have a block such as 0000 or 1234; mail goes to reserved domains.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CATEGORIES = (
 
 
 def _words(text: str) -> list[str]:
-    """The words of a text parted by spaces; the characters of one without spaces."""
+    """The words of a text with spaces, or the characters of a text without."""
     return text.split() if " " in text else list(text)
 
 
@@ -41,8 +41,8 @@ SURNAMES = _words(
     "熊 秦 邱 江 尹 薛 闫 段 欧阳 上官 司徒 慕容"
 )
 
-# Two lists each. A word is one of the first followed by one of the second, and every such pair belongs to one part of
-# the corpus only, so what the test part names is new while all its characters are known.
+# Each word is one of the first list and one of the second. Every such pair belongs to one part of the corpus, so that
+# the names of the test part are new and their characters are known.
 PAIRS: dict[str, tuple[list[str], list[str]]] = {
     "given": (
         _words("文志晓雨思子建国海俊明梓佳欣雅静丽春秋永少振学宏立家一书启若诗可景泽君天承彦婉慧锦念予"),
@@ -227,7 +227,7 @@ PATTERNS: dict[str, tuple[str, ...]] = {
     "percent": ("$#%", "$.#%", "百分之[十/二十/三十]"),
 }  # fmt: skip
 
-# Overlapping labels, rare as in the real corpus: each of these stands for its category once in RARE_SHARE draws.
+# Overlapping labels, rare as in the CCF corpus: a share RARE_SHARE of the draws of a category uses these.
 RARE_SHARE = 0.025
 RARE: dict[str, tuple[str, ...]] = {
     "name": ("{surname}<position:[经理/主任/总监/教授]>",),
@@ -239,7 +239,7 @@ RARE: dict[str, tuple[str, ...]] = {
 
 
 class Theme(NamedTuple):
-    """One kind of document: it opens, goes on with some of `body` in any order, and may close."""
+    """A kind of document: an opening, some sentences of `body` in any order, and perhaps a closing."""
 
     openings: tuple[str, ...]
     body: tuple[str, ...]

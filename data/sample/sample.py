@@ -1,9 +1,9 @@
-"""A made-up corpus in the layout of the CCF one, for trying and testing the system without any real data.
+"""Makes a sample corpus in the layout of the CCF corpus, to try and test the system without real data.
 
     folder/train_data/N.txt   folder/train_label/N.csv   folder/test_data/N.txt   folder/test_label/N.csv
 
-Its business prose comes from a seeded grammar (`sample_grammar.py`, `sample_themes.py`). With noise, train_label holds
-the noisy labels and train_label_clean the truth.
+Its texts come from a grammar (`grammar.py`, `themes.py`) and a random seed. With noise, train_label holds the noisy
+labels and train_label_clean the true ones.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from utils.errors import UserError
 from utils.files import csv_row
 
 HEADER = ("ID", "Category", "Pos_b", "Pos_e", "Privacy")  # of the CCF label files
-MARKER = ".sample"  # says that write_sample made the folder, and with which settings
+MARKER = ".sample"  # a file in folders that write_sample made, with their settings
 PARTS = ("train_data", "train_label", "train_label_clean", "test_data", "test_label")
 
-TEST_SHARE = 3  # one pair of ingredients in so many belongs to the test part
+TEST_SHARE = 3  # one in three pairs of ingredients belongs to the test part
 LONG_SHARE = 0.05  # documents of several themes, long enough to be cut into segments
 
 CHOICE = re.compile(r"\[([^\[\]]*)\]")
@@ -44,13 +44,13 @@ MARK = re.compile(r"<([A-Za-z]+):|>")
 
 
 def make_documents(count: int, seed: int, part: Literal["train", "test"]) -> list[Document]:
-    """`count` documents with ids 0, 1, 2 ...; the same seed and part give the same ones everywhere.
+    """Make `count` documents with ids 0, 1, 2 ..., which depend only on seed and part.
 
-    More documents of the same seed begin with the fewer. Sentences and ingredients are shared by both parts, names
-    made of them are not.
+    A larger count adds documents and keeps the others. Both parts share sentences and ingredients, but not the names
+    made of ingredients.
 
     Raises:
-        ValueError: for a part that is neither train nor test.
+        ValueError: the part is neither train nor test.
     """
     if part not in ("train", "test"):
         raise ValueError(f"part is {part!r}; it must be train or test")
@@ -66,15 +66,15 @@ def _make_document(index: int, seed: int, part: str) -> Document:
 
 
 class _Writer:
-    """Expands patterns into marked text, `<category:...>` around every labelled span."""
+    """Expands patterns into text with `<category:...>` around every labelled span."""
 
     def __init__(self, draw: random.Random, part: str) -> None:
         self.draw = draw
         self.part = part
-        self.cast: dict[str, str] = {}  # numbered symbols of this theme: {name1} is one person throughout
+        self.cast: dict[str, str] = {}  # numbered symbols of this theme, so that {name1} is the same person everywhere
 
     def write_theme(self, long: bool) -> str:
-        """One story: an opening, some body sentences, perhaps something unrelated, perhaps a closing."""
+        """An opening, some body sentences, perhaps an unrelated sentence, and perhaps a closing."""
         self.cast = {}
         theme = self.pick(THEMES)
         body = self.several(theme.body, 5 if long else int(self.draw.random() * 5))
@@ -111,7 +111,7 @@ class _Writer:
         return f"<{symbol}:{text}>" if symbol in CATEGORIES else text
 
     def _pair(self, first: Sequence[str], second: Sequence[str]) -> str:
-        """Two ingredients that belong together in this part of the corpus: no pair is found in both parts."""
+        """Two ingredients whose pair belongs to this part of the corpus."""
         while True:
             left, right = int(self.draw.random() * len(first)), int(self.draw.random() * len(second))
             if ((left + right) % TEST_SHARE == 0) == (self.part == "test"):
@@ -122,12 +122,12 @@ class _Writer:
         return sorted(options, key=lambda _: self.draw.random())[:count]
 
     def pick(self, options: Sequence[Any]) -> Any:
-        """One option. Only `random()` promises the same numbers in every Python version, so only it is used."""
+        """One option. Only `random()` promises the same numbers in every version of Python."""
         return options[int(self.draw.random() * len(options))]
 
 
 def read_marks(marked: str) -> tuple[str, tuple[Span, ...]]:
-    """Text without its `<category:...>` marks, which may be nested, and the spans that they marked."""
+    """The text without its `<category:...>` marks, which may be nested, and the spans that they mark."""
     pieces: list[str] = []
     spans: list[Span] = []
     opened: list[tuple[str, int]] = []
@@ -150,14 +150,14 @@ def read_marks(marked: str) -> tuple[str, tuple[Span, ...]]:
 
 @dataclass(frozen=True)
 class SampleReport:
-    """What a sample folder holds.
+    """The contents of a sample folder.
 
     Attributes:
-        folder: where it is.
-        written: False when the folder already held just this and was left alone.
+        folder: its path.
+        written: False if the folder already held this sample.
         train, test: documents of each part.
         train_spans, test_spans: true spans of each part by category.
-        settings: what shaped the folder, as in its marker file.
+        settings: that shaped the sample, as in its marker file.
     """
 
     folder: Path
@@ -178,12 +178,12 @@ class SampleReport:
 
 
 def write_sample(folder: Path, train: int, test: int, seed: int, noise: NoiseRates | None = None) -> SampleReport:
-    """Write a made-up corpus of `train` and `test` documents into `folder`, whole or not at all.
+    """Write a sample corpus of `train` and `test` documents into `folder`, whole or not at all.
 
-    A folder made here before is replaced, or left alone if the settings are the same.
+    A sample of other settings in the folder is replaced. A sample of the same settings is kept.
 
     Raises:
-        UserError: if the folder holds anything else, cannot be written, or a part would be empty.
+        UserError: the folder holds anything else or cannot be written, or a part would be empty.
     """
     if train < 1 or test < 1:
         raise UserError(f"a sample of {train} training and {test} test documents; each part needs at least 1")
@@ -201,7 +201,7 @@ def write_sample(folder: Path, train: int, test: int, seed: int, noise: NoiseRat
     _refuse_foreign(folder)
     parts = {"train": make_documents(train, seed, "train"), "test": make_documents(test, seed, "test")}
     counts = {f"{part}_spans": dict(category_counts(documents)) for part, documents in parts.items()}
-    report = {"train": train, "test": test, **counts, "settings": settings}
+    report: dict[str, Any] = {"train": train, "test": test, **counts, "settings": settings}
     try:
         _write_folder(folder, parts["train"], parts["test"], noise, seed, report)
     except OSError as error:
@@ -210,7 +210,7 @@ def write_sample(folder: Path, train: int, test: int, seed: int, noise: NoiseRat
 
 
 def _read_marker(folder: Path) -> dict[str, Any] | None:
-    """What the folder's marker says, if there is one that can be read."""
+    """The contents of the folder's marker, or None if it cannot be read."""
     try:
         found = json.loads((folder / MARKER).read_text(encoding="utf-8"))
         return found if "settings" in found else None
@@ -219,7 +219,7 @@ def _read_marker(folder: Path) -> dict[str, Any] | None:
 
 
 def _refuse_foreign(folder: Path) -> None:
-    """Raise UserError if the folder holds what write_sample did not make: it would be lost."""
+    """Raise UserError if the folder holds files that write_sample did not make, which would be lost."""
     if not folder.exists():
         return
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else {folder.name}
@@ -229,10 +229,15 @@ def _refuse_foreign(folder: Path) -> None:
 
 
 def _write_folder(
-    folder: Path, train: Sequence[Document], test: Sequence[Document], noise: NoiseRates | None, seed: int, report: dict
+    folder: Path,
+    train: Sequence[Document],
+    test: Sequence[Document],
+    noise: NoiseRates | None,
+    seed: int,
+    report: dict[str, Any],
 ) -> None:
-    """Everything into a sibling folder first, which then takes the place of the old one."""
-    folder = folder.resolve()  # a link to a folder stays a link
+    """Write a sibling folder, then rename it."""
+    folder = folder.resolve()  # keeps a link to a folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as made:
         new, old = Path(made) / "new", Path(made) / "old"
@@ -261,7 +266,7 @@ def write_labels(documents: Iterable[Document], label_folder: Path) -> None:
     """Write the spans of each document as `label_folder/ID.csv`, with byte-order mark and inclusive offsets.
 
     Raises:
-        UserError: if a document's id cannot name a file.
+        UserError: the id of a document cannot name a file.
     """
     label_folder.mkdir(parents=True, exist_ok=True)
     for document in documents:

@@ -1,4 +1,4 @@
-"""The kinds of documents of the made-up corpus, sentence by sentence. The markup is that of `sample_grammar.py`."""
+"""The kinds of documents of the sample corpus, as sentences in the markup of `grammar.py`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CONTACT = (
     "\n电子邮箱：{email}\nQQ：{QQ}",
 )
 
-# Sentences that may stand in any document, most of them with something that only looks like an entity.
+# Sentences for any document. Most of them hold something that only looks like an entity.
 ANYWHERE = (
     "订单编号{order}，[发货/下单]时间为{date}{time}。",
     "客服热线{hotline}，[工作日九点至十八点/全天]均可拨打。",

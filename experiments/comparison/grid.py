@@ -21,8 +21,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from config import Config, load_config
-from data.processed import shape_digest
+from config import Config, load_config, shape_digest
 from utils.errors import UserError, looked_in
 
 
@@ -147,6 +146,6 @@ def make_cells(systems: dict[str, SystemSettings], seeds: int, folder: Path) -> 
             try:
                 config = load_config(list(configs), list(cell.overrides))
             except UserError as error:
-                raise UserError(f"{system}: {error}") from None
+                raise UserError(*(f"{system}: {line}" for line in error.lines)) from None
             cells.append((cell, config))
     return cells

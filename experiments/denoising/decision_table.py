@@ -14,8 +14,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
-from data.corpus.document import Document, Problems
+from data.corpus.document import Document
 from data.corpus.label_check import check_label
+from data.problems import Problems
 from data.spans import Span
 from experiments.denoising.decision_page import page
 from experiments.denoising.decisions import ACTIONS, Decision, Kind

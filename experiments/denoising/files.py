@@ -22,8 +22,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from config import CorpusConfig
-from data.corpus.document import Document, Problems, to_jsonl
+from data.corpus.document import Document, to_jsonl
 from data.corpus.formats import read_corpus
+from data.problems import Problems
 from utils.files import write_text
 
 

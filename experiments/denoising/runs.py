@@ -6,7 +6,7 @@ import copy
 from pathlib import Path
 from typing import Any
 
-from config import Config, CorpusConfig, save_config, to_dict
+from config import Config, CorpusConfig, FoldsConfig, save_config, to_dict
 from data.lattice.tokenizer import encoder_files
 from data.processed import input_files, load_processed
 from experiments.commands import run_script
@@ -42,7 +42,7 @@ class DenoiseRuns:
         """The user's settings for one network."""
         config = copy.deepcopy(self.config)
         config.data.categories = list(self.categories)
-        config.folds = type(config.folds)()
+        config.folds = FoldsConfig()
         if self.dev is None and config.train.select == "best":
             config.train.select, config.train.patience = "last", 0
         return config

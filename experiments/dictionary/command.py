@@ -6,7 +6,7 @@ from pathlib import Path
 
 from config import Config
 from data.corpus.dictionary import read_dictionary
-from data.corpus.document import Problems
+from data.problems import Problems
 from experiments.dictionary.loop import DictionaryLoop
 from experiments.dictionary.ranking import rank_candidates
 from experiments.dictionary.table import markdown

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from data.corpus.dictionary import Dictionary, label, read_dictionary, write_dictionary
-from data.corpus.document import Problems
+from data.problems import Problems
 from data.spans import ScoredSpan, Span
 from experiments.dictionary.table import KINDS, Record
 from experiments.dictionary.texts import Texts, add_where_free, write_labels

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from config import DataConfig
 from data.corpus.dictionary import read_forms
-from data.corpus.document import Document, Problems, to_jsonl
+from data.corpus.document import Document, to_jsonl
 from data.corpus.formats import read_corpus
 from data.metrics import Scores, score_spans
+from data.problems import Problems
 from data.spans import ScoredSpan, Span, overlap
 from utils.errors import UserError
 from utils.files import write_text

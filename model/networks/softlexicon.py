@@ -33,7 +33,9 @@ class Network(TaggingNetwork):
     def prepare(self, processed: Processed) -> None:
         """Word vectors and frequencies."""
         super().prepare(processed)
-        self.features.frequencies.copy_(torch.from_numpy(word_frequencies(processed)))
+        counted = [number for part in ("train", "additional", "unlabelled") for number in processed.of_part(part)]
+        frequencies = word_frequencies(processed.lattices, counted, len(processed.lexicon.words))
+        self.features.frequencies.copy_(torch.from_numpy(frequencies))
 
     def states(self, characters: Tensor, character_mask: Tensor, word_sets: Tensor) -> Tensor:
         """(B, L, H) from the encoder's (B, L, E) and word_sets (B, L, 4, M)."""

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from config import CorpusConfig
-from data.corpus.document import Document, Problems, category_counts, to_jsonl
+from data.corpus.document import Document, category_counts, to_jsonl
 from data.corpus.formats import check_categories, read_corpus, why_unlabelled
 from data.metrics import Score, Scores, score_spans
+from data.problems import Problems
 from data.processed import load_processed
 from data.split import make_splits
 from model.reading.mixture import Mixture, mixture_of

@@ -85,8 +85,8 @@ def test_documents_of_a_part(processed_of, documents_of):
 
 @pytest.mark.parametrize(
     "override",
-    ["train.epochs=2", "data.dev_share=0.3", "data.split_seed=1", "lexicon.length=1", "lexicon.trainable=false",
-     "crf.scheme=bmes", "data.additional_leaks=keep", "encoder.depth=1", "predict.overlap=20", "run.seed=7",
+    ["train.epochs=2", "data.dev_share=0.3", "data.split_seed=1", "lexicon.length=1",
+     "crf.scheme=bmes", "data.additional_leaks=keep", "encoder.depth=1", "run.seed=7",
      "train.precision=bf16"],
 )  # fmt: skip
 def test_a_setting_that_shapes_nothing_may_change(workspace, overrides, made, override):
@@ -106,7 +106,6 @@ def test_a_copied_or_touched_corpus_is_the_same_corpus(workspace, config, made):
     ("override", "name"),
     [
         ("data.max_len=100", "data.max_len"),
-        ("data.duplicate_share=0.7", "data.duplicate_share"),
         ("data.categories=[name]", "data.categories"),
         ("data.train.categories={name: person}", "data.train"),
         ("data.dev=elsewhere", "data.dev"),

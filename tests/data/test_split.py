@@ -19,7 +19,7 @@ def shingles(text):
 
 
 def near_duplicates(one, other):
-    """The rule of data.duplicate_share 0.5, said plainly."""
+    """The rule of DUPLICATE_SHARE, said plainly."""
     first, second = shingles(one), shingles(other)
     return len(first & second) >= 0.5 * min(len(first), len(second))
 
@@ -142,7 +142,7 @@ def test_no_held_out_form_is_labelled_where_it_trains(labelled):
 def test_forms_on_every_text_leave_nothing_to_train_on(processed_of):
     spans = (Span("name", 0, 1), Span("name", 2, 3), Span("name", 0, 3))
     documents = [Document(str(n), f"甲乙丙丁{n}戊己庚辛壬癸", spans) for n in range(6)]
-    with pytest.raises(UserError, match="leaves a fold of 3 without training documents"):
+    with pytest.raises(UserError, match="leaves one of 3 folds without training documents"):
         make_splits(processed_of(documents, groups=range(6)), config("folds.count=3", "folds.disjoint=entity"))
 
 

@@ -8,8 +8,8 @@ import pytest
 from transformers import BertConfig, BertModel
 
 import model.training.folds as training
-from config import Config, load_config
-from data.processed import load_processed, shape_digest
+from config import Config, load_config, shape_digest
+from data.processed import load_processed
 from data.sample.sample import write_sample
 from model.prepare import prepare
 from model.training.folds import train

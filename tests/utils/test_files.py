@@ -3,9 +3,6 @@ import errno
 import hashlib
 import io
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -21,7 +18,6 @@ from utils.files import (
     write_json,
     write_text,
 )
-from utils.memory import peak_memory_mib
 
 
 def files_below(folder):
@@ -173,18 +169,3 @@ def test_missing_json_says_what_to_do(tmp_path):
 def test_digest_is_sha256_of_the_bytes(tmp_path):
     (tmp_path / "file").write_bytes(b"a" * 3_000_000)
     assert digest_file(tmp_path / "file") == hashlib.sha256(b"a" * 3_000_000).hexdigest()
-
-
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells it a second way")
-def test_peak_memory_is_in_mebibytes():
-    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    mebibytes = int(status["VmHWM"].split()[0]) / 1024
-    assert peak_memory_mib() == pytest.approx(mebibytes, rel=0.1)
-
-
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="elsewhere a child may count what its parent holds")
-def test_peak_memory_is_that_of_the_process_alone():
-    held = bytearray(b"x" * 400 * 2**20)
-    code = "from utils.files import peak_memory_mib; print(peak_memory_mib())"
-    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert 5 < float(child.stdout) < len(held) / 2**20 / 2

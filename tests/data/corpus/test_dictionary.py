@@ -5,7 +5,8 @@ import random
 import pytest
 
 from data.corpus.dictionary import Matcher, label, read_dictionary, read_forms, write_dictionary
-from data.corpus.document import Document, Problems
+from data.corpus.document import Document
+from data.problems import Problems
 from data.spans import Span
 from experiments.dictionary.growth import grow, take_dictionary
 from utils.errors import UserError

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from config import CorpusConfig
-from data.corpus.document import Document, Problems, to_json
+from data.corpus.document import Document, to_json
 from data.corpus.formats import check_categories, read_corpus
+from data.problems import Problems
 from data.spans import Doubt, Span
 from utils.errors import UserError
 
@@ -136,7 +137,7 @@ def test_ccf_without_need_of_labels_keeps_every_document(tmp_path):
     write(tmp_path / "x_label/0.csv", f'{HEADER}0,name,0,1,"张三\n')
     write(tmp_path / "x_label/1.csv", f"{HEADER}1,name,0,1,张三\n")
     problems = Problems()
-    documents = read_corpus(CorpusConfig(str(tmp_path / "x_data")), problems, labelled=False)
+    documents = read_corpus(CorpusConfig(path=str(tmp_path / "x_data")), problems, labelled=False)
     assert [document.id for document in documents] == ["0", "1", "2"] and not problems.messages
 
 

@@ -5,9 +5,10 @@ import json
 import pytest
 
 from config import CorpusConfig
-from data.corpus.document import Document, Problems
+from data.corpus.document import Document
 from data.corpus.format_labelstudio import to_labelstudio
 from data.corpus.formats import read_corpus
+from data.problems import Problems
 from data.spans import Span
 from utils.errors import UserError
 
@@ -21,7 +22,7 @@ def read(tmp_path, tasks):
     path = tmp_path / "export.json"
     path.write_text(tasks if isinstance(tasks, str) else json.dumps(tasks), encoding="utf-8")
     problems = Problems()
-    return read_corpus(CorpusConfig(str(path)), problems), problems
+    return read_corpus(CorpusConfig(path=str(path)), problems), problems
 
 
 def task(*values, text="张三😀在北京", **more):
@@ -57,7 +58,7 @@ def test_a_task_that_was_skipped_or_not_looked_at_is_none_without_names(tmp_path
     )
     assert documents == [Document("9", "无")]
     assert problems.counts == {"task without an annotation": 2}
-    texts = read_corpus(CorpusConfig(str(tmp_path / "export.json")), Problems(), labelled=False)
+    texts = read_corpus(CorpusConfig(path=str(tmp_path / "export.json")), Problems(), labelled=False)
     assert [document.text for document in texts] == ["张三😀在北京", "张三", "无"]
 
 
@@ -156,5 +157,5 @@ def test_other_json_is_not_taken_for_it(tmp_path):
     for content in ("[1, 2]", "[]", '[{"text": "x"}]'):
         with pytest.raises(UserError, match="format not recognised"):
             read(tmp_path, content)
-    with pytest.raises(UserError, match="no list of Label Studio tasks"):
-        read_corpus(CorpusConfig(str(tmp_path / "export.json"), format="labelstudio"), Problems())
+    with pytest.raises(UserError, match="not a list of Label Studio tasks"):
+        read_corpus(CorpusConfig(path=str(tmp_path / "export.json"), format="labelstudio"), Problems())

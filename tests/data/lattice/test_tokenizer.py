@@ -177,5 +177,5 @@ def test_a_hub_out_of_reach_is_one_line(tmp_path):
     environment = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "PATH": ""}
     run = subprocess.run([sys.executable, "-c", program], cwd=root, env=environment, capture_output=True, text=True)
     last = run.stderr.strip().splitlines()[-1]
-    assert last.startswith("utils.settings.UserError: encoder nobody/nothing: no vocab.txt or tokenizer.json")
+    assert last.startswith("utils.errors.UserError: encoder nobody/nothing: no vocab.txt or tokenizer.json")
     assert "HF_ENDPOINT" in last

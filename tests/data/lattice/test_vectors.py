@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.corpus.document import Problems
 from data.lattice.vectors import read_vectors, read_vocabulary
+from data.problems import Problems
 from utils.errors import UserError
 
 DIMENSION = 20
@@ -178,7 +178,7 @@ def test_text_cut_between_lines_is_noticed_by_its_header(tmp_path: Path):
         (rows("一篇普通的文章。", "没有数字。"), "not a word2vec file"),
         (rows("5 2"), "not a word2vec file"),
         (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 9, "not a word2vec file"),
-        (rows("2 300", "甲 1 2", "乙 3 4"), "the header says 300 numbers a word, the rows hold 2"),
+        (rows("2 300", "甲 1 2", "乙 3 4"), "the header says 300 numbers per word, rows have 2"),
         (b"2 300\n" + b"\xff\x00" * 50, "no usable row"),
         (b"\x1f\x8b" + b"no gzip at all", "cannot be read"),
     ],

@@ -4,11 +4,12 @@ from pathlib import Path
 import pytest
 
 from config import CorpusConfig
-from data.corpus.document import Document, Problems, category_counts, to_json
+from data.corpus.document import Document, category_counts, to_json
 from data.corpus.formats import read_corpus
 from data.noise.label_errors import KINDS, count_errors
 from data.noise.noise import NoiseRates, add_noise
 from data.noise.noisy_copy import FILES, noise_table, read_rates, write_noisy_copy
+from data.problems import Problems
 from data.sample.sample import make_documents, write_ccf
 from data.spans import Span
 from utils.errors import UserError
@@ -32,7 +33,7 @@ def documents():
 def corpus(documents, tmp_path_factory):
     folder = tmp_path_factory.mktemp("ccf")
     write_ccf(documents, folder / "train_data", folder / "train_label")
-    return CorpusConfig(str(folder / "train_data"))
+    return CorpusConfig(path=str(folder / "train_data"))
 
 
 def write(corpus, folder, rates=RATES, given=(), seed=1):
@@ -41,7 +42,7 @@ def write(corpus, folder, rates=RATES, given=(), seed=1):
 
 def read(path):
     problems = Problems()
-    documents = read_corpus(CorpusConfig(str(path)), problems)
+    documents = read_corpus(CorpusConfig(path=str(path)), problems)
     assert not problems.counts
     return documents
 
@@ -88,7 +89,7 @@ def test_the_same_seed_writes_the_same_bytes(corpus, tmp_path):
 def test_any_format_is_copied_with_all_it_holds(tmp_path, name):
     path = tmp_path / f"corpus.{name}"
     path.write_text(CORPORA[name], encoding="utf-8")
-    write(CorpusConfig(str(path)), tmp_path, NoiseRates(boundary=0.5))
+    write(CorpusConfig(path=str(path)), tmp_path, NoiseRates(boundary=0.5))
     truth = read(path)
     assert read(tmp_path / "truth.jsonl") == truth
     noisy = read(tmp_path / "noisy.jsonl")
@@ -125,16 +126,16 @@ def test_a_corpus_is_not_overwritten_by_its_own_copy(tmp_path, name):
     path.write_text(to_json(Document("1", "张三", (Span("name", 0, 1),))), encoding="utf-8")
     before = path.read_bytes()
     with pytest.raises(UserError, match="overwritten by its own copy"):
-        write(CorpusConfig(str(path)), tmp_path / "." / "")
+        write(CorpusConfig(path=str(path)), tmp_path / "." / "")
     assert path.read_bytes() == before
-    write(CorpusConfig(str(path)), tmp_path / "elsewhere")
+    write(CorpusConfig(path=str(path)), tmp_path / "elsewhere")
 
 
 def test_what_cannot_be_made_noise_of_is_refused(corpus, tmp_path, monkeypatch):
     path = tmp_path / "bare.jsonl"
     path.write_text(to_json(Document("1", "张三")), encoding="utf-8")
     with pytest.raises(UserError, match="no labelled span"):
-        write(CorpusConfig(str(path)), tmp_path / "out")
+        write(CorpusConfig(path=str(path)), tmp_path / "out")
     with pytest.raises(UserError, match="all noise rates are 0"):
         write(corpus, tmp_path / "out", NoiseRates())
     with monkeypatch.context() as patch, pytest.raises(UserError, match="cannot be written"):

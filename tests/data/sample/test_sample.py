@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from config import CorpusConfig
-from data.corpus.document import Document, Problems, category_counts, to_json
+from data.corpus.document import Document, category_counts, to_json
 from data.corpus.formats import read_corpus
 from data.noise.noise import NoiseRates, add_noise
+from data.problems import Problems
 from data.sample.sample import (
     ANYWHERE,
     CATEGORIES,
@@ -250,7 +251,7 @@ def test_ccf_comes_back_whatever_ends_its_lines(tmp_path, line_end):
     document = Document("7", f"在云帆{line_end}集团", (Span("company", 1, 4 + len(line_end)),))
     write_ccf([document], tmp_path / "texts", tmp_path / "labels")
     problems = Problems()
-    corpus = CorpusConfig(str(tmp_path / "texts"), str(tmp_path / "labels"))
+    corpus = CorpusConfig(path=str(tmp_path / "texts"), labels=str(tmp_path / "labels"))
     assert read_corpus(corpus, problems) == [document] and not problems.counts
 
 

@@ -4,7 +4,8 @@ import csv
 
 import pytest
 
-from data.corpus.document import Document, Problems
+from data.corpus.document import Document
+from data.problems import Problems
 from data.spans import Span
 from experiments.denoising.decision_table import keep_corrections, read_decisions, write_report
 from experiments.denoising.decisions import Decision

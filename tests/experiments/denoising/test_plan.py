@@ -13,9 +13,10 @@ import experiments.denoising.runs as denoise_runs
 import model.training.folds
 import preprocess
 from config import load_config
-from data.corpus.document import Problems, to_json
+from data.corpus.document import to_json
 from data.corpus.formats import read_corpus
 from data.noise.noise import NoiseRates, add_noise
+from data.problems import Problems
 from data.processed import load_processed
 from data.spans import Span, clash
 from experiments.denoising.files import read_documents
@@ -343,14 +344,14 @@ def test_a_pipeline_needs_unlabelled_texts(finished, tmp_path, capsys):
         ("--mode denoise --set folds.count=0", "votes need folds: set folds.count"),
         ("--mode denoise --dry-run --set model.name=feature_crf", "model.name feature_crf gives no probabilities"),
         ("--mode denoise --set data.processed=nowhere", "no processed data"),
-        ("--mode denoise --set denoise.missing_from=1.5", "denoise.missing_from is 1.5"),
-        ("--mode denoise --set denoise.missing_from_of.name=2", "denoise.missing_from_of.name is 2.0"),
-        ("--mode denoise --set denoise.missing_from_of.name=much", "cannot be 'much'"),
+        ("--mode denoise --set denoise.missing_from=1.5", "denoise.missing_from (1.5) must be"),
+        ("--mode denoise --set denoise.missing_from_of.name=2", "denoise.missing_from_of.name (2.0) must be"),
+        ("--mode denoise --set denoise.missing_from_of.name=much", "('much') must be a number"),
         (
             "--mode denoise --set denoise.missing_from_of.nmae=0.3",
             "denoise.missing_from_of: unknown category nmae; did",
         ),
-        ("--mode denoise --set denoise.doubtful=add", "denoise.doubtful cannot be 'add'"),
+        ("--mode denoise --set denoise.doubtful=add", "denoise.doubtful ('add') must be one of"),
         ("--mode train --dry-run", "--dry-run does not belong to --mode train"),
         ("--mode denoise --fold 1", "--fold does not belong to --mode denoise"),
     ],

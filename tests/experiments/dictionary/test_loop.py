@@ -17,8 +17,9 @@ import experiments.dictionary.command as dictionary
 import experiments.dictionary.loop as dictionary_loop
 from config import CorpusConfig, load_config
 from data.corpus.dictionary import Matcher, read_dictionary
-from data.corpus.document import Document, Problems, to_json
+from data.corpus.document import Document, to_json
 from data.corpus.formats import read_corpus
+from data.problems import Problems
 from data.sample.sample import make_documents, write_sample
 from data.spans import ScoredSpan, Span
 from experiments.dictionary import classifiers, ranking, risk
@@ -117,7 +118,7 @@ def test_a_loop_from_the_command_line(settings, config_of, generous, capsys):
     texts = texts_of(config)
     assert records[1]["joined"] > 0
     for record in records:
-        labels = read_corpus(CorpusConfig(str(folder / f"round_{record['round']}/labels.jsonl")), Problems())
+        labels = read_corpus(CorpusConfig(path=str(folder / f"round_{record['round']}/labels.jsonl")), Problems())
         assert [(one.id, one.text) for one in labels] == [(one.id, one.text) for one in texts.documents]
         micro = record["both"]["micro"]
         assert micro["predicted"] == sum(len(labels[number].spans) for number in texts.scored)
@@ -141,7 +142,7 @@ def test_a_labelled_corpus_of_a_round_can_be_trained_on(settings, config_of):
 def test_no_label_of_a_text_is_learned_from(corpus, config_of, generous, tmp_path):
     """The same texts without labels give the same dictionary, the same findings, and no scores."""
     bare = tmp_path / "bare.jsonl"
-    documents = read_corpus(CorpusConfig(str(corpus / "sample/train_data")), Problems())
+    documents = read_corpus(CorpusConfig(path=str(corpus / "sample/train_data")), Problems())
     bare.write_text("".join(to_json(type(one)(one.id, one.text)) + "\n" for one in documents), encoding="utf-8")
     learn(config_of("dictionary.rounds=1"))
     out = learn(config_of("dictionary.rounds=1", f"data.train={bare}", "run.name=bare"))
@@ -391,7 +392,7 @@ def test_candidates_are_ranked_written_and_scored(config_of, tmp_path, method, m
     assert f"{100 * facts['average_precision']:.2f}" in out
     if method == "negatives":
         assert not {row["form"] for row in rows} & {"我们", "可以", "电话"}
-    labelled = read_corpus(CorpusConfig(str(folder / "labels.jsonl")), Problems())
+    labelled = read_corpus(CorpusConfig(path=str(folder / "labels.jsonl")), Problems())
     above = {(row["document"], int(row["begin"])) for row in rows if float(row["score"]) > 0.5}
     for document in labelled:
         ends = [-1, *(span.end for span in document.spans)]
@@ -423,17 +424,17 @@ def test_better_candidates_are_labelled_first_and_none_at_the_threshold():
         ("dictionary.path=nowhere.tsv", "nowhere.tsv: no such file"),
         ("dictionary.taken_from=nowhere", "nowhere: no such file"),
         ("data.train=", "data.train is empty"),
-        ("dictionary.method=bagging", "name it with dictionary.category"),
+        ("dictionary.method=bagging", "dictionary.category must name"),
         ("dictionary={method: direct, category: planet}", "dictionary.category is planet, but .*name"),
-        ("dictionary={method: negatives, category: name}", "dictionary.negatives is empty"),
+        ("dictionary={method: negatives, category: name}", "dictionary.negatives must name"),
         ("dictionary={method: negatives, category: name, negatives: nowhere}", "nowhere: no such file"),
-        ("dictionary.priors={name: 1.0}", "dictionary.priors: name is 1.0"),
-        ("dictionary.priors={name: 0}", "dictionary.priors: name is 0"),
-        ("dictionary.priors={name: much}", "dictionary.priors.name cannot be 'much'"),
+        ("dictionary.priors={name: 1.0}", r"dictionary.priors.name \(1.0\) must be"),
+        ("dictionary.priors={name: 0}", r"dictionary.priors.name \(0.0\) must be"),
+        ("dictionary.priors={name: much}", r"dictionary.priors.name \('much'\) must be"),
         ("dictionary.priors={planet: 0.1}", "dictionary.priors names planet"),
-        ("dictionary.coverage=0", "dictionary.coverage is 0"),
-        ("dictionary.coverage=2", "dictionary.coverage is 2"),
-        ("dictionary.rounds=0", "dictionary.rounds is 0"),
+        ("dictionary.coverage=0", r"dictionary.coverage \(0.0\) must be"),
+        ("dictionary.coverage=2", r"dictionary.coverage \(2.0\) must be"),
+        ("dictionary.rounds=0", r"dictionary.rounds \(0\) must be"),
         ("model.name=mrc", "model.name is mrc, but the loop trains classifiers"),
         ("model.name=rules", "model.name is rules, but the loop trains classifiers"),
         ("adversarial.method=fgm", "adversarial.method"),

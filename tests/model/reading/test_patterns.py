@@ -1,9 +1,11 @@
 """Patterns: what has the form, and what only looks like it."""
 
+from typing import get_args
+
 import pytest
 
+from config import PatternCategory
 from model.reading.patterns import PATTERNS, find_patterns, is_phone
-from setting_rules import WITH_PATTERNS
 
 CATEGORIES = ("mobile", "email", "QQ", "vx")
 
@@ -84,7 +86,7 @@ def test_what_only_looks_like_it_is_not(text):
 
 
 def test_settings_know_all_categories_that_have_patterns():
-    assert set(WITH_PATTERNS) == {pattern.category for pattern in PATTERNS}
+    assert set(get_args(PatternCategory)) == {pattern.category for pattern in PATTERNS}
 
 
 def test_an_account_of_both_is_both():

@@ -15,11 +15,12 @@ import torch
 
 from config import load_config
 from data.batches.inputs import collate_characters
-from data.corpus.document import Document, Problems
-from data.corpus.formats import read_texts
+from data.corpus.document import Document
+from data.corpus.texts import read_texts
 from data.lattice.lattice import build_lattices
 from data.lattice.lexicon import Lexicon
 from data.lattice.tokenizer import SPECIALS, Vocabulary
+from data.problems import Problems
 from data.processed import load_processed
 from data.spans import Span
 from data.split import make_splits

@@ -41,10 +41,13 @@ def test_training_follows_the_schedule(run, name):
 @pytest.mark.parametrize(
     ("averaging", "expected"),
     [
-        (AveragingConfig("swa", start_epoch=1), None),
-        (AveragingConfig("swa", start_epoch=1, rate="constant", rate_factor=0.3), [0.3] * 8),
-        (AveragingConfig("swa", start_epoch=1, rate="cyclic", rate_factor=0.2), [0.8, 0.6, 0.4, 0.2] * 2),
-        (AveragingConfig("swa", start_epoch=1, rate="cyclic", rate_factor=0.5, unit="step", every=2), [0.75, 0.5] * 4),
+        (AveragingConfig(method="swa", start_epoch=1), None),
+        (AveragingConfig(method="swa", start_epoch=1, rate="constant", rate_factor=0.3), [0.3] * 8),
+        (AveragingConfig(method="swa", start_epoch=1, rate="cyclic", rate_factor=0.2), [0.8, 0.6, 0.4, 0.2] * 2),
+        (
+            AveragingConfig(method="swa", start_epoch=1, rate="cyclic", rate_factor=0.5, unit="step", every=2),
+            [0.75, 0.5] * 4,
+        ),
     ],
     ids=["as scheduled", "constant", "cyclic by epoch", "cyclic by step"],
 )
@@ -110,8 +113,8 @@ def test_what_is_frozen_gets_no_gradient(network):
     ("changes", "telling"),
     [
         ("train.layer_decay=1.5", "at most 1"),
-        ("train.layer_decay=0", "above 0"),
-        ("train.unfreeze_every=1", "freeze_epochs froze"),
+        ("train.layer_decay=0", "greater than 0"),
+        ("train.unfreeze_every=1", "because train.freeze_epochs is 0"),
         ("train.schedule=step", "linear, cosine, constant"),
     ],
 )

@@ -1,6 +1,6 @@
 """What readers say of what they could not use as it stands."""
 
-from data.corpus.document import Problems
+from data.problems import Problems
 
 
 def test_problems_are_shown_up_to_twenty_and_then_counted():

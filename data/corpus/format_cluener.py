@@ -1,0 +1,52 @@
+"""The format of CLUENER: a JSON object on each line, with the labels as a tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from config import CorpusConfig
+from data.corpus.document import Document
+from data.corpus.json_lines import Label, check_labels, parse_line, read_records
+from data.corpus.label_check import expect_kind
+from data.corpus.reader import Located, Reader
+from data.problems import Problems
+
+
+def read_cluener(corpus: CorpusConfig, problems: Problems) -> Iterator[Located]:
+    """Sentences of a CLUENER file.
+
+    | key     | value                                                             |
+    |---------|-------------------------------------------------------------------|
+    | `text`  | the sentence                                                      |
+    | `label` | `{category: {text: [[begin, end], ...]}}`, end inclusive          |
+    | `id`    | optional; the line's number, from 0, if not given                 |
+
+    Raises:
+        UserError: the file is missing or is not UTF-8.
+    """
+    for where, document, record in read_records(corpus, problems):
+        spans = check_labels(document.text, _tree_labels(record.get("label"), where, problems), where, problems)
+        yield Located(where, Document(document.id, document.text, spans))
+
+
+def _tree_labels(tree: Any, where: str, problems: Problems) -> Iterator[Label]:
+    """The labels of the tree, one by one."""
+    for category, texts in expect_kind(dict, tree, "label", where, problems).items():
+        for expected, places in expect_kind(dict, texts, "label", where, problems).items():
+            for place in expect_kind(list, places, "label", where, problems):
+                begin, end = place if isinstance(place, list) and len(place) == 2 else (place, None)
+                yield Label(category, begin, end, expected)
+
+
+def _is_cluener(line: str) -> bool:
+    record = parse_line(line)
+    return isinstance(record, dict) and "text" in record and isinstance(record.get("label"), dict)
+
+
+READER = Reader(
+    files="JSON lines with text and label",
+    labels="`label`, {category: {text: [[begin, end]]}}",
+    read=read_cluener,
+    recognises_line=_is_cluener,
+)

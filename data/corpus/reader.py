@@ -1,0 +1,86 @@
+"""What the reader of a corpus format takes, gives and raises.
+
+The module `data/corpus/format_X.py` defines a `READER`, which `format: X` in the settings chooses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from config import CorpusConfig
+from data.corpus.document import Document
+from data.problems import Problems
+
+
+class Lost(NamedTuple):
+    """Why the labels of a document are unknown although its corpus has labels, as `Problems.add` takes it."""
+
+    reason: str
+    where: str
+    detail: str
+
+
+class Located(NamedTuple):
+    """A document and the place that messages name, `train.json:12`."""
+
+    where: str
+    document: Document
+    lost: Lost | None = None  # set if its labels are unknown
+
+
+class Read(Protocol):
+    """Reads a corpus."""
+
+    def __call__(self, corpus: CorpusConfig, problems: Problems) -> Iterator[Located]:
+        """Yield the documents of a corpus, one at a time.
+
+        Labels must fit their text: `label_check.check_label` tells. Categories keep the names that they have in the
+        file. Empty texts and repeated ids may be left in, because `read_corpus` drops them.
+
+        Args:
+            corpus: its path exists.
+            problems: gets a line for each thing that is dropped or changed.
+
+        Raises:
+            UserError: a file is missing, is not UTF-8, or is not of the format.
+        """
+
+
+class RecognisePath(Protocol):
+    """Recognises a format by a path."""
+
+    def __call__(self, path: Path) -> bool:
+        """Whether the file, folder or zip at `path`, which exists, is a corpus of the format.
+
+        Raises:
+            UserError: it cannot be read.
+        """
+
+
+class RecogniseLine(Protocol):
+    """Recognises a format by a line of a file."""
+
+    def __call__(self, line: str) -> bool:
+        """Whether the line can only be of this format."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A corpus format.
+
+    Attributes:
+        files: what a corpus of this format is, for messages: "a folder or zip of N.txt".
+        labels: where its labels are, for messages: "`entities`, a list of ...".
+        read: yields its documents.
+        recognises: tells it by its path.
+        recognises_line: tells it by one of its first lines, if no format recognises the path.
+    """
+
+    files: str
+    labels: str
+    read: Read
+    recognises: RecognisePath = lambda path: False
+    recognises_line: RecogniseLine = lambda line: False

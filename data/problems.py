@@ -1,0 +1,65 @@
+"""What was dropped or changed while reading, and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Problems:
+    """A list of what was dropped or changed. Readers add to it and continue; the last line of a run counts it.
+
+    Attributes:
+        counts: what was dropped, by reason.
+        changed: what was kept in another form, by reason.
+        messages: a line for each of the first `keep`.
+        warnings: probable mistakes for which nothing was dropped or changed.
+    """
+
+    counts: Counter[str] = field(default_factory=Counter)
+    changed: Counter[str] = field(default_factory=Counter)
+    messages: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    keep: int = 200  # messages; the counts are always complete
+
+    def add(self, reason: str, where: str, detail: str = "") -> None:
+        """Record that something was dropped.
+
+        Args:
+            reason: counted, such as "label text differs".
+            where: file and line.
+            detail: what was found there.
+        """
+        self._count(self.counts, reason, where, detail)
+
+    def change(self, reason: str, where: str, detail: str = "") -> None:
+        """Record that something was kept in another form, such as "unknown tag, read as O"; see `add`."""
+        self._count(self.changed, reason, where, detail)
+
+    def _count(self, counts: Counter[str], reason: str, where: str, detail: str) -> None:
+        counts[reason] += 1
+        if len(self.messages) < self.keep:
+            self.messages.append(f"{where}: {reason}" + (f": {detail}" if detail else ""))
+
+    @property
+    def found(self) -> bool:
+        """Whether there is a message or a warning."""
+        return bool(self.messages or self.warnings)
+
+    def summary(self) -> str:
+        """One line: `dropped 3: label text differs 2, empty text 1; changed 1: unknown tag, read as O 1`."""
+        dropped = _counted("dropped", self.counts) if self.counts else "dropped nothing"
+        return dropped + (f"; {_counted('changed', self.changed)}" if self.changed else "")
+
+    def report(self, shown: int = 20) -> str:
+        """The warnings, the first messages, the number of the other messages, and the summary, a line each."""
+        lines = [f"  {message}" for message in (*self.warnings, *self.messages[:shown])]
+        if (more := self.counts.total() + self.changed.total() - shown) > 0:
+            lines.append(f"  ... and {more} more")
+        return "\n".join([*lines, self.summary()])
+
+
+def _counted(what: str, counts: Counter[str]) -> str:
+    reasons = ", ".join(f"{reason} {count}" for reason, count in counts.most_common())
+    return f"{what} {counts.total()}: {reasons}"
