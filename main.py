@@ -45,7 +45,7 @@ def train(config: Config, options: argparse.Namespace) -> None:
     from model.run_folder import selected_epoch
     from model.training.folds import train as train_folds
 
-    metrics = train_folds(config, load_processed(config), options.fold, options.resume)
+    metrics = train_folds(config, load_processed(config), options.fold, options.resume, report=print)
     if like := max(fold["train_documents_like_dev"] for fold in metrics):
         print(f"{like} training texts are near-duplicates of dev texts; the dev score flatters by so much")
     for fold in metrics:
@@ -59,7 +59,7 @@ def train(config: Config, options: argparse.Namespace) -> None:
 def evaluate(config: Config, options: argparse.Namespace) -> None:
     """`--mode eval`."""
     from model.reading.evaluation import score_corpus, score_split
-    from model.run_folder import reading_settings
+    from model.run_settings import reading_settings
     from utils.files import check_writable, write_json
 
     problems = Problems()
@@ -211,7 +211,7 @@ def learn_from_dictionary(config: Config, options: argparse.Namespace) -> None:
 
 def _open_runs(config: Config, options: argparse.Namespace) -> list[RunParts]:
     """The trained run, or those of --runs, with their own settings but for what the command line may change of them."""
-    from model.run_folder import open_run
+    from model.run_settings import open_run
 
     opened = []
     for path in map(Path, options.runs or [config.run_folder]):
@@ -221,12 +221,12 @@ def _open_runs(config: Config, options: argparse.Namespace) -> list[RunParts]:
         if without_effect:
             print(f"{path} keeps the settings it was trained with, whatever the files now say of "
                   + ", ".join(without_effect))  # fmt: skip
-        _say_what_is_not_trained(run, options.fold)
+        _report_unfinished_training(run, options.fold)
         opened.append(run)
     return opened
 
 
-def _say_what_is_not_trained(run: RunParts, fold: int | None) -> None:
+def _report_unfinished_training(run: RunParts, fold: int | None) -> None:
     """The best weights so far are there after the first epoch, and the first folds before the last."""
     from model.reading.tagger import files_of_folds
     from model.run_folder import fold_folder

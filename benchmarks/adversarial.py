@@ -1,8 +1,8 @@
-"""A training step with each adversarial method and regulariser beside a plain one, on random text of full length.
+"""Measures a training step with each adversarial method and regulariser beside a plain step, on random text.
 
     python benchmarks/adversarial.py --json adversarial.json
 
-A step is all passes and AdamW. The encoder has random weights: time does not depend on them.
+A step is all passes and AdamW. The encoder has random weights, because the time does not depend on them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,6 @@ METHODS = {
 
 
 def main() -> int:
-    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", metavar="FILE", help="also write the figures there")
     parser.add_argument("--shape", choices=SHAPES, default="me5-small")
@@ -48,7 +47,7 @@ def main() -> int:
     arguments = (options.shape, options.precision, options.threads)
     name = f"{options.shape}, {BATCH} x {LENGTH}, {options.precision}"
     results = {}
-    # In pairs: all at once would need the memory of ten trainings.
+    # In pairs, because all at once would need the memory of ten trainings.
     for method in list(METHODS)[1:]:
         pair = {one: (one, *arguments) for one in ("plain", method)}
         results[f"{name}, {method}"] = measure(prepare, pair, runs=options.runs)
@@ -58,7 +57,7 @@ def main() -> int:
 
 
 def prepare(method: str, shape: str, precision: str, threads: int) -> Callable[[], None]:
-    """One training step."""
+    """A training step with a method."""
     from accelerate import Accelerator
 
     config = configure(shape, threads, METHODS[method])
@@ -72,7 +71,9 @@ def prepare(method: str, shape: str, precision: str, threads: int) -> Callable[[
         if adversary:
             adversary.train_on(batch, passes)
         else:
-            passes.backward(passes.clean(batch).loss)
+            loss = passes.clean(batch).loss
+            assert loss is not None
+            passes.backward(loss)
         optimizer.step()
         optimizer.zero_grad()
 

@@ -1,8 +1,8 @@
-"""The lattice attention layer, forward and backward, beside the plain formula (`seed`) and bare attention (`bare`).
+"""Measures the lattice attention, forward and backward, beside the plain formula (`seed`) and bare attention (`bare`).
 
     python benchmarks/attention.py --json attention.json
 
-Ours is charged with everything a batch costs it: finding the distinct positions, their rows, and the attention.
+Our time includes all work for a batch: finding the distinct positions, computing them, and the attention.
 """
 
 from __future__ import annotations
@@ -27,17 +27,16 @@ from utils.device import set_up_processor
 HIDDEN, HEADS = 160, 8
 GROWTH = (100, 200, 400, 800)  # nodes; a quarter of them are words
 WORD_LENGTHS = (2, 3, 4, 5, 6)
-WORD_LENGTH_SHARES = (0.7, 0.18, 0.1, 0.01, 0.01)  # about those of the words that jieba's dictionary has in CCF
+WORD_LENGTH_SHARES = (0.7, 0.18, 0.1, 0.01, 0.01)  # approximately those of the words of jieba's dictionary in CCF
 
 
 def main() -> int:
-    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", metavar="FILE", help="also write the figures there")
     parser.add_argument("--runs", type=int, default=6, help="counted calls")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--memory", type=int, default=20_000, help="MiB that a measured process may take")
-    parser.add_argument("--no-growth", action="store_true", help="only the shape that the goals are set for")
+    parser.add_argument("--memory", type=int, default=20_000, help="address space of each process in MiB")
+    parser.add_argument("--no-growth", action="store_true", help="only the first shape")
     options = parser.parse_args()
     shapes = {"16 x (150 + 50)": (16, 150, 50)}
     if not options.no_growth:
@@ -52,7 +51,7 @@ def main() -> int:
 
 
 def prepare(system: str, batch: int, length: int, words: int, threads: int) -> Callable[[], None]:
-    """One forward and backward pass of a system on a random batch; the same seed gives all systems the same one."""
+    """A forward and backward pass of a system on a random batch, which is the same for all systems."""
     set_up_processor(threads)
     torch.manual_seed(0)
     shares = torch.tensor(WORD_LENGTH_SHARES).expand(batch, -1)

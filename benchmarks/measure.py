@@ -1,9 +1,8 @@
-"""Time and memory of several pieces of work, side by side, as a table and as JSON.
+"""Measures the time and memory of several systems side by side, as a table and as JSON.
 
-A piece of work is a function that prepares its inputs and returns a callable; only the calls are measured. Each has a
-process of its own, and they take turns, some calls each, so that what else happens on the machine meets them all alike;
-the first call of a turn is not counted. The peak is resident memory above what the process held when the inputs stood
-ready.
+Each system is a function that prepares inputs and returns a callable. Only the calls are measured. Each system has its
+own process. The systems take turns, so that other load on the machine affects them all alike. The first call of a turn
+is not counted. The peak is the resident memory above that of the prepared inputs.
 """
 
 from __future__ import annotations
@@ -18,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 MIB = 1024 * 1024
-IN_A_TURN = 2
+IN_A_TURN = 2  # counted calls
 Figures = dict[str, float]  # "seconds", the median of the calls, and "peak_mib"
+Systems = dict[str, Figures | None]  # None for a system that failed
 
 
 def measure(
@@ -27,17 +27,14 @@ def measure(
     systems: dict[str, tuple],
     runs: int = 6,
     limit_mib: int = 0,
-) -> dict[str, Figures | None]:
-    """Median seconds of a call and peak MiB above the inputs, of each system.
+) -> Systems:
+    """The median seconds of a call and the peak MiB above the inputs, for each system.
 
     Args:
-        prepare: a function at the top of a module, which makes the work from the arguments of a system.
-        systems: their arguments, by name.
-        runs: counted calls of each, two in a turn.
-        limit_mib: address space of each process; work that needs more counts as failed. 0: no limit.
-
-    Returns:
-        The figures of each, or None for work that failed, as work that finds no memory does.
+        prepare: a module-level function that takes the arguments of a system and returns the call to measure.
+        systems: the arguments of each system, by name.
+        runs: counted calls of each system, two in a turn.
+        limit_mib: address space of each process. A system that needs more counts as failed. 0: no limit.
     """
     workers = {name: Worker(prepare, arguments, limit_mib) for name, arguments in systems.items()}
     seconds: dict[str, list[float]] = {name: [] for name in systems}
@@ -45,16 +42,18 @@ def measure(
         for name, worker in workers.items():
             taken = [worker.call() for _ in range(1 + IN_A_TURN)]
             seconds[name] += [one for one in taken[1:] if one is not None]
-    results: dict[str, Figures | None] = {}
+    results: Systems = {}
     for name, worker in workers.items():
         peak = worker.finish()
-        complete = peak is not None and len(seconds[name]) >= runs
-        results[name] = {"seconds": statistics.median(seconds[name]), "peak_mib": peak} if complete else None
+        if peak is None or len(seconds[name]) < runs:
+            results[name] = None
+        else:
+            results[name] = {"seconds": statistics.median(seconds[name]), "peak_mib": peak}
     return results
 
 
 class Worker:
-    """A process that does a piece of work whenever it is called. Once failed it answers None."""
+    """A process that makes calls on request. After a failure all its answers are None."""
 
     def __init__(self, prepare: Callable, arguments: tuple, limit_mib: int) -> None:
         context = multiprocessing.get_context("spawn")
@@ -62,10 +61,10 @@ class Worker:
         self._process = context.Process(target=_serve, args=(theirs, prepare, arguments, limit_mib))
         self._process.start()
         theirs.close()
-        self._ask()  # for the inputs to stand ready
+        self._ask()  # waits until the inputs are prepared
 
     def call(self) -> float | None:
-        """Seconds of one call."""
+        """Make one call; returns its seconds."""
         return self._ask("call")
 
     def finish(self) -> float | None:
@@ -79,7 +78,7 @@ class Worker:
             for word in request:
                 self._connection.send(word)
             return self._connection.recv()
-        except (EOFError, OSError):  # the process ended, on an error or for want of memory
+        except (EOFError, OSError):  # the process ended, on an error or without enough memory
             return None
 
 
@@ -104,19 +103,19 @@ def _serve(connection: Connection, prepare: Callable, arguments: tuple, limit_mi
 
 
 def _status(name: str) -> float:
-    """A memory figure of this process in MiB; Linux tells it."""
+    """A memory figure of this process in MiB, from Linux."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(name):
             return int(line.split()[1]) / 1024
-    raise RuntimeError(f"this system does not tell {name}")
+    raise RuntimeError(f"/proc/self/status has no {name}; these benchmarks need Linux")
 
 
 def _forget_peak() -> None:
     Path("/proc/self/clear_refs").write_text("5")
 
 
-def print_table(results: dict[str, dict[str, Figures | None]], ours: str = "ours") -> None:
-    """Markdown: a row for each shape and system, with ratios of the others to ours."""
+def print_table(results: dict[str, Systems], ours: str = "ours") -> None:
+    """Print a Markdown table with a row for each shape and system, and its ratios to ours."""
     print("| shape | system | seconds | peak MiB | time / ours | memory / ours |")
     print("|---|---|---|---|---|---|")
     for shape, systems in results.items():
@@ -131,6 +130,6 @@ def print_table(results: dict[str, dict[str, Figures | None]], ours: str = "ours
 
 
 def save_json(results: dict[str, Any], path: str | None) -> None:
-    """Write the results where the user asked for them."""
+    """Write the results as JSON, if there is a path."""
     if path:
         Path(path).write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")

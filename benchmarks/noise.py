@@ -1,12 +1,12 @@
-"""What wrong labels cost, and how much of it each remedy wins back.
+"""Measures how much F1 wrong labels cost, and how much of it each remedy recovers.
 
     python benchmarks/noise.py --config configs/resume_small.yaml --set folds.count=4 --noise missing=0.3 \
         --noise type=0.15 --seeds 3 --output runs/noise_resume
 
-Needs the processed data of the configuration. Trains on the true labels, on labels made wrong, and on these with each
-remedy; scores are F1 on the untouched dev part, mean and spread over seeds. What is finished is kept, so each corpus
-needs an --output of its own. With --thresholds a second table says what other values of denoise.missing_from would find
-in the same votes.
+Run preprocess.py with the same settings first. This trains on the true labels, on labels with errors, and on these with
+each remedy. The scores are F1 on the dev part, which has no errors, with mean and spread over seeds. Finished trainings
+are kept, so each corpus needs its own --output. With --thresholds a second table shows what other values of
+denoise.missing_from would find in the same votes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from utils.errors import UserError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Train what is not trained yet, and print the table."""
+    """Train what is not trained yet, and print the tables; returns the exit status."""
     return run_command("noise.py", lambda: _run(_parser().parse_args(arguments)), "the same command goes on")
 
 
@@ -49,10 +49,10 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def rates_of(text: str) -> NoiseRates:
-    """`missing=0.3 type=0.1` as rates.
+    """The rates of a text like `missing=0.3 type=0.1`.
 
     Raises:
-        UserError: it does not read like that, or a rate is refused.
+        UserError: the text has another form, or a rate is out of bounds.
     """
     try:
         return NoiseRates(**{kind: float(rate) for kind, rate in (pair.split("=") for pair in text.split())})
@@ -61,7 +61,7 @@ def rates_of(text: str) -> NoiseRates:
 
 
 def table(rows: dict[tuple[str, str], list[dict]], noises: list[str]) -> str:
-    """Markdown: F1 of every system, the share of the loss it wins back, and how well it finds wrong labels."""
+    """A Markdown table: F1 of every system, the share of the loss it recovers, and how well it finds wrong labels."""
     clean = rows["", "clean"]
     lines = ["| noise | system | seeds | P | R | F1 | won back | detection P | detection R |",
              "|---|---|---|---|---|---|---|---|---|",
@@ -79,8 +79,10 @@ def table(rows: dict[tuple[str, str], list[dict]], noises: list[str]) -> str:
 
 
 def threshold_table(study: NoiseStudy, noises: list[str], seeds: Sequence[int], thresholds: list[float]) -> str:
-    """Markdown, by denoise.missing_from: how many decisions are right, and how many wrong labels are found; then how
-    many of each kind were right, in all seeds together."""
+    """A Markdown table by denoise.missing_from: precision and recall of the decisions, and how many are right.
+
+    The last two columns count over all seeds.
+    """
     lines = ["| noise | missing from | detection P | detection R | doubtful | missing |", "|---|---|---|---|---|---|"]
     for noise in noises:
         of_seeds = [study.detection_at(noise, seed, thresholds) for seed in seeds]
@@ -91,7 +93,7 @@ def threshold_table(study: NoiseStudy, noises: list[str], seeds: Sequence[int], 
 
 
 def won_back(clean: list[dict], noisy: list[dict], own: list[dict]) -> str:
-    """The part of the loss in mean F1 that a system wins back; none where noise costs nothing."""
+    """The share of the loss in mean F1 that a system recovers, or a note that nothing was lost."""
     mean_clean, mean_noisy, mean_own = (statistics.mean(one["f1"] for one in runs) for runs in (clean, noisy, own))
     if mean_clean <= mean_noisy:
         return "nothing was lost"

@@ -1,10 +1,10 @@
-"""Characters a second of a trained run, beside the token-classification pipeline of transformers on the same encoder.
+"""Measures prediction with a trained run beside the token-classification pipeline of transformers on its encoder.
 
     python benchmarks/predict.py --run runs/ccf_small --input data/origin/ccf2020/test_data.zip --json predict.json
 
-Both read the same texts in the same precision. The pipeline gets the run's encoder with a linear head (untrained: its
-time does not depend on that) and is tried at several batch sizes; its best one counts. It is given texts sorted by
-length, and strides over long ones, as ours reads them in windows.
+Both read the same texts in the same precision. The pipeline has the run's encoder with an untrained linear head. The
+time does not depend on its weights. It runs with several batch sizes, and the fastest counts. Its texts are sorted by
+length, and long ones are read in overlapping strides, as ours are in windows.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ from data.corpus.document import Document
 from data.corpus.texts import read_texts
 from data.problems import Problems
 from model import load_tagger
+from model.reading.predictor import Predictor, window_overlap
+from utils.errors import UserError
 
 BATCH_SIZES = (1, 8, 32, 64)
 
 
 def main() -> int:
-    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", required=True, metavar="FOLDER", help="a trained run")
     parser.add_argument("--input", required=True, metavar="PATH", help="texts, as for --mode predict")
@@ -44,6 +45,7 @@ def main() -> int:
     arguments = (Path(options.run), texts, options.threads)
     pipelines = {f"pipeline, batch {size}": (size, *arguments) for size in BATCH_SIZES}
     systems = measure(prepare, {"ours": (0, *arguments)} | pipelines, runs=options.runs)
+    ours = systems["ours"]
     ran = [figures for name, figures in systems.items() if name != "ours" and figures]
     systems["pipeline"] = min(ran, key=lambda figures: figures["seconds"]) if ran else None
     characters = sum(map(len, texts))
@@ -52,20 +54,20 @@ def main() -> int:
     print("|---|---|---|---|---|")
     for name, figures in systems.items():
         if figures:
-            ratio = figures["seconds"] / systems["ours"]["seconds"]
+            ratio = f"{figures['seconds'] / ours['seconds']:.2f}" if ours else ""
             print(f"| {name} | {figures['seconds']:.2f} | {characters / figures['seconds']:.0f} | "
-                  f"{figures['peak_mib']:.0f} | {ratio:.2f} |")  # fmt: skip
+                  f"{figures['peak_mib']:.0f} | {ratio} |")  # fmt: skip
     save_json({f"{characters} characters": systems}, options.json)
     return 0
 
 
 def prepare(batch_size: int, run: Path, texts: list[str], threads: int) -> Callable[[], Any]:
-    """The pipeline with a batch size; ours where that is 0."""
+    """Prediction by the pipeline with this batch size, or by our run if it is 0."""
     return prepare_pipeline(run, texts, threads, batch_size) if batch_size else prepare_ours(run, texts, threads)
 
 
 def prepare_ours(run: Path, texts: list[str], threads: int) -> Callable[[], None]:
-    """Everything from raw texts to spans with probabilities."""
+    """Prediction from raw texts to spans with probabilities."""
     tagger = load_tagger(run)
     torch.set_num_threads(threads)
 
@@ -77,24 +79,30 @@ def prepare_ours(run: Path, texts: list[str], threads: int) -> Callable[[], None
 
 
 def prepare_pipeline(run: Path, texts: list[str], threads: int, batch_size: int) -> Callable[[], Any]:
-    """The pipeline on the run's encoder."""
+    """Prediction by the pipeline on the run's encoder.
+
+    Raises:
+        UserError: the run is not a network.
+    """
     import transformers
 
     transformers.logging.set_verbosity_error()
     tagger = load_tagger(run)
     torch.set_num_threads(threads)
-    description = tagger.parts.encoder
+    description, reader = tagger.parts.encoder, tagger.readers[0]
+    if description is None or not isinstance(reader, Predictor):
+        raise UserError(f"{run}: has no encoder; give the run of a network")
     description.num_labels = 1 + 4 * len(tagger.categories)
     model = transformers.AutoModelForTokenClassification.from_config(description)
-    encoder = tagger.readers[0].network.encoder.transformer
+    encoder = reader.network.encoder.transformer
     model.base_model.load_state_dict(encoder.state_dict(), strict=False)
-    if tagger.readers[0].half:
+    if reader.half:
         model = model.to(torch.bfloat16)
     vocabulary = {token: row for row, token in enumerate(tagger.parts.vocabulary.tokens)}
     tokenizer = transformers.BertTokenizer(vocab=vocabulary, model_max_length=tagger.config.data.max_len + 2)
     pipeline = transformers.pipeline(
         "token-classification", model=model, tokenizer=tokenizer, aggregation_strategy="simple",
-        stride=tagger.config.predict.overlap, batch_size=batch_size,
+        stride=window_overlap(tagger.config.data.max_len), batch_size=batch_size,
     )  # fmt: skip
     ordered = sorted(filter(None, texts), key=len)
 

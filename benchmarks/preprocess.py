@@ -1,4 +1,4 @@
-"""Preprocessing of whole corpora, end to end in one process: reading, matching, segments, near-duplicates, writing.
+"""Measures preprocessing of whole corpora in one process: reading, matching, segments, near-duplicates, writing.
 
 python benchmarks/preprocess.py --config configs/ccf_small.yaml --set lexicon.vectors=random --json preprocess.json
 """
@@ -19,7 +19,6 @@ from benchmarks.measure import measure, save_json
 
 
 def main() -> int:
-    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--config", action="append", default=[], metavar="FILE")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
@@ -29,9 +28,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         overrides = [*options.set, f"data.processed={folder}/processed"]
         figures = measure(prepare, {"ours": (options.config, overrides)}, runs=options.runs)["ours"]
-        characters = len_of_tokens(Path(folder) / "processed")
-    if figures is None:
-        return 1
+        if figures is None:
+            return 1
+        characters = count_characters(Path(folder) / "processed")
     figures["characters_per_second"] = characters / figures["seconds"]
     print("| characters | seconds | peak MiB | characters/s |")
     print("|---|---|---|---|")
@@ -42,11 +41,11 @@ def main() -> int:
 
 
 def prepare(configs: list[str], overrides: list[str]) -> Callable[[], None]:
-    """One whole preprocessing, its report thrown away."""
+    """Preprocessing with these settings, without its report."""
     from config import load_config
-    from preprocess import preprocess
+    from model.prepare import prepare as preprocess
 
-    config = load_config(configs, overrides)
+    config = load_config(list(configs), overrides)
 
     def work() -> None:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
@@ -55,8 +54,8 @@ def prepare(configs: list[str], overrides: list[str]) -> Callable[[], None]:
     return work
 
 
-def len_of_tokens(folder: Path) -> int:
-    """Characters in a processed folder."""
+def count_characters(folder: Path) -> int:
+    """The number of characters in a processed folder."""
     import numpy as np
 
     return len(np.load(folder / "tokens.npy", mmap_mode="r"))

@@ -1,4 +1,4 @@
-"""What our attention is measured against: the plain formula with all its memory, and attention without positions.
+"""References for the lattice attention: the plain formula of the paper, and attention without positions.
 
 B batch, N nodes, H hidden, A heads, D head size.
 """
@@ -21,17 +21,17 @@ def seed_attention(
     heads: Tensor,
     tails: Tensor,
 ) -> Tensor:
-    """The formula of FLAT as it stands: a (B, N, N, 4 H) concatenation, projected for every pair.
+    """(B, N, H) by the formula of FLAT: a (B, N, N, 4 H) concatenation, projected for every pair.
 
     Args:
-        attention, positions: whose weights are used.
-        nodes: (B, N, H); mask: (B, N) bool; heads, tails: (B, N) of all nodes.
+        attention, positions: the layers whose weights are used.
+        nodes: (B, N, H).
+        mask: (B, N) bool.
+        heads, tails: (B, N) of all nodes.
     """
     pairs = ((heads, heads), (heads, tails), (tails, heads), (tails, tails))
-    tables = positions.tables.expand(4, -1, -1)
     four = [
-        table[own.unsqueeze(2) - other.unsqueeze(1) + positions.max_distance]
-        for table, (own, other) in zip(tables, pairs, strict=True)
+        positions.table[own.unsqueeze(2) - other.unsqueeze(1) + positions.max_distance] for own, other in pairs
     ]  # 4 of (B, N, N, H)
     relative = attention.position(plain_fusion(positions.fusion, four)).unflatten(3, (attention.heads, -1))
 
@@ -42,12 +42,12 @@ def seed_attention(
     u, v = (bias.view(attention.heads, -1) for bias in (attention.content_bias, attention.position_bias))
     logits = torch.einsum("biad,bjad->baij", query + u, key)
     logits = logits + torch.einsum("biad,bijad->baij", query + v, relative)
-    logits = (logits * attention.scale).masked_fill(~mask[:, None, None, :], float("-inf"))
+    logits = logits.masked_fill(~mask[:, None, None, :], float("-inf"))
     return attention.output(torch.einsum("baij,bjad->biad", logits.softmax(dim=3), value).flatten(2))
 
 
 def plain_fusion(fusion: FourFusion, four: list[Tensor]) -> Tensor:
-    """The fusion of four vectors (..., H), each already looked up, straight from its formula."""
+    """The fusion (..., H) of four position vectors (..., H), by its formula."""
     joined = torch.cat(four, dim=-1)
     if fusion.fusion == "ff":
         return torch.relu(fusion.project(joined))
@@ -61,7 +61,7 @@ def plain_fusion(fusion: FourFusion, four: list[Tensor]) -> Tensor:
 
 
 class BareAttention(nn.Module):
-    """The same layer with no relative term."""
+    """Multi-head attention without relative positions, (B, N, H) to (B, N, H)."""
 
     def __init__(self, hidden: int, heads: int) -> None:
         super().__init__()

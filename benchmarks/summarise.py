@@ -1,9 +1,9 @@
-"""One Markdown table of trained runs: mean and spread over seeds of what each run wrote.
+"""Prints a Markdown table of trained runs: mean and spread over seeds.
 
     python benchmarks/summarise.py runs/ccf_small_flat_{1,2,3} runs/ccf_small_crf_{1,2,3}
 
-Runs whose names differ only in a last _NUMBER are seeds of one system. Scores are those of the weights the run selects;
-of a run of folds they are the mean.
+Runs whose names differ only in a final _NUMBER are seeds of one system. The scores are those of the selected weights.
+The score of a run with folds is their mean.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from utils.errors import UserError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the table."""
+    """Print the table; returns the exit status."""
     return run_command("summarise.py", lambda: _run(arguments), "nothing is left to do")
 
 
@@ -39,7 +39,7 @@ def _run(arguments: list[str] | None) -> None:
 
 
 def figures(run: Path) -> dict[str, float]:
-    """Scores of a run, the mean of its folds; what all its folds took.
+    """The scores of a run (mean of its folds), its seconds (sum), peak MiB (maximum) and number of parameters.
 
     Raises:
         UserError: the run is not finished, or has no dev part.
@@ -57,7 +57,7 @@ def figures(run: Path) -> dict[str, float]:
 
 
 def row(seeds: list[dict[str, float]]) -> list[str]:
-    """Cells of one system."""
+    """The cells of a system in the table."""
     cells = [spread([seed[score] for seed in seeds]) for score in ("precision", "recall", "f1")]
     cells.append(f"{statistics.mean(seed['seconds'] for seed in seeds):.0f}")
     peak = max(seed["peak_mib"] for seed in seeds)
@@ -65,7 +65,7 @@ def row(seeds: list[dict[str, float]]) -> list[str]:
 
 
 def spread(values: list[float]) -> str:
-    """Mean and sample standard deviation."""
+    """The mean, and the sample standard deviation of several values."""
     deviation = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
     return f"{statistics.mean(values):.2f}{deviation}"
 

@@ -1,11 +1,11 @@
-"""A training step of the whole network beside the encoder with a linear softmax, on random text of full length.
+"""Measures a training step of the default network beside encoder + CRF and encoder + softmax, on random text.
 
     python benchmarks/train_step.py --json train_step.json
     python benchmarks/train_step.py --shape me5-small --precision bf16
     ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 python benchmarks/train_step.py --shape "me5-small, 4 layers"
 
-A step is forward, backward and AdamW. Encoders have random weights: time does not depend on them. The last command
-imitates a processor that has AVX2 and no more.
+A step is forward, backward and AdamW. Encoders have random weights, because the time does not depend on them. The last
+command imitates a CPU with AVX2 only.
 """
 
 from __future__ import annotations
@@ -46,7 +46,6 @@ BATCH, LENGTH, WORDS, VOCABULARY, CATEGORIES = 16, 150, 50, 8000, 14
 
 
 def main() -> int:
-    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", metavar="FILE", help="also write the figures there")
     parser.add_argument("--shape", choices=SHAPES, action="append", help="all by default")
@@ -66,7 +65,7 @@ def main() -> int:
 
 
 def prepare(system: str, shape: str, precision: str, device: str, threads: int) -> Callable[[], None]:
-    """One training step of a system."""
+    """A training step of a system."""
     config = configure(shape, threads, SYSTEMS[system])
     network = build(config).to(device).train()
     optimizer = build_optimizer(network, config.train)
@@ -75,6 +74,7 @@ def prepare(system: str, shape: str, precision: str, device: str, threads: int) 
     def step() -> None:
         with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):
             loss = network(**batch).loss
+        assert loss is not None
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -85,7 +85,7 @@ def prepare(system: str, shape: str, precision: str, device: str, threads: int) 
 
 
 def configure(shape: str, threads: int, changes: list[str]) -> Config:
-    """The settings of an encoder's shape; the processor is set up for them."""
+    """The settings for an encoder's shape. Sets up the CPU for them."""
     hidden, heads, depth, feed_forward = SHAPES[shape]
     config = load_config([], [
         "encoder.name=scratch", f"encoder.hidden={hidden}", f"encoder.heads={heads}", f"encoder.depth={depth}",
@@ -96,7 +96,7 @@ def configure(shape: str, threads: int, changes: list[str]) -> Config:
 
 
 def build(config: Config) -> TaggingNetwork:
-    """The network of the settings, with random weights, the same ones every time."""
+    """The network of the settings, with the same random weights every time."""
     torch.manual_seed(0)
     encoder = encoder_from_config(scratch_config(config.encoder, VOCABULARY, LENGTH + 2, 0), "last")
     categories = [f"c{number}" for number in range(CATEGORIES)]
@@ -104,12 +104,12 @@ def build(config: Config) -> TaggingNetwork:
 
 
 def vocabulary() -> Vocabulary:
-    """Some characters."""
+    """A vocabulary of a hundred characters."""
     return Vocabulary([*SPECIALS, *(chr(0x4E00 + number) for number in range(100))])
 
 
 def random_batch(network: TaggingNetwork) -> Batch:
-    """Random characters, words of two to four characters, and no label."""
+    """Random characters, words of two to four characters, and no labels."""
     random = np.random.default_rng(0)
     slices = []
     for _ in range(BATCH):

@@ -1,8 +1,8 @@
-"""Reading a word2vec text file of 1.3 million words by 300, of which a lexicon wants a few ten thousand.
+"""Measures reading a word2vec text file of 1.3 million words by 300, of which a lexicon needs 38,000.
 
     python benchmarks/vectors.py --json vectors.json
 
-The file (some 3 GB) is made in a temporary folder and removed afterwards.
+The file has about 3 GB. It is made in a temporary folder and removed afterwards.
 """
 
 from __future__ import annotations
@@ -18,12 +18,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 
 from benchmarks.measure import MIB, measure, save_json
-from data.lattice.vectors import read_vectors
+from data.lattice.vectors import WordVectors, read_vectors
 from data.problems import Problems
 
 
 def main() -> int:
-    """Make the file, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--words", type=int, default=1_300_000)
     parser.add_argument("--dimension", type=int, default=300)
@@ -49,8 +48,8 @@ def main() -> int:
 
 
 def word(number: int) -> str:
-    """A word of two or three Chinese characters for each number."""
-    characters = []
+    """The word of two or three Chinese characters for a number."""
+    characters: list[str] = []
     while number or len(characters) < 2:
         number, rest = divmod(number, 5000)
         characters.append(chr(0x4E00 + rest))
@@ -58,7 +57,7 @@ def word(number: int) -> str:
 
 
 def write_vectors(path: Path, words: int, dimension: int) -> None:
-    """Random numbers of the usual width; few different rows, so that writing them takes seconds."""
+    """Write random vectors. Only 500 are different, so that this takes seconds."""
     random = np.random.default_rng(0)
     tails = [" ".join(f"{value:.6f}" for value in row) for row in random.normal(0, 0.3, (500, dimension))]
     with path.open("w", encoding="utf-8", newline="\n") as lines:
@@ -66,8 +65,8 @@ def write_vectors(path: Path, words: int, dimension: int) -> None:
         lines.writelines(f"{word(number)} {tails[number % len(tails)]}\n" for number in range(words))
 
 
-def prepare(path: Path, wanted: list[str]) -> Callable[[], None]:
-    """One reading."""
+def prepare(path: Path, wanted: list[str]) -> Callable[[], WordVectors]:
+    """Reading the file once."""
     return lambda: read_vectors(path, wanted, Problems())
 
 

@@ -32,7 +32,7 @@ from experiments.denoising.plan import Denoise
 from experiments.denoising.runs import DenoiseRuns, learning_settings
 from experiments.denoising.votes import count_votes
 from experiments.stages import Plan
-from model.run_folder import reading_settings
+from model.run_settings import reading_settings
 from utils.errors import UserError
 from utils.files import read_json, write_json
 

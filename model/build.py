@@ -1,36 +1,38 @@
-"""Networks from settings: fresh ones to train, and empty ones to load weights into."""
+"""Builds networks from settings: fresh ones to train, and trained ones from a run folder."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 
 from config import Config
-from data.processed import Processed
+from data.processed import Part, Processed
 from model.heads.chains import ChainHead
-from model.heads.head import Head
+from model.heads.head import MakeHead
 from model.heads.span import SpanHead
-from model.layers.character_encoder import CharacterEncoder, build_encoder, encoder_from_config
+from model.layers.character_encoder import CharacterEncoder, encoder_from_config
 from model.model import DataShape, TaggingNetwork, WordTable
 from model.networks import network_class
+from model.pretrained import build_encoder
 from model.run_folder import RunParts, load_tensors
 from utils.errors import UserError
 
-MakeHead = Callable[[Config, Sequence[str], int], Head]  # from settings, categories and the size of the states
+# Parts whose words a network may count before training. They include a dev part drawn from the training corpus.
+COUNTED: tuple[Part, ...] = ("train", "additional", "unlabelled")
 
 
 def fresh_network(config: Config, processed: Processed, seed: int, make_head: MakeHead | None = None) -> TaggingNetwork:
-    """A network that has seen no training text: pretrained encoder, ready word vectors, the rest random.
+    """An untrained network: pretrained encoder, word vectors of the processed data, all else random.
 
     Args:
-        config, processed: what it is for.
-        seed: of all that is random.
-        make_head: instead of the head that the settings name.
+        config: all settings.
+        processed: the data to train on.
+        seed: the random seed of all random weights.
+        make_head: makes the head; by default the settings choose it.
 
     Raises:
-        UserError: there is no such network, or the encoder cannot be had or does not fit.
+        UserError: the encoder cannot be loaded or does not fit, or the network refuses the settings.
     """
     torch.manual_seed(seed)
     words = WordTable(len(processed.lexicon.words), word_size(config, processed))
@@ -38,7 +40,8 @@ def fresh_network(config: Config, processed: Processed, seed: int, make_head: Ma
     longest = network_class(config.model.name).longest_input(config, data)
     encoder = build_encoder(config.encoder, len(processed.vocabulary), longest, processed.vocabulary.pad)
     network = assemble(config, encoder, data, make_head)
-    network.prepare(processed)
+    counted = [document for part in COUNTED for document in processed.of_part(part)]
+    network.prepare(processed.vectors, processed.lattices, counted)
     if config.lexicon.length:
         network.scale_words(config.lexicon.length)
     return network
@@ -48,8 +51,9 @@ def load_network(parts: RunParts, weights: Path) -> TaggingNetwork:
     """The trained network of one fold.
 
     Raises:
-        UserError: the weights are missing, cut short or of another network.
+        UserError: the weights are missing, damaged, or belong to another network.
     """
+    assert parts.encoder is not None, "a traditional system has no network"
     encoder = encoder_from_config(parts.encoder, parts.config.encoder.output)
     words = WordTable(len(parts.lexicon.words), parts.word_size)
     network = assemble(parts.config, encoder, DataShape(parts.categories, parts.vocabulary, words))
@@ -62,7 +66,7 @@ def load_network(parts: RunParts, weights: Path) -> TaggingNetwork:
 
 
 def word_size(config: Config, processed: Processed) -> int:
-    """Width of the word vectors, 0 where there are none."""
+    """Width of the word vectors; 0 if there are none."""
     if config.lexicon.vectors == "none":
         return 0
     return config.lexicon.dimension if processed.vectors is None else processed.vectors.shape[1]
@@ -74,7 +78,7 @@ def assemble(
     data: DataShape,
     make_head: MakeHead | None = None,
 ) -> TaggingNetwork:
-    """A network of its parts; what it adds to the encoder is random."""
+    """A network with its head. All weights but the encoder's are random."""
     network = network_class(config.model.name)(config, encoder, data)
     if make_head is None:
         make_head = network.own_head or (SpanHead if config.model.head == "span" else ChainHead)

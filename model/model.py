@@ -1,35 +1,45 @@
-"""The network, top to bottom as in README, "The network": encoder, what the network makes of its states, head.
+"""The base class of all networks: encoder, states, head. docs/systems.md#flat describes the default network.
 
-B batch, L characters, E encoder size, H size of the states.
+B batch, L characters, W words of the text that has most, E encoder size, H size of the states.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from config import Config
 from data.batches.inputs import Inputs, collate_characters
 from data.batches.labels import Labels
+from data.lattice.lattice import Lattices
 from data.lattice.tokenizer import Vocabulary
-from data.processed import Processed
-from model.heads.head import Head, Output
+from model.heads.head import Head, MakeHead, Output
 from model.layers.character_encoder import CharacterEncoder
 from utils.errors import UserError
 
+Words = dict[str, Tensor]  # what a network's `inputs` makes of lattices beside the characters
 
-class WordTable(NamedTuple):
-    """The words of the lexicon: how many, and the width of their vectors."""
+
+@dataclass(frozen=True)
+class WordTable:
+    """Size of the lexicon.
+
+    Attributes:
+        count: number of words.
+        size: width of their vectors, 0 if they have none.
+    """
 
     count: int
     size: int
 
 
 class DataShape(NamedTuple):
-    """What texts are made of and labelled with."""
+    """The part of the processed data that the shapes of a network depend on."""
 
     categories: Sequence[str]
     vocabulary: Vocabulary
@@ -37,32 +47,35 @@ class DataShape(NamedTuple):
 
 
 class TaggingNetwork(nn.Module):
-    """What all networks of model/networks/ have in common; each defines a class `Network` that inherits from this one.
+    """Base class of the networks in model/networks/, where each file defines a class `Network`.
+
+    A network overrides `states` and sets `size`.
 
     Attributes:
-        inputs: makes batches of lattices, whose entries are the arguments of `forward`.
-        encoder: of the characters.
-        words: their embeddings, where a network reads words.
-        size: of the states.
-        own_head: makes the head of a network that cannot have the one of `model.head`.
-        reads_once: whether the encoder reads a batch in one pass, in which its embeddings can be moved.
-        head: makes spans of the states. It is set from outside, when their size is known.
+        inputs: makes a batch of lattices. Its entries are the arguments of `forward`.
+        own_head: makes the head of a network that cannot use the heads of `model.head`.
+        reads_once: whether the encoder reads a batch in one pass. Adversarial training needs this.
+        encoder: encodes the characters.
+        words: word embeddings, or None if the network reads no words.
+        size: H.
+        head: turns states into spans. It is set after construction, because it needs `size`.
     """
 
     inputs: Inputs = staticmethod(collate_characters)
-    own_head: Callable[[Config, Sequence[str], int], Head] | None = None
+    own_head: MakeHead | None = None
     reads_once = True
+    words: nn.Embedding | None
     head: Head
 
-    def __init__(self, encoder: CharacterEncoder) -> None:
+    def __init__(self, config: Config, encoder: CharacterEncoder, data: DataShape) -> None:
         super().__init__()
         self.encoder = encoder
-        self.words: nn.Embedding | None = None
+        self.words = None
         self.size = encoder.size
 
     @classmethod
     def longest_input(cls, config: Config, data: DataShape) -> int:
-        """Tokens that the encoder reads at a time, at most."""
+        """The largest number of tokens that the encoder reads at once."""
         return config.data.max_len + 2
 
     def forward(
@@ -78,25 +91,35 @@ class TaggingNetwork(nn.Module):
         Args:
             token_ids: (B, L + 2), [CLS] characters [SEP].
             character_mask: (B, L) bool, each row a prefix.
-            labels: as the head's labeller puts them together, or None where no loss is wanted.
-            weights: (B,), what each text's loss counts for; None for 1.
-            words: what else `inputs` makes of lattices.
+            labels: a batch of labels from the head's labeller, or None if no loss is wanted.
+            weights: (B,) the weight of each text's loss; None for 1.
+            words: the other entries of a batch of `inputs`.
         """
         characters = self.encoder(token_ids, character_mask)  # (B, L, E)
-        states = self.states(characters, character_mask, **words)  # (B, L, H)
+        states = self.states(characters, character_mask, words)  # (B, L, H)
         return self.head(states, character_mask, labels, weights)
 
-    def states(self, characters: Tensor, character_mask: Tensor) -> Tensor:
-        """(B, L, H) from the encoder's (B, L, E)."""
+    def states(self, characters: Tensor, character_mask: Tensor, words: Words) -> Tensor:
+        """(B, L, H) from the encoder's states (B, L, E), the mask (B, L) and what else `inputs` makes of lattices."""
         return characters
 
-    def prepare(self, processed: Processed) -> None:
-        """Take in, before training, what the corpora tell: here the word vectors, if there are any."""
-        if processed.vectors is not None:
-            self.load_word_vectors(torch.from_numpy(processed.vectors.copy()))
+    def prepare(self, vectors: np.ndarray | None, lattices: Lattices, documents: Sequence[int]) -> None:
+        """Take over what the corpora say before training: here the word vectors.
+
+        Args:
+            vectors: float32 (words, word size), or None to keep the random vectors.
+            lattices: of all documents.
+            documents: numbers of the documents that training may read, labelled or not.
+        """
+        if vectors is not None:
+            self.load_word_vectors(torch.from_numpy(vectors.copy()))
 
     def load_word_vectors(self, vectors: Tensor) -> None:
-        """Start the word embeddings from (words, word size); row 0 stays the pad."""
+        """Start the word embeddings from vectors (words, word size). Row 0 stays the pad.
+
+        Raises:
+            ValueError: the shapes differ.
+        """
         if self.words is None:
             return
         if tuple(vectors.shape) != (self.words.num_embeddings - 1, self.words.embedding_dim):
@@ -105,7 +128,7 @@ class TaggingNetwork(nn.Module):
             self.words.weight[1:] = vectors
 
     def scale_words(self, length: float) -> None:
-        """Give the word embeddings this root mean square length; row 0 stays the pad."""
+        """Scale the word embeddings to this length (root mean square). Row 0 stays the pad."""
         if self.words is None:
             return
         with torch.no_grad():
@@ -113,37 +136,35 @@ class TaggingNetwork(nn.Module):
             vectors *= length / vectors.square().sum(dim=1).mean().sqrt().clamp_min(1e-6)
 
 
-def word_embeddings(words: WordTable, trainable: bool) -> nn.Embedding:
-    """Random embeddings of the words, 0 being the pad.
+def word_embeddings(words: WordTable) -> nn.Embedding:
+    """Random embeddings of the words. Row 0 is the pad.
 
     Raises:
         UserError: the words have no vectors.
     """
     if not words.size:
-        raise UserError("model.name needs vectors of words, and lexicon.vectors is none; set it to random")
-    table = nn.Embedding(words.count + 1, words.size, padding_idx=0)
-    table.weight.requires_grad_(trainable)
-    return table
+        raise UserError("model.name needs word vectors, but lexicon.vectors is none; set it to random")
+    return nn.Embedding(words.count + 1, words.size, padding_idx=0)
 
 
 def chosen_words(chosen: Tensor, *of_words: Tensor) -> tuple[Tensor, ...]:
-    """Some words of all texts in one row, for what works word by word.
+    """The chosen words of all texts, joined into one sequence of V words.
 
     Args:
         chosen: (B, W) bool, V of them true.
         of_words: (B, W, ...) each.
 
     Returns:
-        (V,) the text of each, and its rows (V, ...) of each of the others.
+        (V,) the text of each word, then (V, ...) for each of `of_words`.
     """
-    text, number = chosen.nonzero().unbind(1)
+    text, number = chosen.nonzero().unbind(1)  # (V,) each
     return text, *(own[text, number] for own in of_words)
 
 
 def parameter_groups(network: TaggingNetwork) -> dict[str, list[nn.Parameter]]:
-    """Every parameter in exactly one group, found by module: `encoder`, `crf`, and `other` for all the rest.
+    """Every parameter in exactly one group, found by module: `encoder`, `crf`, or `other` for the rest.
 
-    Frozen parameters are included: freezing is a matter of time, not of groups.
+    Frozen parameters are included, because they may train in a later epoch.
     """
     crf = getattr(network.head, "crf", None)
     groups = {

@@ -1,4 +1,4 @@
-"""The processed data of a configuration, with word vectors of its encoder where the settings want them."""
+"""Processed data for a configuration, with word vectors from its encoder if the settings ask for them."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from data.processing import process
 
 
 def prepare(config: Config, force: bool = False) -> Processed:
-    """Make the processed data unless it is up to date; see `data.processing.process`."""
+    """Make the processed data unless it is up to date. `data.processing.process` documents errors."""
     return process(config, partial(_encode_words, config), force)
 
 
 def _encode_words(config: Config, words: list[str], vocabulary: Vocabulary) -> np.ndarray:
-    # Here, because most processing needs no PyTorch, which takes seconds to import.
+    # Imported here because most processing needs no PyTorch, which takes seconds to import.
     import torch
 
-    from model.layers.character_encoder import build_encoder
+    from model.pretrained import build_encoder
     from model.word_states import word_states
     from utils.device import choose_device, set_up_processor
 

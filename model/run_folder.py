@@ -1,15 +1,15 @@
-"""The run folder: everything that a trained run needs, so that it can be copied elsewhere and used there.
+"""The files of a run. The folder holds all that a trained run needs, so it can be copied elsewhere and used there.
 
 config.yaml               every setting
 manifest.json             version, categories, digest of the lexicon, size of its vectors
 vocabulary.txt            the encoder's tokens
 lexicon.txt               the words of the lattice
-encoder/config.json       the encoder's shape, if the system is a network
+encoder/config.json       the encoder's shape; absent for a traditional system
 fold0/best/               weights (safetensors) of the best epoch by dev F1
-fold0/last/               weights of the last epoch, or the file of a system that is no network; optimizer and
-                          random states while training goes on
+fold0/last/               weights of the last epoch, or the file of a traditional system
+fold0/resume/             weights, optimizer and random states of an unfinished training
 fold0/train.log, tensorboard/, metrics.json
-eval/, predictions/       what `--mode eval` and `--mode predict` wrote
+eval/, predictions/       results of `--mode eval` and `--mode predict`
 """
 
 from __future__ import annotations
@@ -32,37 +32,32 @@ from data.lattice.lexicon import Lexicon, load_words, save_words
 from data.lattice.tokenizer import Vocabulary, encoder_files
 from utils.errors import UserError, looked_in
 from utils.files import atomic_file, digest_file, read_json, write_json
-from utils.settings import merge, read_layers, read_setting
 
 VERSION = 3
-# What a run may use and where things are, which changes nothing of what is learned.
-FREE = {"run.name", "run.folder", "run.device", "run.threads", "run.workers", "data.processed"}
-LATER = ("mix", "predict")  # sections that say how a trained run reads
 REMEDY = "train again, or name another run with --set run.name=NAME"
 
 
 @dataclass
 class RunParts:
-    """What rebuilds the network and its input, apart from the weights; `folder` is the run's."""
+    """All of a run except its weights: what rebuilds the network and its input."""
 
-    folder: Path
+    folder: Path  # of the run
     config: Config
     categories: list[str]
     vocabulary: Vocabulary
     lexicon: Lexicon
-    encoder: PretrainedConfig | None  # none where the system is no network
+    encoder: PretrainedConfig | None  # None for a traditional system
     word_size: int
-    data: str  # digest of the processed data it was trained on
-    pretrained: str = ""  # digest of the files of a local encoder it began with
+    data: str  # digest of the processed data that the run was trained on
+    pretrained: str = ""  # digest of the files of the local encoder that training started from
 
 
 def fold_folder(run: Path, fold: int) -> Path:
-    """Where a fold keeps its weights and logs; a run without folds is fold 0."""
+    """The folder of a fold's weights and logs. A run without folds has fold 0."""
     return run / f"fold{fold}"
 
 
 def save_parts(parts: RunParts) -> None:
-    """Write all but the weights."""
     run = parts.folder
     with atomic_file(run / "config.yaml") as temporary:
         save_config(parts.config, temporary)
@@ -85,14 +80,14 @@ def save_parts(parts: RunParts) -> None:
 
 
 def load_parts(run: Path) -> RunParts:
-    """Read all but the weights.
+    """Read a run, except its weights.
 
     Raises:
-        UserError: the folder is missing, incomplete, of another version, or its lexicon is not the one trained with.
+        UserError: the folder is missing, incomplete or of another version, or its lexicon has changed since training.
     """
     if not run.is_dir():
         raise UserError(f"{run}: no such run{looked_in(run)}; train it first with --mode train")
-    manifest = read_json(run / "manifest.json", f"this is no finished run folder; {REMEDY}")
+    manifest = read_json(run / "manifest.json", f"the folder holds no complete run; {REMEDY}")
     try:
         if manifest["version"] != VERSION:
             raise UserError(f"{run}: made by version {manifest['version']}, this is version {VERSION}; {REMEDY}")
@@ -117,7 +112,7 @@ def load_parts(run: Path) -> RunParts:
 
 def _load_config(path: Path) -> Config:
     values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    # A file that was cut short may still be YAML, and defaults must not take the place of what is lost.
+    # A truncated file may still be valid YAML. Defaults must not replace the settings that were lost.
     last = list(to_dict(Config()))[-1]
     if last not in (values or {}):
         raise ValueError(f"{path} ends before the section {last}")
@@ -125,91 +120,20 @@ def _load_config(path: Path) -> Config:
 
 
 def _load_encoder(folder: Path) -> PretrainedConfig:
-    if not (folder / "config.json").is_file():  # transformers would look for a model of that name on the hub
+    if not (folder / "config.json").is_file():  # otherwise transformers looks for a model of that name on the hub
         raise FileNotFoundError(f"no {folder / 'config.json'}")
     return AutoConfig.from_pretrained(folder)
 
 
-def open_run(
-    folder: Path, files: list[str | Path] | None, overrides: list[str] | None, among_others: bool = False
-) -> tuple[RunParts, list[str]]:
-    """The trained run in this folder, to score it or to read texts with it.
-
-    A run keeps the settings it was trained with, but for those of `mix` and `predict`, the device, and where things are
-    (`FREE`), which the command line may change.
-
-    Args:
-        folder: of the run.
-        files, overrides: of the command line; both must have passed `load_config`.
-        among_others: several runs are opened, so that a file's `data.processed`, which is one place, is not theirs.
-
-    Returns:
-        The run; and those settings that a file names with another value than the run's own, which has no effect.
-
-    Raises:
-        UserError: no such run, or `--set` would change what only training can change.
-    """
-    parts = load_parts(folder)
-    own, layers = parts.config, list(read_layers(files, overrides))
-    given_in = {(section, name): where for where, values in layers for section in values
-                for name in values[section] or () if hasattr(getattr(own, section, None), name)}  # fmt: skip
-    values, _ = merge(own, layers)
-    without_effect = []
-    for (section, name), where in given_in.items():
-        dotted, from_file = f"{section}.{name}", not where.startswith("--set")
-        free = dotted in FREE and not (among_others and from_file and dotted == "data.processed")
-        settings = getattr(own, section)
-        before, now = getattr(settings, name), read_setting(type(settings), name, values[section][name])
-        if section in LATER or free:
-            setattr(settings, name, now)
-        elif now != before and from_file:
-            without_effect.append(dotted)
-        elif now != before:
-            raise UserError(
-                f"{where}: {folder} was trained with {dotted} {before}; "
-                f"without training again only mix.*, predict.*, {', '.join(sorted(FREE))} can be set"
-            )
-    own.run.name, own.run.folder = folder.name, str(folder.parent)
-    parts.config = from_dict(to_dict(own), str(folder))
-    return parts, without_effect
-
-
-def refuse_other_run(run: Path, config: Config, data: str) -> None:
-    """A stopped run goes on only as it began.
-
-    Raises:
-        UserError: the run in this folder has other settings, or was trained on other data or from another encoder.
-    """
-    if not (run / "manifest.json").exists():
-        return
-    parts = load_parts(run)
-    remedy = "start without --resume, or give the run another name with --set run.name=NAME"
-    if parts.data != data:
-        raise UserError(f"{run}: was trained on other processed data; {remedy}")
-    if parts.pretrained and parts.pretrained != encoder_digest(config.encoder.name):
-        raise UserError(f"{run}: began with other weights than {config.encoder.name} holds now; {remedy}")
-    began, now = to_dict(parts.config), to_dict(config)
-    for section, values in now.items():
-        for name, value in values.items():
-            if f"{section}.{name}" not in FREE and section not in LATER and began[section][name] != value:
-                raise UserError(f"{run}: began with {section}.{name} {began[section][name]}, not {value}; {remedy}")
-
-
 def encoder_digest(name: str) -> str:
-    """SHA-256 of all files of an encoder in a local folder, whose weights may be replaced; empty of any other."""
+    """SHA-256 of all files of an encoder in a local folder, whose weights may be replaced; "" for a hub id."""
     stats = [(path, path.stat()) for path in encoder_files(name, weights=True)]
     return _digest_of_files(tuple((path, stat.st_size, stat.st_mtime_ns) for path, stat in stats)) if stats else ""
 
 
-@functools.cache  # a grid asks for every cell
+@functools.cache  # a grid calls this for every cell
 def _digest_of_files(files: tuple[tuple[Path, int, int], ...]) -> str:
     return hashlib.sha256("".join(digest_file(path) for path, _, _ in files).encode()).hexdigest()
-
-
-def reading_settings(config: Config) -> dict[str, Any]:
-    """The settings of how a trained run reads, which its scores depend on and its training does not."""
-    values = to_dict(config)
-    return {section: values[section] for section in LATER}
 
 
 def lexicon_digest(words: list[str]) -> str:
@@ -218,17 +142,17 @@ def lexicon_digest(words: list[str]) -> str:
 
 
 def save_tensors(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
-    """Write tensors as safetensors, whole or not at all."""
+    """Write a safetensors file atomically."""
     with atomic_file(path) as temporary:
         contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         safetensors.torch.save_file(contiguous, temporary, metadata)
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:
-    """Read tensors.
+    """Read a safetensors file.
 
     Raises:
-        UserError: the file is missing or cut short.
+        UserError: the file is missing or damaged.
     """
     try:
         return safetensors.torch.load_file(path)
@@ -241,10 +165,16 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
 def trained_folds(
     run: Path, select: str, only: Sequence[int] | None = None, filename: str = "model.safetensors"
 ) -> dict[int, Path]:
-    """The weight files of a run by fold, in order; of the folds `only`, or of all.
+    """The weight files of a run by fold number, in order.
+
+    Args:
+        run: the run's folder.
+        select: which weights, as `train.select`.
+        only: these folds; all trained folds by default.
+        filename: of the weights.
 
     Raises:
-        UserError: none are there, or not all that are asked for.
+        UserError: the run has no such weights, or a fold in `only` is not trained.
     """
     found = {fold: weights_path(folder, select, filename) for fold, folder in fold_folders(run).items()}
     found = {fold: path for fold, path in found.items() if path.exists()}
@@ -256,18 +186,18 @@ def trained_folds(
 
 
 def fold_folders(run: Path) -> dict[int, Path]:
-    """The folders of all folds, in order."""
+    """The folders of all folds by number, in order."""
     numbers = (folder.name.removeprefix("fold") for folder in run.glob("fold*"))
     return {fold: fold_folder(run, fold) for fold in sorted(int(number) for number in numbers if number.isdecimal())}
 
 
 def weights_path(fold: Path, select: str, filename: str = "model.safetensors") -> Path:
-    """`best` or `last` weights of a fold; what is no network has a file of another name, and no best."""
+    """The weight file of a fold folder. `select` is best, last or the name of an average."""
     return fold / select / filename
 
 
 def selected_epoch(metrics: dict[str, Any]) -> dict[str, Any]:
-    """Of a fold's metrics, the epoch whose weights its run selects, with their scores as precision, recall and f1."""
+    """The record of the epoch whose weights `train.select` chooses, with the scores of those weights."""
     best = metrics["selected"] == "best"
     epoch = dict(metrics["history"][metrics["best_epoch"] - 1 if best else -1])
     weights = metrics.get("best_weights", "last") if best else metrics["selected"]
@@ -278,5 +208,5 @@ def selected_epoch(metrics: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_metrics(fold: Path) -> dict[str, Any]:
-    """What training wrote of a fold."""
+    """The metrics.json of a fold folder."""
     return read_json(fold / "metrics.json", REMEDY)

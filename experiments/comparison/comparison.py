@@ -25,7 +25,8 @@ from experiments.commands import run_script
 from experiments.comparison.bootstrap import bootstrap_difference
 from experiments.comparison.grid import Cell, SystemSettings, as_overrides, make_cells
 from experiments.comparison.table import Row, markdown, write_tables
-from model.run_folder import fold_folders, read_metrics, reading_settings, refuse_other_run
+from model.run_folder import fold_folders, read_metrics
+from model.run_settings import reading_settings, refuse_other_run
 from utils.errors import UserError
 from utils.files import check_writable, read_json
 

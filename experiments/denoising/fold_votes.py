@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,11 +12,10 @@ from data.lattice.lattice import build_lattices
 from data.spans import JudgedSpan
 from experiments.denoising.votes import LEAST_PROBABILITY, write_votes
 from model.build import load_network
+from model.reading.chunks import in_chunks
 from model.reading.predictor import Predictor
 from model.run_folder import load_parts, trained_folds
 from utils.device import choose_device, set_up_processor
-
-CHUNK = 512  # documents whose lattices and judgements are held in memory at a time
 
 
 def write_fold_votes(
@@ -44,12 +42,13 @@ def _candidates(run: Path, fold: int, documents: Sequence[Document], least: floa
     set_up_processor(config.run.threads)
     (weights,) = trained_folds(run, config.train.select, [fold]).values()
     place = torch.device(choose_device(config.run.device))
-    predictor = Predictor.from_settings(config, load_network(parts, weights).to(place), parts.vocabulary, place)
+    network = load_network(parts, weights).to(place)
+    predictor = Predictor.from_settings(network, parts.vocabulary, parts.categories, place, config.data.max_len,
+                                        config.predict)  # fmt: skip
     # No span that the network was trained on is longer than a segment.
     longest = config.data.max_len
     known = set(parts.categories)
-    stream = iter(documents)
-    while chunk := list(itertools.islice(stream, CHUNK)):
+    for chunk in in_chunks(documents):
         lattices = build_lattices((document.text for document in chunk), parts.vocabulary, parts.lexicon)
         asked = [[span for span in document.spans if span.category in known] for document in chunk]
         yield from predictor.judge(lattices, range(len(chunk)), asked, least, longest)

@@ -11,7 +11,8 @@ from data.lattice.tokenizer import encoder_files
 from data.processed import input_files, load_processed
 from experiments.commands import run_script
 from experiments.denoising.files import DenoiseFiles
-from model.run_folder import FREE, LATER, fold_folders, refuse_other_run, weights_path
+from model.run_folder import fold_folders, weights_path
+from model.run_settings import CHANGEABLE_SETTINGS, READING_SECTIONS, refuse_other_run
 from utils.errors import UserError
 
 
@@ -111,10 +112,10 @@ class DenoiseRuns:
 def learning_settings(config: Config) -> dict[str, Any]:
     """The settings that change what is learned."""
     values = to_dict(config)
-    for name in FREE:
+    for name in CHANGEABLE_SETTINGS:
         section, key = name.split(".")
         del values[section][key]
-    for section in ("denoise", "pseudo", *LATER):
+    for section in ("denoise", "pseudo", *READING_SECTIONS):
         del values[section]
     return values
 

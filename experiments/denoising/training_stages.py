@@ -11,7 +11,8 @@ from data.split import make_splits
 from experiments.denoising.files import write_documents
 from experiments.denoising.runs import DenoiseRuns, learning_settings
 from experiments.stages import Stage
-from model.run_folder import fold_folder, reading_settings
+from model.run_folder import fold_folder
+from model.run_settings import reading_settings
 
 
 def divide_stage(runs: DenoiseRuns) -> Stage:

@@ -13,7 +13,8 @@ from experiments.denoising.pseudo_labels import pseudo_label
 from experiments.denoising.runs import DenoiseRuns
 from experiments.denoising.votes import count_votes
 from experiments.stages import Stage
-from model.run_folder import fold_folder, reading_settings
+from model.run_folder import fold_folder
+from model.run_settings import reading_settings
 from utils.errors import UserError
 
 

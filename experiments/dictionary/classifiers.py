@@ -20,10 +20,11 @@ from model.build import fresh_network
 from model.model import TaggingNetwork
 from model.reading.predictor import Predictor
 from model.run_folder import load_tensors, weights_path
+from model.training.accelerator import make_accelerator
 from model.training.callbacks.checkpoint import Checkpoint, resume
 from model.training.callbacks.freeze import FreezeEncoder
 from model.training.callbacks.reports import LogFile, Progress
-from model.training.folds import make_accelerator, training_loader
+from model.training.loaders import training_loader
 from model.training.trainer import Trainer
 
 
@@ -42,14 +43,15 @@ def train_and_find(
     """
     head = partial(PositiveUnlabelledHead, risk=_risk(config.dictionary, labelled, priors))
     network = fresh_network(config, labelled, config.run.seed, head)
-    accelerator = make_accelerator(config)
+    accelerator = make_accelerator(config.run.device, config.train.accumulation)
     weights = weights_path(folder, "last")
     if weights.exists():  # stopped between training and scoring
         network.load_state_dict(load_tensors(weights))
         network.to(accelerator.device)
     else:
         _train(config, network, labelled, folder, accelerator)
-    predictor = Predictor.from_settings(config, network, labelled.vocabulary, accelerator.device)
+    predictor = Predictor.from_settings(network, labelled.vocabulary, labelled.categories, accelerator.device,
+                                        config.data.max_len, config.predict)  # fmt: skip
     return predictor.predict(labelled.lattices, range(len(labelled.documents)))
 
 
@@ -69,9 +71,11 @@ def _train(
     config: Config, network: TaggingNetwork, labelled: Processed, folder: Path, accelerator: Accelerator
 ) -> None:
     dataset = SegmentDataset(labelled, range(len(labelled.documents)), network.head.labeller)
-    loader = training_loader(config, dataset, network, labelled.vocabulary, config.run.seed, accelerator)
+    loader = training_loader(dataset, network, labelled.vocabulary, config.train, accelerator, config.run.seed,
+                             config.run.workers)  # fmt: skip
     freeze = FreezeEncoder(config.train.freeze_epochs, config.train.unfreeze_every)
     callbacks = [freeze, Progress(), LogFile(folder), Checkpoint(folder)]
-    trainer = Trainer(network, loader, config, accelerator, None, callbacks, folder.name.replace("_", " "))
+    name = folder.name.replace("_", " ")
+    trainer = Trainer(network, loader, accelerator, config.train, callbacks=callbacks, name=name)
     resume(trainer, folder)
     trainer.fit()

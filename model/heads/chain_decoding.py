@@ -1,4 +1,4 @@
-"""From emissions to spans with probabilities.
+"""Decodes emissions into spans with posterior probabilities.
 
 B batch, K chains, L characters, T tags, S spans.
 """
@@ -18,7 +18,7 @@ from model.layers.softmax import SoftmaxChain
 
 
 class ChainDecoder:
-    """Reads spans out of emissions, given the tag scheme and what scores the transitions."""
+    """Decodes emissions with a tag scheme and the transitions of a CRF or softmax."""
 
     def __init__(self, scheme: TagScheme, crf: ChainCRF | SoftmaxChain) -> None:
         self.scheme = scheme
@@ -26,7 +26,7 @@ class ChainDecoder:
 
     @torch.no_grad()
     def decode(self, emissions: Tensor, character_mask: Tensor) -> list[list[ScoredSpan]]:
-        """The spans of the best tags of every text, each with its probability.
+        """The spans of the best tags, each with its posterior probability.
 
         Args:
             emissions: (B, K, L, T).
@@ -51,16 +51,10 @@ class ChainDecoder:
         least: float,
         longest: int,
     ) -> list[list[JudgedSpan]]:
-        """What the scores say of every span worth a thought.
+        """The posterior probabilities of candidate spans; the arguments and the result are those of `Head.judge`.
 
         Args:
-            emissions, character_mask: as for `decode`.
-            asked: spans of each text to judge in any case.
-            least: and all spans that have this probability,
-            longest: if they have no more characters than this.
-
-        Returns:
-            For each text its candidates by begin, end and category: those above, and the spans of the best tags.
+            emissions: (B, K, L, T), in the place of scores.
         """
         number = {category: place for place, category in enumerate(self.scheme.categories)}
         best = _keys(self._best_spans(emissions, character_mask))
@@ -83,35 +77,39 @@ class ChainDecoder:
         return self.scheme.find_spans(tags.cpu().numpy())
 
     def _likely_spans(self, emissions: Tensor, character_mask: Tensor, least: float, longest: int) -> FoundSpans:
-        """Spans whose ends both have the probability `least`: no other span can have it."""
-        scheme, scores = self.scheme, self.crf.scores
-        flat, mask = emissions.flatten(0, 1), mask_of_chains(character_mask, self.scheme)
-        posterior = forward_scores(flat, scores) + backward_scores(flat, mask, scores)  # (B K, L, T)
-        posterior = (posterior - posterior[:, :1].logsumexp(dim=2, keepdim=True)).exp()
-        likely = ((posterior >= least) & mask.unsqueeze(2)).unflatten(0, (-1, scheme.num_chains)).cpu().numpy()
-        text, chain, place, tag = np.nonzero(likely)
-        rows = []
-        for category, code in enumerate(scheme.codes):
+        """Spans whose first and last tag both have at least the probability `least`. No other span can have it."""
+        text, chain, place, tag = np.nonzero(self._likely_tags(emissions, character_mask, least))
+        found = []  # (4, spans) each: text, category, begin and end
+        for category, code in enumerate(self.scheme.codes):
             own = chain == code[CHAIN]
             alone, first, last = (own & (tag == code[which]) for which in (SINGLE, FIRST, LAST))
-            rows.append(np.stack([text[alone], np.full(alone.sum(), category), place[alone], place[alone]]))
-            for row in np.unique(text[first]):
-                begins, ends = place[first & (text == row)], place[last & (text == row)]
+            found.append(np.stack([text[alone], np.full(alone.sum(), category), place[alone], place[alone]]))
+            for number in np.unique(text[first]):
+                begins, ends = place[first & (text == number)], place[last & (text == number)]
                 begin, end = (grid.ravel() for grid in np.meshgrid(begins, ends))
                 fits = (begin < end) & (end - begin < longest)
-                rows.append(np.stack([np.full(fits.sum(), row), np.full(fits.sum(), category), begin[fits], end[fits]]))
-        return FoundSpans(*np.concatenate(rows, axis=1))
+                count = fits.sum()
+                found.append(np.stack([np.full(count, number), np.full(count, category), begin[fits], end[fits]]))
+        return FoundSpans(*np.concatenate(found, axis=1))
+
+    def _likely_tags(self, emissions: Tensor, character_mask: Tensor, least: float) -> np.ndarray:
+        """bool (B, K, L, T): tags whose posterior probability is at least `least`; none on pads."""
+        flat, mask = emissions.flatten(0, 1), mask_of_chains(character_mask, self.scheme)  # (B K, L, T), (B K, L)
+        weights = forward_scores(flat, self.crf.scores) + backward_scores(flat, mask, self.crf.scores)  # (B K, L, T)
+        posterior = (weights - weights[:, :1].logsumexp(dim=2, keepdim=True)).exp()  # (B K, L, T)
+        likely = (posterior >= least) & mask.unsqueeze(2)
+        return likely.unflatten(0, (-1, self.scheme.num_chains)).cpu().numpy()
 
     def _probabilities(self, emissions: Tensor, character_mask: Tensor, spans: FoundSpans) -> list[float]:
-        """Of each span, (S,)."""
+        """(S,) posterior probabilities."""
         if not len(spans.text):
             return []
         scheme = self.scheme
         code = scheme.codes[spans.category]  # (S, 5)
-        sequence = spans.text * scheme.num_chains + code[:, CHAIN]
+        sequence = spans.text * scheme.num_chains + code[:, CHAIN]  # (S,)
         rows = np.stack([sequence, spans.begin, spans.end, *code[:, CHAIN + 1 :].T])  # (7, S)
         tagged = TaggedSpans(*torch.from_numpy(rows).to(emissions.device))
-        opening = torch.from_numpy(scheme.opening()).to(emissions.device)
+        opening = torch.from_numpy(scheme.opening()).to(emissions.device)  # (T,)
         mask = mask_of_chains(character_mask, self.scheme)  # (B K, L)
         return span_log_probabilities(emissions.flatten(0, 1), mask, self.crf.scores, tagged, opening).exp().tolist()
 

@@ -1,4 +1,4 @@
-"""Chains of tags over the characters, by a CRF or by a softmax of every character alone.
+"""Chains of tags over the characters, from a CRF or from a softmax at every character.
 
 B batch, L characters, H size of the states, K chains, T tags.
 """
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from config import Config
-from data.batches.labels import ChainLabeller
+from data.batches.labels import ChainLabeller, Labels
 from data.batches.tags import OUTSIDE, TagScheme
 from data.spans import JudgedSpan, ScoredSpan, Span
 from model.heads.chain_decoding import ChainDecoder, mask_of_chains
@@ -23,7 +23,7 @@ from model.layers.softmax import SoftmaxChain
 
 
 class ChainHead(Head):
-    """A linear layer to emissions (B, K, L, T), which are its scores, and a CRF or a softmax over them."""
+    """A linear layer to emissions, and a CRF or a softmax over them. The scores are the emissions (B, K, L, T)."""
 
     def __init__(self, config: Config, categories: Sequence[str], size: int) -> None:
         super().__init__(config)
@@ -36,7 +36,7 @@ class ChainHead(Head):
             self._start_outside()
 
     def _start_outside(self) -> None:
-        """Where nothing is known of a character, all tags but the one for outside share the prior."""
+        """Give the tag for outside the probability 1 - prior at the start. The other tags share the prior."""
         others = self.scheme.num_tags - 1
         with torch.no_grad():
             bias = self.emission.bias.zero_().unflatten(0, (self.scheme.num_chains, -1))  # (K, T)
@@ -47,33 +47,24 @@ class ChainHead(Head):
         emissions = self.emission(states).float()  # (B, L, K T)
         return emissions.unflatten(2, (self.scheme.num_chains, -1)).transpose(1, 2)
 
-    def losses(
-        self,
-        scores: Tensor,
-        character_mask: Tensor,
-        tags: Tensor,
-        unknown: Tensor | None = None,
-        belief: Tensor | None = None,
-    ) -> Tensor:
-        """The negative log-likelihood of each text, summed over its chains; in training smoothed, if that is set.
+    def losses(self, scores: Tensor, character_mask: Tensor, labels: Labels) -> Tensor:
+        """(B,) the negative log-likelihood of each text, summed over its chains, with label smoothing in training.
 
-        Label smoothing (Szegedy et al., CVPR 2016) on emissions: a share of the loss is the cross-entropy of each
-        character's emissions, as a softmax, with the uniform distribution.
+        Label smoothing (Szegedy et al., CVPR 2016) acts on emissions. A share of the loss is the cross-entropy between
+        the uniform distribution and the softmax of each character's emissions.
 
         Args:
-            scores: (B, K, L, T); character_mask: (B, L) bool.
-            tags: (B, K, L) integers.
-            unknown: (B, K, L) bool, characters at which any tag is allowed.
-            belief: (B, K), share of a chain's loss for which its tags hold there all the same; None for 0.
+            scores: (B, K, L, T).
+            character_mask: (B, L) bool.
+            labels: `tags` (B, K, L) integers. Optionally `unknown` (B, K, L) bool, characters where any tag is
+                allowed. Optionally `belief` (B, K), the share of a chain's loss in which nothing is unknown.
         """
+        chains = {name: own.flatten(0, 1) for name, own in labels.items()}  # (B K, ...) each
+        mask = self.chain_mask(character_mask)  # (B K, L)
         losses = self.crf.loss(
-            scores.flatten(0, 1),
-            tags.flatten(0, 1),
-            self.chain_mask(character_mask),
-            None if unknown is None else unknown.flatten(0, 1),
-            None if belief is None else belief.flatten(0, 1),
+            scores.flatten(0, 1), chains["tags"], mask, chains.get("unknown"), chains.get("belief")
         )  # (B K,)
-        losses = losses.unflatten(0, (len(tags), -1)).sum(dim=1)  # (B,)
+        losses = losses.unflatten(0, (len(scores), -1)).sum(dim=1)  # (B,)
         if not (self.training and self.label_smoothing):
             return losses
         uniform = -scores.log_softmax(dim=3).mean(dim=3)  # (B, K, L)
@@ -81,19 +72,19 @@ class ChainHead(Head):
         return (1 - self.label_smoothing) * losses + self.label_smoothing * smooth
 
     def divergence(self, scores: Tensor, others: Tensor, character_mask: Tensor) -> Tensor:
-        """(B,), exact, over all tag sequences, and summed over chains."""
-        mask = self.chain_mask(character_mask)
+        """(B,) exact over all tag sequences, summed over chains."""
+        mask = self.chain_mask(character_mask)  # (B K, L)
         apart = kl_divergence(scores.flatten(0, 1), others.flatten(0, 1), mask, self.crf.scores)  # (B K,)
         return apart.unflatten(0, (len(scores), -1)).sum(dim=1)
 
     def decode(self, scores: Tensor, character_mask: Tensor) -> list[list[ScoredSpan]]:
-        """The spans of the best tags, with their marginals."""
+        """The spans of the best tags, each with its posterior probability."""
         return ChainDecoder(self.scheme, self.crf).decode(scores, character_mask)
 
     def judge(
         self, scores: Tensor, character_mask: Tensor, asked: Sequence[Sequence[Span]], least: float, longest: int
     ) -> list[list[JudgedSpan]]:
-        """By the marginals of spans."""
+        """As for `Head.judge`, with posterior probabilities."""
         return ChainDecoder(self.scheme, self.crf).judge(scores, character_mask, asked, least, longest)
 
     def chain_mask(self, character_mask: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What every head has in common: it scores the states of characters, has a loss, and reads spans out of its scores.
+"""The base class of all heads. A head scores the states of characters, has a loss, and decodes spans from its scores.
 
 B batch, L characters, H size of the states.
 """
@@ -6,7 +6,7 @@ B batch, L characters, H size of the states.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -18,18 +18,18 @@ from data.spans import JudgedSpan, ScoredSpan, Span
 
 
 class Output(NamedTuple):
-    """Scores (B, ...) in float32, whose shape is the head's, and the mean loss per character if labels were given."""
+    """float32 scores (B, ...), whose shape depends on the head, and the mean loss per character if there are labels."""
 
     scores: Tensor
     loss: Tensor | None
 
 
 class Head(nn.Module):
-    """From the states of characters to spans.
+    """Base class of the heads.
 
     Attributes:
-        labeller: writes labels as `losses` wants them.
-        nests: whether `decode` may find spans of one category that overlap.
+        labeller: writes labels in the form that `losses` reads.
+        nests: whether `decode` may return spans of one category that overlap.
     """
 
     labeller: Labeller
@@ -42,7 +42,7 @@ class Head(nn.Module):
         self.prior = config.model.prior
 
     def outside_logit(self) -> float:
-        """The log odds of a character that belongs to no entity, for an untrained head that has a prior."""
+        """The log odds that a character is outside of all entities. It is defined if `model.prior` is above 0."""
         return math.log((1 - self.prior) / self.prior)
 
     def forward(
@@ -53,23 +53,23 @@ class Head(nn.Module):
         Args:
             states: (B, L, H).
             character_mask: (B, L) bool, each row a prefix.
-            labels: as `labeller` puts them together, or None where no loss is wanted.
-            weights: (B,), what each text's loss counts for; None for 1.
+            labels: a batch of labels from `labeller`, or None if no loss is wanted.
+            weights: (B,) the weight of each text's loss; None for 1.
         """
-        # In training several dropouts may be drawn (Inoue, "Multi-Sample Dropout", 2019), whose losses are averaged.
+        # Training may draw several dropout masks and average their losses (Inoue, "Multi-Sample Dropout", 2019).
         count = self.dropout_samples if self.training else 1
         samples = [self.scores(self.dropout(states), character_mask) for _ in range(count)]
         scores = samples[0] if count == 1 else torch.stack(samples).mean(dim=0)
         if labels is None:
             return Output(scores, None)
         losses = [self.loss(sample, character_mask, labels, weights) for sample in samples]
-        return Output(scores, sum(losses) / count)
+        return Output(scores, torch.stack(losses).mean())
 
     def loss(self, scores: Tensor, character_mask: Tensor, labels: Labels, weights: Tensor | None = None) -> Tensor:
-        """The loss of a batch per character; a text of weight w adds w times its loss, and all of its characters."""
-        # Half precision would lose the small differences of long sums.
+        """The weighted sum of the texts' losses, divided by the number of characters."""
+        # Half precision would lose the small differences between long sums.
         with torch.autocast(scores.device.type, enabled=False):
-            losses = self.losses(scores, character_mask, **labels)  # (B,)
+            losses = self.losses(scores, character_mask, labels)  # (B,)
         if weights is not None:
             losses = losses * weights
         return losses.sum() / character_mask.sum()
@@ -78,12 +78,12 @@ class Head(nn.Module):
         """(B, ...) float32 from states (B, L, H) after dropout."""
         raise NotImplementedError
 
-    def losses(self, scores: Tensor, character_mask: Tensor, **labels: Tensor) -> Tensor:
-        """(B,) the loss of each text."""
+    def losses(self, scores: Tensor, character_mask: Tensor, labels: Labels) -> Tensor:
+        """(B,) the loss of each text, summed over its characters. `labels` comes from `labeller`."""
         raise NotImplementedError
 
     def divergence(self, scores: Tensor, others: Tensor, character_mask: Tensor) -> Tensor:
-        """(B,) the Kullback-Leibler divergence of what `others` say of each text from what `scores` say."""
+        """(B,) the Kullback-Leibler divergence KL(p || q) for each text, where p follows `scores` and q `others`."""
         raise NotImplementedError
 
     def decode(self, scores: Tensor, character_mask: Tensor) -> list[list[ScoredSpan]]:
@@ -93,12 +93,18 @@ class Head(nn.Module):
     def judge(
         self, scores: Tensor, character_mask: Tensor, asked: Sequence[Sequence[Span]], least: float, longest: int
     ) -> list[list[JudgedSpan]]:
-        """What the scores say of every span worth a thought, by begin, end and category.
+        """The probabilities of candidate spans: those of `decode`, those in `asked`, and all that are likely enough.
 
         Args:
-            scores, character_mask: of texts.
-            asked: spans of each text to judge in any case; those of `decode` are judged too,
-            least: and all that have this probability,
-            longest: if they have no more characters than this.
+            scores, character_mask: as for `decode`.
+            asked: spans of each text that are always judged.
+            least: the probability from which other spans are judged.
+            longest: the number of characters that those spans may have.
+
+        Returns:
+            For each text its candidates by begin, end and category.
         """
         raise NotImplementedError
+
+
+MakeHead = Callable[[Config, Sequence[str], int], Head]  # from the settings, the categories and H

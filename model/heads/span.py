@@ -1,4 +1,4 @@
-"""A head that scores every span by itself, so that spans may overlap as they like, those of one category included.
+"""A head that scores every span independently. Spans may overlap and nest, within one category too.
 
 B batch, C categories, L characters, H size of the states.
 """
@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from config import Config
+from data.batches.labels import Labels
 from data.batches.span_labels import SpanLabeller
 from data.spans import JudgedSpan, ScoredSpan, Span
 from model.heads.head import Head
@@ -19,14 +20,15 @@ from model.layers.global_pointer import NO_SPAN, GlobalPointer, possible_spans
 
 
 class SpanHead(Head):
-    """A global pointer; its scores are (B, C, L, L), above 0 for what it holds for a span."""
+    """A global pointer. Its scores are (B, C, L, L), and a score above 0 means a span."""
 
     nests = True
+    labeller: SpanLabeller
 
     def __init__(self, config: Config, categories: Sequence[str], size: int) -> None:
         super().__init__(config)
         self.labeller = SpanLabeller(categories)
-        self.pointer = GlobalPointer(size, len(categories), config.span.size, config.span.shared)
+        self.pointer = GlobalPointer(size, len(categories), config.span.shared)
         if self.prior:
             self.pointer.start_at(-self.outside_logit())
 
@@ -34,50 +36,45 @@ class SpanHead(Head):
         """(B, C, L, L)."""
         return self.pointer(states, character_mask)
 
-    def losses(
-        self,
-        scores: Tensor,
-        character_mask: Tensor,
-        spans: Tensor,
-        unknown: Tensor | None = None,
-        belief: Tensor | None = None,
-    ) -> Tensor:
-        """(B,): for each category, every labelled span is to score above 0 and every other below it.
+    def losses(self, scores: Tensor, character_mask: Tensor, labels: Labels) -> Tensor:
+        """(B,) the loss of each text, summed over categories. It wants labelled spans above 0 and all others below.
 
             log(1 + sum over spans of exp(-s)) + log(1 + sum over all others of exp(s))
 
-        Su et al., eq. 5: a softmax for any number of right answers, which hardly minds how many wrong ones there are.
+        This is Su et al., eq. 5, a softmax for any number of right answers.
 
         Args:
-            scores: (B, C, L, L); character_mask: (B, L) bool.
-            spans: (B, C, L, L) bool.
-            unknown: (B, C, L, L) bool, spans of which it is not known whether they are any; they cost nothing.
-            belief: (B, C), the part of a category's loss that is taken as if nothing were unknown; None for 0.
+            scores: (B, C, L, L).
+            character_mask: (B, L) bool.
+            labels: `spans` (B, C, L, L) bool. Optionally `unknown` (B, C, L, L) bool, spans that may or may not be
+                labelled and cost nothing. Optionally `belief` (B, C), the share of a category's loss in which nothing
+                is unknown.
         """
-        certain = multi_label_loss(scores, spans, torch.zeros_like(spans) if unknown is None else unknown)  # (B, C)
-        if belief is not None:
-            certain = torch.lerp(certain, multi_label_loss(scores, spans, torch.zeros_like(spans)), belief)
-        return certain.sum(dim=1)
+        spans, nothing = labels["spans"], torch.zeros_like(labels["spans"])
+        losses = multi_label_loss(scores, spans, labels.get("unknown", nothing))  # (B, C)
+        if "belief" in labels:
+            losses = torch.lerp(losses, multi_label_loss(scores, spans, nothing), labels["belief"])
+        return losses.sum(dim=1)
 
     def divergence(self, scores: Tensor, others: Tensor, character_mask: Tensor) -> Tensor:
-        """(B,): every span is a coin of its own."""
-        return (coins_apart(scores, others) * possible_spans(character_mask)).sum(dim=(1, 2, 3))
+        """(B,) summed over all spans, each an independent yes or no."""
+        return (bernoulli_divergence(scores, others) * possible_spans(character_mask)).sum(dim=(1, 2, 3))
 
     @torch.no_grad()
     def decode(self, scores: Tensor, character_mask: Tensor) -> list[list[ScoredSpan]]:
-        """All spans that score above 0. The probability is the score's sigmoid, which nothing calibrates."""
+        """All spans that score above 0. The probability is the sigmoid of the score and is not calibrated."""
         return found_spans(scores, self.labeller.categories)
 
     @torch.no_grad()
     def judge(
         self, scores: Tensor, character_mask: Tensor, asked: Sequence[Sequence[Span]], least: float, longest: int
     ) -> list[list[JudgedSpan]]:
-        """By the sigmoid of the scores."""
+        """As for `Head.judge`. The probability is the sigmoid of the score."""
         return candidate_spans(scores, self.labeller.categories, asked, least, longest)
 
 
 def found_spans(scores: Tensor, categories: Sequence[str]) -> list[list[ScoredSpan]]:
-    """Of scores (B, C, L, L), the spans of each text that score above 0, with the sigmoid."""
+    """The spans of each text with a score (B, C, L, L) above 0. Their probability is the sigmoid of the score."""
     nothing: list[list[Span]] = [[] for _ in scores]
     of_texts = candidate_spans(scores, categories, nothing, 0.5, scores.shape[2])
     return [[ScoredSpan(*one[:4]) for one in candidates if one.found] for candidates in of_texts]
@@ -86,30 +83,30 @@ def found_spans(scores: Tensor, categories: Sequence[str]) -> list[list[ScoredSp
 def candidate_spans(
     scores: Tensor, categories: Sequence[str], asked: Sequence[Sequence[Span]], least: float, longest: int
 ) -> list[list[JudgedSpan]]:
-    """Of scores (B, C, L, L), what `Head.judge` wants."""
+    """The candidates of `Head.judge` from scores (B, C, L, L). The other arguments are as there."""
     probabilities = scores.sigmoid()  # (B, C, L, L)
-    worth = (probabilities >= least).tril(longest - 1) | (scores > 0)
-    places = set(map(tuple, worth.nonzero().tolist()))
+    likely = (probabilities >= least).tril(longest - 1) | (scores > 0)  # (B, C, L, L)
+    places = set(map(tuple, likely.nonzero().tolist()))
     number = {category: place for place, category in enumerate(categories)}
     places |= {(text, number[span.category], span.begin, span.end) for text, own in enumerate(asked) for span in own}
     texts: list[list[JudgedSpan]] = [[] for _ in scores]
     if not places:
         return texts
     ordered = sorted(places, key=lambda place: (place[0], place[2], place[3], categories[place[1]]))
-    columns = torch.tensor(ordered, device=scores.device).unbind(1)
+    columns = torch.tensor(ordered, device=scores.device).unbind(1)  # 4 of (candidates,)
     judged = zip(ordered, probabilities[columns].tolist(), (scores[columns] > 0).tolist(), strict=True)
     for (text, category, begin, end), probability, found in judged:
         texts[text].append(JudgedSpan(categories[category], begin, end, probability, found))
     return texts
 
 
-def coins_apart(scores: Tensor, others: Tensor) -> Tensor:
-    """KL divergence of each coin with the logit `others` from the one with the logit `scores`, of any shape."""
+def bernoulli_divergence(scores: Tensor, others: Tensor) -> Tensor:
+    """KL(p || q) of Bernoulli distributions with the logits `scores` of p and `others` of q, elementwise."""
     return scores.sigmoid() * (scores - others) + softplus(others) - softplus(scores)
 
 
 def multi_label_loss(scores: Tensor, right: Tensor, ignored: Tensor) -> Tensor:
-    """(B, C) the loss above from scores, right answers and those that do not count, all (B, C, L, L)."""
-    of_right = (-scores).masked_fill(~right | ignored, NO_SPAN).flatten(2)
-    of_others = scores.masked_fill(right | ignored, NO_SPAN).flatten(2)
+    """(B, C) the loss of `SpanHead.losses` from scores, right answers and ignored spans, all (B, C, L, L)."""
+    of_right = (-scores).masked_fill(~right | ignored, NO_SPAN).flatten(2)  # (B, C, L L)
+    of_others = scores.masked_fill(right | ignored, NO_SPAN).flatten(2)  # (B, C, L L)
     return softplus(of_right.logsumexp(dim=2)) + softplus(of_others.logsumexp(dim=2))

@@ -1,14 +1,12 @@
-"""The character encoder: any Hugging Face model of BERT's kind, or a small one from scratch.
+"""The character encoder: any Hugging Face model like BERT. model/pretrained.py loads the weights.
 
-B batch, L characters, E the encoder's hidden size, M its layers.
+B batch, L characters, N tokens, E the encoder's hidden size, M its layers.
 """
 
 from __future__ import annotations
 
-import os
 import re
 
-import safetensors
 import torch
 import transformers
 from torch import Tensor, nn
@@ -18,14 +16,23 @@ from utils.errors import UserError
 
 
 class CharacterEncoder(nn.Module):
-    """Contextual vectors of characters: one layer's states, or a learned mix of all layers (Peters et al., 2018)."""
+    """Contextual vectors of characters: the states of one layer, or a learned mix of all layers (Peters et al., 2018).
+
+    Args:
+        transformer: the Hugging Face model.
+        output: `last`, `mix`, or the number of a layer (0: embeddings).
+
+    Raises:
+        UserError: the encoder does not have the layer `output`.
+    """
 
     def __init__(self, transformer: transformers.PreTrainedModel, output: str | int) -> None:
         super().__init__()
         depth = transformer.config.num_hidden_layers
         if isinstance(output, int) and not 0 <= output <= depth:
             raise UserError(f"encoder.output is {output}, but the encoder has layers 0 (embeddings) to {depth}")
-        transformer.pooler = None  # it serves whole-sentence tasks and would hold parameters that never learn
+        if isinstance(getattr(transformer, "pooler", None), nn.Module):
+            transformer.register_module("pooler", None)  # it is for whole sentences; its parameters would never learn
         self.transformer = transformer
         self.output = depth if output == "last" else output
         if output == "mix":
@@ -43,11 +50,10 @@ class CharacterEncoder(nn.Module):
         return self.transformer.config.num_hidden_layers
 
     def freeze(self, lowest: int) -> None:
-        """Take what is below a layer out of training, and put the rest back.
+        """Freeze all below a layer, and let the rest train. The mix always trains.
 
         Args:
-            lowest: the lowest layer that trains, from 1; 0 for the embeddings too, more than M for nothing at all. The
-                mix goes on learning.
+            lowest: the lowest layer that trains, from 1. With 0 the embeddings train too; above M nothing trains.
         """
         for name, parameter in self.transformer.named_parameters():
             parameter.requires_grad_(layer_of(name, self.depth) >= lowest)
@@ -62,8 +68,8 @@ class CharacterEncoder(nn.Module):
         Returns:
             (B, L, E), the states of the characters only.
         """
-        # [CLS] and [SEP] are seen too: two more than there are characters.
-        positions = torch.arange(token_ids.shape[1], device=token_ids.device)
+        positions = torch.arange(token_ids.shape[1], device=token_ids.device)  # (L + 2,)
+        # Attention also sees [CLS] and [SEP], two tokens more than there are characters.
         seen = positions < character_mask.sum(dim=1, keepdim=True) + 2  # (B, L + 2)
         return self.encode(token_ids, seen)[:, 1:-1]
 
@@ -71,8 +77,8 @@ class CharacterEncoder(nn.Module):
         """The states of all tokens.
 
         Args:
-            token_ids: (B, N); seen: (B, N) bool, what attention may look at.
-            kinds: (B, N) integers, 0 for a first text and 1 for a second, for an encoder that tells them apart.
+            token_ids: (B, N); seen: (B, N) bool, the tokens that attention sees.
+            kinds: (B, N) token types, 0 for the first text and 1 for the second. An encoder without types ignores them.
 
         Returns:
             (B, N, E).
@@ -85,86 +91,32 @@ class CharacterEncoder(nn.Module):
             return_dict=True,
             **({"token_type_ids": kinds} if several else {}),
         )
-        states = encoded.hidden_states or (encoded.last_hidden_state,)  # M + 1 of (B, L + 2, E); M may be 0
-        if self.output == "mix":
-            weights = self.mix.softmax(dim=0)
-            chosen = self.mix_scale * sum(weight * state for weight, state in zip(weights, states, strict=True))
-        else:
-            chosen = states[self.output]
-        return chosen
+        states = encoded.hidden_states or (encoded.last_hidden_state,)  # M + 1 of (B, N, E); M may be 0
+        if isinstance(self.output, int):
+            return states[self.output]
+        weights = self.mix.softmax(dim=0)  # (M + 1,)
+        return self.mix_scale * sum(weight * state for weight, state in zip(weights, states, strict=True))
 
 
 def layer_of(name: str, depth: int) -> int:
-    """The encoder layer that a parameter belongs to by its name: 1 to `depth`, 0 for the embeddings.
+    """The encoder layer of a parameter, by its name: 1 to `depth`, or 0 for the embeddings.
 
-    What stands in neither comes after the layers and counts with the last.
+    A parameter of neither comes after the layers and counts with the last one.
     """
     if found := re.search(r"\blayers?\.(\d+)\.", name):
         return int(found.group(1)) + 1
     return 0 if "embed" in name else depth
 
 
-def build_encoder(settings: EncoderConfig, vocabulary_size: int, longest: int, pad: int) -> CharacterEncoder:
-    """A fresh encoder with pretrained weights, or random ones for `scratch`.
-
-    Args:
-        settings: which.
-        vocabulary_size: rows of its token table.
-        longest: tokens that it will read at a time, at most.
-        pad: row of the pad.
-
-    Raises:
-        UserError: a hub or folder that does not yield a model, weights that are damaged or of another model, more
-            layers asked for than there are, texts longer than the encoder's positions, or a vocabulary of another size.
-    """
-    if settings.name == "scratch":
-        return encoder_from_config(scratch_config(settings, vocabulary_size, longest, pad), settings.output)
-    transformers.logging.set_verbosity_error()  # it warns of the layers and heads that we leave out on purpose
-    transformers.utils.logging.disable_progress_bar()
-    try:
-        description = transformers.AutoConfig.from_pretrained(settings.name)
-        if settings.layers > description.num_hidden_layers:
-            raise UserError(
-                f"encoder.layers is {settings.layers}, but {settings.name} has {description.num_hidden_layers} layers"
-            )
-        if settings.layers:
-            description.num_hidden_layers = settings.layers
-        # Safetensors only: other weight files are pickles. What these do not fill is random, which is only reported.
-        transformer, found = transformers.AutoModel.from_pretrained(
-            settings.name, config=description, dtype=torch.float32, use_safetensors=True,
-            ignore_mismatched_sizes=True, output_loading_info=True,
-        )  # fmt: skip
-        _refuse_random_weights(found["missing_keys"] | {name for name, *_ in found["mismatched_keys"]})
-    except (OSError, ValueError, AttributeError, safetensors.SafetensorError) as error:
-        raise UserError(encoder_unavailable(settings.name, error)) from None
-    room = description.max_position_embeddings
-    if longest > room:
-        raise UserError(f"data.max_len asks for {longest} tokens at a time, but {settings.name} reads at most {room}")
-    if description.vocab_size < vocabulary_size:
-        raise UserError(
-            f"{settings.name} has {description.vocab_size} token rows, the processed data was made with "
-            f"{vocabulary_size}; run preprocess.py again with this encoder"
-        )
-    return CharacterEncoder(transformer, settings.output)
-
-
-def _refuse_random_weights(names: set[str]) -> None:
-    """Raise ValueError if a checkpoint did not fill weights of these names, but for the pooler's, which is not used."""
-    if lacking := sorted(name for name in names if not name.startswith("pooler.")):
-        raise ValueError(
-            f"its weights lack {len(lacking)} of its tensors, or have them in another shape, among them {lacking[0]}"
-        )
-
-
 def encoder_from_config(description: transformers.PretrainedConfig, output: str | int) -> CharacterEncoder:
-    """An encoder of a known shape with random weights, to be trained or to be loaded into."""
+    """An encoder of a known shape with random weights."""
     return CharacterEncoder(transformers.AutoModel.from_config(description), output)
 
 
 def scratch_config(
     settings: EncoderConfig, vocabulary_size: int, longest: int, pad: int
 ) -> transformers.PretrainedConfig:
-    """The shape of a `scratch` encoder."""
+    """The shape of a `scratch` encoder; the arguments are those of `model.pretrained.build_encoder`."""
     return transformers.BertConfig(
         vocab_size=vocabulary_size,
         hidden_size=settings.hidden,
@@ -173,15 +125,4 @@ def scratch_config(
         intermediate_size=settings.feed_forward,
         max_position_embeddings=longest,
         pad_token_id=pad,
-    )
-
-
-def encoder_unavailable(name: str, error: Exception) -> str:
-    """One line that says which encoder could not be had, and the three ways out."""
-    reason = str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
-    mirror = os.environ.get("HF_ENDPOINT", "the default hub")
-    return (
-        f"encoder {name} could not be loaded from {mirror} or as a local folder with safetensors weights ({reason}); "
-        "give a local path with --set encoder.name=PATH, name a mirror in the environment variable HF_ENDPOINT, "
-        "or train a small one with --set encoder.name=scratch"
     )

@@ -1,9 +1,8 @@
-"""Linear-chain conditional random field on pytorch-crf, with legal transitions, partial labels and span marginals.
+"""Linear-chain conditional random field with legal transitions, partial labels and posterior probabilities of spans.
 
-The parameters are pytorch-crf's, and so is the likelihood, computed here without a pass over all emissions for every
-character. A transition that the tag scheme forbids starts at `FORBIDDEN` and has gradient zero there (its probability
-is zero in float32), so it stays forbidden in the loss, in the marginals and in decoding alike; weight decay must leave
-this module alone.
+The parameters and the likelihood are those of pytorch-crf. The likelihood is computed here without a pass over all
+emissions for every character. A transition that the tag scheme forbids starts at `FORBIDDEN`. Its probability is zero
+in float32, so its gradient is zero and it stays forbidden. Weight decay must not touch this module.
 
 B sequences (all chains of all texts, flattened), L characters, T tags, S spans.
 """
@@ -46,17 +45,17 @@ class ChainCRF(torchcrf.CRF):
         unknown: Tensor | None = None,
         belief: Tensor | None = None,
     ) -> Tensor:
-        """Negative log-likelihood of each sequence, with any tag allowed where `unknown` is set.
+        """Negative log-likelihood of each sequence. Any tag is allowed where `unknown` is set.
 
         log Z - log Z(allowed): Bellare and McCallum, "Learning extractors from unlabeled text using relevant
         databases" (2007); Tsuboi et al., "Training conditional random fields using incomplete annotations" (2008).
 
         Args:
             emissions: (B, L, T) float32.
-            tags: (B, L) integers; what stands on pads, and without belief at unknown positions, is not looked at.
-            mask: (B, L) bool, true on characters; every row is a prefix of at least one.
+            tags: (B, L) integers. Those of pads are ignored, and without belief those of unknown positions too.
+            mask: (B, L) bool, true on characters. Every row is a prefix with at least one character.
             unknown: (B, L) bool, or None for full labels.
-            belief: (B,) from 0 to 1, the part of the loss that is taken as if nothing were unknown; None for 0.
+            belief: (B,) from 0 to 1, the share of the loss in which nothing is unknown; None for 0.
 
         Returns:
             (B,) losses.
@@ -65,7 +64,7 @@ class ChainCRF(torchcrf.CRF):
         if unknown is None:
             return everything - path_score(emissions, tags, mask, self.scores)
         allowed = one_hot(tags, self.num_tags).bool() | unknown.unsqueeze(-1)  # (B, L, T)
-        agreeing = log_partition(emissions.masked_fill(~allowed, FORBIDDEN), mask, self.scores)
+        agreeing = log_partition(emissions.masked_fill(~allowed, FORBIDDEN), mask, self.scores)  # (B,)
         if belief is not None:
             agreeing = torch.lerp(agreeing, path_score(emissions, tags, mask, self.scores), belief)
         return everything - agreeing
@@ -76,7 +75,7 @@ class ChainCRF(torchcrf.CRF):
 
 
 class Transitions(NamedTuple):
-    """Scores of tag pairs (T, T), of the first tag (T,) and of the last (T,). All zero, a chain is a softmax."""
+    """Scores of tag pairs (T, T), of the first tag (T,) and of the last tag (T,). With zeros, a chain is a softmax."""
 
     pairs: Tensor
     start: Tensor
@@ -84,13 +83,13 @@ class Transitions(NamedTuple):
 
     @classmethod
     def zero(cls, like: Tensor) -> Transitions:
-        """Those of independent tags; T is the last dimension of `like`."""
+        """The scores of independent tags. T is the last dimension of `like`."""
         tags = like.shape[-1]
         return cls(like.new_zeros(tags, tags), like.new_zeros(tags), like.new_zeros(tags))
 
 
 def path_score(emissions: Tensor, tags: Tensor, mask: Tensor, scores: Transitions) -> Tensor:
-    """(B,) the score of one path (B, L) of each sequence; all positions at once."""
+    """(B,) the score of one path of tags (B, L) for each sequence."""
     num_tags = emissions.shape[2]
     emitted = emissions.gather(2, tags.unsqueeze(2)).squeeze(2)  # (B, L)
     pairs = embedding(tags[:, :-1] * num_tags + tags[:, 1:], scores.pairs.reshape(-1, 1)).squeeze(2)  # (B, L - 1)
@@ -101,26 +100,17 @@ def path_score(emissions: Tensor, tags: Tensor, mask: Tensor, scores: Transition
 
 def log_partition(emissions: Tensor, mask: Tensor, scores: Transitions) -> Tensor:
     """(B,) the log of the summed weight of all paths."""
-    # Unbound once: taking emissions[:, i] in the loop would give every step a gradient of the size of all of them.
+    # Unbound once: with emissions[:, i] in the loop, every step would have a gradient of the size of all emissions.
     first, *others = emissions.unbind(1)  # L of (B, T)
-    current = scores.start + first
+    current = scores.start + first  # (B, T)
     for step, here in zip(others, mask[:, 1:, None].unbind(1), strict=True):
-        arrived = torch.logsumexp(current.unsqueeze(2) + scores.pairs, dim=1) + step
+        arrived = torch.logsumexp(current.unsqueeze(2) + scores.pairs, dim=1) + step  # (B, T)
         current = torch.where(here, arrived, current)
     return torch.logsumexp(current + scores.end, dim=1)
 
 
 def viterbi(emissions: Tensor, mask: Tensor, scores: Transitions) -> Tensor:
-    """The best tags of every sequence, all sequences at once.
-
-    Args:
-        emissions: (B, L, T).
-        mask: (B, L) bool, each row a prefix.
-        scores: of the transitions.
-
-    Returns:
-        (B, L) best tags, 0 on pads.
-    """
+    """(B, L) the best tags of every sequence, 0 on pads, from emissions (B, L, T) and a mask (B, L) of prefixes."""
     length = emissions.shape[1]
     best = scores.start + emissions[:, 0]  # (B, T)
     unchanged = torch.arange(emissions.shape[2], device=emissions.device).expand_as(best)
@@ -130,7 +120,7 @@ def viterbi(emissions: Tensor, mask: Tensor, scores: Transitions) -> Tensor:
         arrived, origin = candidates.max(dim=1)  # (B, T)
         here = mask[:, position].unsqueeze(1)
         best = torch.where(here, arrived + emissions[:, position], best)
-        # On pads a tag comes from itself, so that walking back passes over them.
+        # On pads a tag comes from itself, so that the way back skips them.
         history.append(torch.where(here, origin, unchanged))
     tag = (best + scores.end).argmax(dim=1, keepdim=True)  # (B, 1)
     path = [tag]
@@ -141,8 +131,8 @@ def viterbi(emissions: Tensor, mask: Tensor, scores: Transitions) -> Tensor:
 
 
 def forward_scores(emissions: Tensor, scores: Transitions) -> Tensor:
-    """(B, L, T): log of the summed weight of all beginnings that end in a tag at a position, its emission included."""
-    current = scores.start + emissions[:, 0]
+    """(B, L, T) log of the summed weight of all paths up to a position that end in a tag, its emission included."""
+    current = scores.start + emissions[:, 0]  # (B, T)
     steps = [current]
     for position in range(1, emissions.shape[1]):
         current = torch.logsumexp(current.unsqueeze(2) + scores.pairs, dim=1) + emissions[:, position]
@@ -151,19 +141,19 @@ def forward_scores(emissions: Tensor, scores: Transitions) -> Tensor:
 
 
 def backward_scores(emissions: Tensor, mask: Tensor, scores: Transitions) -> Tensor:
-    """(B, L, T): log of the summed weight of all that can follow a tag at a position, to the end of its sequence."""
+    """(B, L, T) log of the summed weight of all paths from after a tag at a position to the end of the sequence."""
     length = emissions.shape[1]
-    current = scores.end.expand_as(emissions[:, 0])
+    current = scores.end.expand_as(emissions[:, 0])  # (B, T)
     steps = [current]
     for position in range(length - 1, 0, -1):
-        onward = torch.logsumexp(scores.pairs + (emissions[:, position] + current).unsqueeze(1), dim=2)
+        onward = torch.logsumexp(scores.pairs + (emissions[:, position] + current).unsqueeze(1), dim=2)  # (B, T)
         current = torch.where(mask[:, position].unsqueeze(1), onward, current)
         steps.append(current)
     return torch.stack(steps[::-1], dim=1)
 
 
 class TaggedSpans(NamedTuple):
-    """S spans as tags, one row each: sequence, begin, end (inclusive) and the four tags of its category, all (S,)."""
+    """S spans: sequence, begin, end (inclusive) and the four tags of the span's category, (S,) each."""
 
     sequence: Tensor
     begin: Tensor
@@ -177,36 +167,39 @@ class TaggedSpans(NamedTuple):
 def span_log_probabilities(
     emissions: Tensor, mask: Tensor, scores: Transitions, spans: TaggedSpans, opening: Tensor
 ) -> Tensor:
-    """Log of the posterior probability that a span with exactly these bounds and category stands in the text.
+    """Log of the posterior probability that a span with exactly these bounds and category is present.
 
-    It sums the weight of every tagging in which `TagScheme.find_spans` sees the span, over that of all taggings: the
-    chain's forward scores at `begin`, the one path through the span, the backward scores after it. What follows a whole
-    span does not matter, but for one character where the tag of a span's begin is that of a single one: it is whole
-    only if no continuation follows.
+    This is the weight of all taggings in which `TagScheme.find_spans` finds the span, divided by that of all taggings.
+    It has three parts: the forward scores at `begin`, the one path through the span, the backward scores after it.
+    Usually any tag may follow a span. The exception is a single character in a scheme where it has the tag of a
+    span's first character: then no tag that continues a span may follow.
 
     Args:
         emissions: (B, L, T).
         mask: (B, L) bool.
         scores: of the transitions.
         spans: S spans.
-        opening: (T,) bool, tags that are no continuation of a span.
+        opening: (T,) bool, tags that do not continue a span.
 
     Returns:
         (S,) log probabilities.
     """
-    forward = forward_scores(emissions, scores)
-    backward = backward_scores(emissions, mask, scores)
-    log_partition = torch.logsumexp(forward[:, 0] + backward[:, 0], dim=1)  # (B,)
+    forward = forward_scores(emissions, scores)  # (B, L, T)
+    backward = backward_scores(emissions, mask, scores)  # (B, L, T)
+    everything = torch.logsumexp(forward[:, 0] + backward[:, 0], dim=1)  # (B,)
+    first = torch.where(spans.end > spans.begin, spans.first, spans.single)  # (S,)
+    before = forward[spans.sequence, spans.begin, first]  # (S,)
+    path = _path_through(emissions, scores, spans)  # (S,)
+    after = _log_weight_after(emissions, mask, scores, spans, opening, backward)  # (S,)
+    return (before + path + after - everything[spans.sequence]).clamp(max=0.0)
+
+
+def _path_through(emissions: Tensor, scores: Transitions, spans: TaggedSpans) -> Tensor:
+    """(S,) the score of the path from the first character of each span, without its emission, to the last."""
     sequence, begin, end = spans.sequence, spans.begin, spans.end
-
-    several = end > begin
-    opened = forward[sequence, begin, torch.where(several, spans.first, spans.single)]  # (S,)
-
-    # The path from the first character to the last. Sums of `inside` emissions come from a running total.
-    running = emissions.cumsum(dim=1)
+    running = emissions.cumsum(dim=1)  # (B, L, T), whose differences are sums of `inside` emissions
     inner = end - begin - 1
     before_last = (end - 1).clamp(min=0)
-    has_inner = inner > 0
     through_inner = (
         scores.pairs[spans.first, spans.inside]
         + (inner - 1) * scores.pairs[spans.inside, spans.inside]
@@ -214,14 +207,18 @@ def span_log_probabilities(
         - running[sequence, begin, spans.inside]
         + scores.pairs[spans.inside, spans.last]
     )
-    path = torch.where(has_inner, through_inner, scores.pairs[spans.first, spans.last])
-    path = torch.where(several, path + emissions[sequence, end, spans.last], 0.0)
+    path = torch.where(inner > 0, through_inner, scores.pairs[spans.first, spans.last])
+    return torch.where(end > begin, path + emissions[sequence, end, spans.last], 0.0)
 
-    final = torch.where(several, spans.last, spans.single)
-    lengths = mask.sum(dim=1)
-    after = (end + 1).clamp(max=emissions.shape[1] - 1)
-    onward = scores.pairs[final] + emissions[sequence, after] + backward[sequence, after]  # (S, T)
-    goes_on = (~several & (spans.first == spans.single)).unsqueeze(1) & ~opening  # (S, T)
-    onward = torch.logsumexp(onward.masked_fill(goes_on, float("-inf")), dim=1)
-    closed = torch.where(end + 1 < lengths[sequence], onward, scores.end[final])
-    return (opened + path + closed - log_partition[sequence]).clamp(max=0.0)
+
+def _log_weight_after(
+    emissions: Tensor, mask: Tensor, scores: Transitions, spans: TaggedSpans, opening: Tensor, backward: Tensor
+) -> Tensor:
+    """(S,) log of the summed weight of all that can follow each span."""
+    sequence, end, several = spans.sequence, spans.end, spans.end > spans.begin
+    final = torch.where(several, spans.last, spans.single)  # (S,)
+    following = (end + 1).clamp(max=emissions.shape[1] - 1)  # (S,)
+    onward = scores.pairs[final] + emissions[sequence, following] + backward[sequence, following]  # (S, T)
+    continued = (~several & (spans.first == spans.single)).unsqueeze(1) & ~opening  # (S, T)
+    onward = torch.logsumexp(onward.masked_fill(continued, float("-inf")), dim=1)  # (S,)
+    return torch.where(end + 1 < mask.sum(dim=1)[sequence], onward, scores.end[final])

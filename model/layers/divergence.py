@@ -1,13 +1,12 @@
-"""How far two linear-chain models are apart, over all tag sequences and exactly.
+"""The Kullback-Leibler divergence of two linear-chain models, exact over all tag sequences.
 
-Two chains with the same transitions and emissions e and f are members of one exponential family, whose log partition
-log Z has the tag marginals m as its gradient. Between members of such a family (Wainwright and Jordan, "Graphical
-models, exponential families, and variational inference", 2008, section 5.2.2)
+Two chains with the same transitions and emissions e and f belong to one exponential family. The gradient of its log
+partition function log Z are the tag marginals m. Within such a family (Wainwright and Jordan, "Graphical models,
+exponential families, and variational inference", 2008, section 5.2.2)
 
     KL(p_e || p_f) = log Z(f) - log Z(e) - sum_it m(e)_it (f_it - e_it)
 
-so that neither sequences are enumerated nor only the best of them looked at, as is done for taggers elsewhere (SeqVAT:
-Chen et al., ACL 2020).
+This needs no enumeration of tag sequences, and no restriction to the best ones as in SeqVAT (Chen et al., ACL 2020).
 
 B sequences, L characters, T tags.
 """
@@ -21,9 +20,9 @@ from model.layers.crf import Transitions, log_partition
 
 
 def kl_divergence(emissions: Tensor, others: Tensor, mask: Tensor, scores: Transitions) -> Tensor:
-    """KL(p || q) of the chain with `emissions` from the one with `others`, which has the same transitions.
+    """KL(p || q), where p has `emissions`, q has `others`, and both have the same transitions.
 
-    Gradients reach both emissions; the transitions are taken as given.
+    Gradients reach both emissions, but not the transitions.
 
     Args:
         emissions, others: (B, L, T).
@@ -31,7 +30,7 @@ def kl_divergence(emissions: Tensor, others: Tensor, mask: Tensor, scores: Trans
         scores: of the transitions.
 
     Returns:
-        (B,), not negative but for rounding.
+        (B,), not negative except for rounding.
     """
     given = Transitions(*(score.detach() for score in scores))
     log_z, marginals = marginals_of(emissions, mask, given)

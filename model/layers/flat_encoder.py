@@ -15,11 +15,11 @@ from model.layers.sampled import Pattern, make_pattern
 
 
 class FlatLayer(nn.Module):
-    """Attention and feed-forward, each with dropout, residual and LayerNorm after it."""
+    """Attention, then feed-forward. Dropout, a residual connection and LayerNorm follow each."""
 
     def __init__(self, config: FlatConfig) -> None:
         super().__init__()
-        self.attention = RelativeAttention(config.hidden, config.heads, config.scaled, config.attention_dropout)
+        self.attention = RelativeAttention(config.hidden, config.heads)
         self.attention_norm = nn.LayerNorm(config.hidden)
         self.feed_forward = nn.Sequential(
             nn.Linear(config.hidden, config.feed_forward),
@@ -30,13 +30,14 @@ class FlatLayer(nn.Module):
         self.feed_forward_norm = nn.LayerNorm(config.hidden)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, nodes: Tensor, mask: Tensor, rows: Tensor, pattern: Pattern) -> Tensor:
-        nodes = self.attention_norm(nodes + self.dropout(self.attention(nodes, mask, rows, pattern)))
+    def forward(self, nodes: Tensor, mask: Tensor, relative: Tensor, pattern: Pattern) -> Tensor:
+        """(B, N, H) from nodes (B, N, H); the other arguments are those of `RelativeAttention`."""
+        nodes = self.attention_norm(nodes + self.dropout(self.attention(nodes, mask, relative, pattern)))  # (B, N, H)
         return self.feed_forward_norm(nodes + self.dropout(self.feed_forward(nodes)))
 
 
 class FlatEncoder(nn.Module):
-    """Characters and words, joined and attended to; the characters' rows come out."""
+    """Transformer layers over the characters and words of a lattice. The output is the states of the characters."""
 
     def __init__(self, config: FlatConfig, character_size: int, word_size: int, max_distance: int) -> None:
         super().__init__()
@@ -44,9 +45,7 @@ class FlatEncoder(nn.Module):
         self.words = nn.Linear(word_size, config.hidden)
         self.norm = nn.LayerNorm(config.hidden)
         self.dropout = nn.Dropout(config.dropout)
-        self.positions = RelativePositions(
-            config.hidden, max_distance, config.fusion, config.shared_tables, config.learned_tables
-        )
+        self.positions = RelativePositions(config.hidden, max_distance, config.fusion)
         self.layers = nn.ModuleList(FlatLayer(config) for _ in range(config.layers))
 
     def forward(
@@ -64,13 +63,13 @@ class FlatEncoder(nn.Module):
             characters: (B, L, character size); character_mask: (B, L) bool.
             words: (B, W, word size); word_mask: (B, W) bool. W may be 0.
             distances: (K, 4) integers, the four distances of each relative position in the batch.
-            positions: (B, N, N) int32, which of them each pair of nodes has.
+            positions: (B, N, N) int32, the relative position of each pair of nodes.
 
         Returns:
             (B, L, H), pads zero.
 
         Raises:
-            ValueError: texts longer than the position table.
+            ValueError: a text is longer than the position table.
         """
         length = characters.shape[1]
         if length - 1 > self.positions.max_distance:
@@ -78,8 +77,8 @@ class FlatEncoder(nn.Module):
         mask = torch.cat([character_mask, word_mask], dim=1)  # (B, N)
         nodes = torch.cat([self.characters(characters), self.words(words)], dim=1)  # (B, N, H)
         nodes = self.dropout(self.norm(nodes)) * mask.unsqueeze(2)
-        rows = self.positions(distances)  # (K, H)
+        relative = self.positions(distances)  # (K, H)
         pattern = make_pattern(positions, len(distances))
         for layer in self.layers:
-            nodes = layer(nodes, mask, rows, pattern)
+            nodes = layer(nodes, mask, relative, pattern)  # (B, N, H)
         return nodes[:, :length] * character_mask.unsqueeze(2)

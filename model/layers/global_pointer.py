@@ -1,14 +1,14 @@
 """A score for every span of every category from one pass (Su et al., "Global Pointer: Novel Efficient Span-based
 Approach for Named Entity Recognition", 2022).
 
-The score of the span from i to j in category c is the product of a query of i and a key of j, both turned by their
-positions (Su et al., "RoFormer", 2021), so that it knows j - i:
+The score of the span from i to j in category c is the product of a query of i and a key of j. Both are rotated by
+their positions (Su et al., "RoFormer", 2021), so the score depends on j - i:
 
     plain    s_c(i, j) = (R_i q_ci) . (R_j k_cj) / sqrt(D)
     shared   s_c(i, j) = (R_i q_i) . (R_j k_j) / sqrt(D)  +  a_c . [q_i k_i]  +  b_c . [q_j k_j]
 
-The second is the paper's Efficient Global Pointer (its section 2.3): where a span stands is asked once for all
-categories, and what it is by terms of its ends.
+The second form is the Efficient Global Pointer (section 2.3 of the paper). All categories share one query and key, and
+terms of the two ends tell the categories apart.
 
 B batch, C categories, L characters, H size of the states, D size of queries and keys.
 """
@@ -18,58 +18,67 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-NO_SPAN = -1e4  # of what ends before it begins, or on a pad
+NO_SPAN = -1e4  # the score of a span that ends before it begins, or that touches a pad
 BASE = 10_000.0  # of the angles of rotary positions
+KEY_SIZE = 64  # D, as in the paper
 
 
 class GlobalPointer(nn.Module):
-    """States (B, L, H) to scores (B, C, L, L)."""
+    """States (B, L, H) to scores (B, C, L, L).
 
-    def __init__(self, size: int, categories: int, key_size: int, shared: bool) -> None:
+    Args:
+        size: H.
+        categories: C.
+        shared: use one query and key for all categories.
+        key_size: D, an even number.
+    """
+
+    def __init__(self, size: int, categories: int, shared: bool, key_size: int = KEY_SIZE) -> None:
         super().__init__()
         if key_size % 2:
-            raise ValueError(f"rotary positions turn pairs of numbers, and a key of size {key_size} is odd")
+            raise ValueError(f"rotary positions rotate pairs of numbers, but the key size {key_size} is odd")
         self.key_size, self.shared = key_size, shared
         self.ends = nn.Linear(size, (1 if shared else categories) * 2 * key_size)
         if shared:
             self.kinds = nn.Linear(2 * key_size, 2 * categories)
 
     def start_at(self, score: float) -> None:
-        """Have states of which nothing is known score this in all spans; the plain form has no bias to say so with."""
+        """Set the initial score of all spans. The plain form has no bias for this and ignores it."""
         if self.shared:
-            nn.init.constant_(self.kinds.bias, score / 2)  # of the first character, and of the last
+            nn.init.constant_(self.kinds.bias, score / 2)  # half for the first character, half for the last
 
     def forward(self, states: Tensor, character_mask: Tensor) -> Tensor:
-        """float32 (B, C, L, L) scores of spans from the first to the second L, `NO_SPAN` where none can be."""
+        """float32 (B, C, L, L) scores by first and last character, `NO_SPAN` where no span is possible."""
         ends = self.ends(states).float()  # (B, L, 2 D) or (B, L, C 2 D)
-        # Else autocast would take the products below to half precision again.
+        # Without this, autocast would compute the products below in half precision.
         with torch.autocast(states.device.type, enabled=False):
             return self._scores(ends, character_mask)
 
     def _scores(self, ends: Tensor, character_mask: Tensor) -> Tensor:
         queries, keys = ends.unflatten(2, (-1, 2, self.key_size)).transpose(1, 2).unbind(3)  # (B, 1 or C, L, D)
         angles = rotary_angles(ends.shape[1], self.key_size, ends.device)  # (L, D / 2)
-        scores = rotated(queries, angles) @ rotated(keys, angles).transpose(2, 3) / self.key_size**0.5
+        products = rotated(queries, angles) @ rotated(keys, angles).transpose(2, 3)  # (B, 1 or C, L, L)
+        scores = products / self.key_size**0.5
         if self.shared:
             first, last = self.kinds(ends).transpose(1, 2).chunk(2, dim=1)  # (B, C, L) each
-            scores = scores + first.unsqueeze(3) + last.unsqueeze(2)
+            scores = scores + first.unsqueeze(3) + last.unsqueeze(2)  # (B, C, L, L)
         return scores.masked_fill(~possible_spans(character_mask), NO_SPAN)
 
 
 def possible_spans(character_mask: Tensor) -> Tensor:
-    """bool (B, 1, L, L): first and last stand on characters (B, L), in this order."""
-    both = character_mask.unsqueeze(2) & character_mask.unsqueeze(1)
+    """bool (B, 1, L, L): first and last are characters of the mask (B, L), and first is not after last."""
+    both = character_mask.unsqueeze(2) & character_mask.unsqueeze(1)  # (B, L, L)
     return both.triu().unsqueeze(1)
 
 
 def rotary_angles(length: int, size: int, device: torch.device) -> Tensor:
-    """(length, size / 2): position p turns pair m by p BASE^(-2 m / size)."""
+    """(length, size / 2): the angle of position p and pair m is p BASE^(-2 m / size)."""
     rates = BASE ** (-torch.arange(0, size, 2, device=device, dtype=torch.float32) / size)
     return torch.arange(length, device=device, dtype=torch.float32).unsqueeze(1) * rates
 
 
 def rotated(vectors: Tensor, angles: Tensor) -> Tensor:
-    """Vectors (..., L, D), each pair of neighbouring numbers turned by its angle (L, D / 2)."""
-    even, odd = vectors[..., 0::2], vectors[..., 1::2]
+    """(..., L, D) the vectors with each pair of neighbouring numbers rotated by its angle (L, D / 2)."""
+    even, odd = vectors[..., 0::2], vectors[..., 1::2]  # (..., L, D / 2) each
     cosine, sine = angles.cos(), angles.sin()
     return torch.stack([even * cosine - odd * sine, even * sine + odd * cosine], dim=-1).flatten(-2)

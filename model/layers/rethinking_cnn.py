@@ -1,21 +1,23 @@
-"""A pyramid of convolutions, one layer for each length of n-gram, that thinks again about the words it took in: Gui et
-al., "CNN-Based Chinese NER with Lexicon Rethinking" (IJCAI 2019), section 3.
+"""A pyramid of convolutions over n-grams that takes in words twice: Gui et al., "CNN-Based Chinese NER with Lexicon
+Rethinking" (IJCAI 2019), section 3.
 
-C_l at character m stands for the n-gram of l characters that begins there, C_1 for the character; w is the word of l
-characters that begins there, 0 if there is none. Layer by layer from below
+C_l at character m represents the n-gram of l characters that begins there. w is the word of l characters that begins
+there, or 0 if there is none. From the lowest layer to the highest:
 
     C_l+1(m) = tanh(conv [C_l(m); C_l(m + 1)])
     X_l = i * u + f * C_l,  i, f = softmax of sigma(W_i C_l + U_i w), sigma(W_f C_l + U_f w),  u = tanh(W_u C_l + U_u w)
 
-and again with the topmost X_T, which has seen T characters and, of their words, the one of all T: words enter the X
-alone, and C_l+1 comes of the bare C_l. (So others pass the paper's equation on; the authors' code, rtmaww/LR-CNN,
-convolves X_l there.)
+Rethinking computes the X again with the topmost X_T, which has read T characters:
 
     X_l = i * u + f * C_l + r * X_T,   i, f, r = softmax of sigma(W C_l + U w + V X_T),   W and U of i and f as above
 
-At last each character takes from all lengths what it needs: a sum of the X_l with softmax weights that come from them.
+The state of a character is the sum of its X_l, with softmax weights computed from them.
 
-This reads from left to right; words and n-grams that end at a character come from a second one that reads backwards.
+Words enter only the X, and C_l+1 follows from C_l without words. Others read the equation of the paper in this way. The
+authors' code (rtmaww/LR-CNN) convolves X_l instead.
+
+One pyramid reads words and n-grams that begin at a character. A second one, on reversed texts, reads those that end
+there.
 
 B batch, L characters, T layers, I input size, D size of word vectors, H size of one direction.
 """
@@ -28,7 +30,14 @@ from torch.nn.functional import pad
 
 
 class RethinkingCNN(nn.Module):
-    """One direction: n-grams and words that begin at a character."""
+    """One direction: n-grams and words that begin at a character.
+
+    Args:
+        size: I.
+        word_size: D.
+        hidden: H.
+        layers: T.
+    """
 
     def __init__(self, size: int, word_size: int, hidden: int, layers: int) -> None:
         super().__init__()
@@ -43,22 +52,22 @@ class RethinkingCNN(nn.Module):
         """Read texts.
 
         Args:
-            vectors: (B, L, I); mask: (B, L) bool. Beyond a text all is zero.
-            words: (T, B, L, D) vectors of the words by length and first character, zero where there is none.
+            vectors: (B, L, I); mask: (B, L) bool.
+            words: (T, B, L, D) word vectors by length and first character, zero where there is no word.
 
         Returns:
             (B, L, H), pads zero.
         """
-        here = mask.unsqueeze(2)
-        grams = [torch.tanh(self.first(vectors)) * here]
+        here = mask.unsqueeze(2)  # (B, L, 1)
+        grams = [torch.tanh(self.first(vectors)) * here]  # T of (B, L, H)
         for convolution in self.convolutions:
-            following = pad(grams[-1], (0, 0, 0, 1))[:, 1:]
+            following = pad(grams[-1], (0, 0, 0, 1))[:, 1:]  # (B, L, H) those of the next character
             grams.append(torch.tanh(convolution(torch.cat([grams[-1], following], dim=2))) * here)
         pyramid = torch.stack(grams)  # (T, B, L, H)
         enter, keep, word, think = (self.grams(pyramid) + self.words(words)).chunk(4, dim=3)  # (T, B, L, H) each
         word = torch.tanh(word)
-        once = _mixed([enter[-1:], keep[-1:]], [word[-1:], pyramid[-1:]])  # (1, B, L, H), of the topmost layer alone
-        for_enter, for_keep, for_think = self.again(once).chunk(3, dim=3)
+        once = _mixed([enter[-1:], keep[-1:]], [word[-1:], pyramid[-1:]])  # (1, B, L, H), only the topmost layer
+        for_enter, for_keep, for_think = self.again(once).chunk(3, dim=3)  # (1, B, L, H) each
         twice = _mixed(
             [enter + for_enter, keep + for_keep, think + for_think], [word, pyramid, once.expand_as(pyramid)]
         )  # (T, B, L, H)
@@ -67,7 +76,7 @@ class RethinkingCNN(nn.Module):
 
 
 def _mixed(gates: list[Tensor], values: list[Tensor]) -> Tensor:
-    """The values, weighted by the softmax over the logistic function of their gates, all (T, B, L, H)."""
+    """(T, B, L, H) the sum of the values, weighted by a softmax over the sigmoid of their gates."""
     shares = torch.stack([gate.sigmoid() for gate in gates]).softmax(dim=0)
     return sum(share * value for share, value in zip(shares, values, strict=True))
 
@@ -75,15 +84,15 @@ def _mixed(gates: list[Tensor], values: list[Tensor]) -> Tensor:
 def words_by_length(
     texts: tuple[int, int, int], vectors: Tensor, text: Tensor, begin: Tensor, lengths: Tensor
 ) -> Tensor:
-    """A table of words.
+    """Word vectors by length and first character.
 
     Args:
         texts: T, B and L.
         vectors: (V, D).
-        text, begin, lengths: (V,) of each word; no word is longer than T.
+        text, begin, lengths: (V,) for each word. No word is longer than T.
 
     Returns:
-        (T, B, L, D), zero where there is none.
+        (T, B, L, D), zero where there is no word.
     """
     table = vectors.new_zeros(*texts, vectors.shape[1])
     return table.index_put((lengths - 1, text, begin), vectors)

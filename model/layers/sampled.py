@@ -1,8 +1,8 @@
-"""Chosen entries of a matrix product, without the product: position logits cost one dot product each.
+"""Selected entries of a matrix product, without the whole product. Each position logit costs one dot product.
 
-The logit of query i and key j is (W_q x_i + v) . (W_R R)_k, k being the relative position of i and j. Of the product
-of all queries with all rows, only the entries (i, k) that occur are wanted: a sampled dense-dense product, whose
-gradients are two products of a sparse matrix with a dense one.
+The logit of query i and key j is (W_q x_i + v) . (W_R R)_k, where k is the relative position of i and j. Only some
+entries (i, k) of the product of all queries with all rows occur. This is a sampled dense-dense product. Its gradients
+are two products of a sparse matrix with a dense one.
 
 A heads, Q queries, K rows, D head size, J keys of each query.
 """
@@ -20,27 +20,28 @@ WITH_SPARSE_PRODUCTS = ("cpu", "cuda")  # kinds of device
 
 
 class Pattern(NamedTuple):
-    """Which entries are wanted, as a sparse matrix (Q, K) by rows, and by columns for the gradient of the rows."""
+    """The entries to compute, as a sparse matrix (Q, K) by rows, and by columns for the gradient of the rows."""
 
-    begins: Tensor  # int32 (Q + 1,) where each query's entries begin
+    begins: Tensor  # int32 (Q + 1,) the first entry of each query
     columns: Tensor  # int32 (Q J,) the row that each entry uses
     order: Tensor  # int32 (Q J,) entries sorted by the row they use
-    row_begins: Tensor  # int32 (K + 1,) where each row's entries begin in that order
+    row_begins: Tensor  # int32 (K + 1,) the first entry of each row in that order
     queries: Tensor  # int32 (Q J,) the query of each entry in that order
 
     @property
     def shape(self) -> tuple[int, int]:
+        """Q and K."""
         return len(self.begins) - 1, len(self.row_begins) - 1
 
 
 def make_pattern(index: Tensor, num_rows: int) -> Pattern:
-    """The pattern of an index int32 (..., J) into `num_rows` rows; each leading place is a query."""
+    """The pattern of an index int32 (..., J) into `num_rows` rows. Each leading place is a query."""
     keys = index.shape[-1]
-    columns = index.flatten()
-    ordered, order = columns.sort(stable=True)
+    columns = index.flatten()  # (Q J,)
+    ordered, order = columns.sort(stable=True)  # (Q J,) each
     order = order.int()
-    each = torch.arange(num_rows + 1, dtype=columns.dtype, device=columns.device)
-    begins = torch.arange(0, columns.numel() + 1, keys, dtype=torch.int32, device=columns.device)
+    each = torch.arange(num_rows + 1, dtype=columns.dtype, device=columns.device)  # (K + 1,)
+    begins = torch.arange(0, columns.numel() + 1, keys, dtype=torch.int32, device=columns.device)  # (Q + 1,)
     return Pattern(
         begins,
         columns,
@@ -61,8 +62,8 @@ def sampled_product(query: Tensor, rows: Tensor, pattern: Pattern) -> Tensor:
     """
     if query.device.type in WITH_SPARSE_PRODUCTS:
         return _SampledProduct.apply(query, rows, *pattern)
-    # Elsewhere PyTorch has no sparse products: take the whole product, a head at a time, and choose from it.
-    columns = pattern.columns.view(pattern.shape[0], -1).long()
+    # PyTorch has no sparse products on other devices: compute the whole product of one head at a time, then select.
+    columns = pattern.columns.view(pattern.shape[0], -1).long()  # (Q, J)
     return torch.stack([(q @ r.T).gather(1, columns).flatten() for q, r in zip(query, rows, strict=True)])
 
 
@@ -71,9 +72,9 @@ class _SampledProduct(torch.autograd.Function):
     def forward(ctx: Any, query: Tensor, rows: Tensor, *pattern: Tensor) -> Tensor:
         ctx.save_for_backward(query, rows, *pattern)
         own = Pattern(*pattern)
-        entries = query.new_zeros(len(query), len(own.columns))
+        entries = query.new_zeros(len(query), len(own.columns))  # (A, Q J)
         for a, values in enumerate(entries):
-            # The sparse matrix is a view of `entries`; as its own output it is filled in place.
+            # The sparse matrix is a view of `entries`. With itself as the output, it is filled in place.
             wanted = _sparse(own.begins, own.columns, values, own.shape)
             torch.sparse.sampled_addmm(wanted, query[a], rows[a].T, beta=0, out=wanted)
         return entries
@@ -83,7 +84,7 @@ class _SampledProduct(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         query, rows, *pattern = ctx.saved_tensors
         own = Pattern(*pattern)
-        of_query, of_rows = torch.empty_like(query), torch.empty_like(rows)
+        of_query, of_rows = torch.empty_like(query), torch.empty_like(rows)  # (A, Q, D), (A, K, D)
         for a, values in enumerate(gradient):
             torch.mm(_sparse(own.begins, own.columns, values, own.shape), rows[a], out=of_query[a])
             by_row = _sparse(own.row_begins, own.queries, values.index_select(0, own.order), own.shape[::-1])

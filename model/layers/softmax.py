@@ -1,4 +1,4 @@
-"""Independent tags: the baseline that a CRF is measured against. Same interface as `ChainCRF`.
+"""Independent tags, the baseline for a CRF, with the interface of `ChainCRF`.
 
 B sequences, L characters, T tags.
 """
@@ -13,15 +13,18 @@ from model.layers.crf import Transitions
 
 
 class SoftmaxChain(nn.Module):
-    """A softmax over the tags of every character; it has no parameters."""
+    """A softmax over the tags of every character. It has no parameters."""
+
+    zero: Tensor  # (T,)
 
     def __init__(self, num_tags: int) -> None:
         super().__init__()
-        # Zero scores make the CRF's span probabilities those of independent tags.
+        # With zero transition scores, the span probabilities of the CRF are those of independent tags.
         self.register_buffer("zero", torch.zeros(num_tags), persistent=False)
 
     @property
     def scores(self) -> Transitions:
+        """Transition scores, all zero."""
         return Transitions.zero(self.zero)
 
     def loss(
@@ -32,7 +35,10 @@ class SoftmaxChain(nn.Module):
         unknown: Tensor | None = None,
         belief: Tensor | None = None,
     ) -> Tensor:
-        """(B,) summed cross-entropy; unknown characters cost their belief. Shapes as in `ChainCRF.loss`."""
+        """(B,) summed cross-entropy. That of unknown characters is multiplied by their belief.
+
+        The arguments are those of `ChainCRF.loss`.
+        """
         losses = cross_entropy(emissions.transpose(1, 2), tags, reduction="none") * mask  # (B, L)
         if unknown is not None:
             believed = 0.0 if belief is None else belief.unsqueeze(1)

@@ -1,5 +1,5 @@
-"""What characters know of the words around them: Ma et al., "Simplify the Usage of Lexicon in Chinese NER" (ACL 2020),
-section 3, from the two simple ways it begins with to its own.
+"""Features of characters from the words around them: Ma et al., "Simplify the Usage of Lexicon in Chinese NER" (ACL
+2020), section 3. The paper compares two simple features, Softword and ExSoftword, with its own, SoftLexicon.
 
 B batch, L characters, M words of the largest set, D size of word vectors, F size of the features.
 """
@@ -11,11 +11,11 @@ import math
 import torch
 from torch import Tensor, nn
 
-OUTSIDE = 4  # after begin, middle, end and single: in no word at all
+OUTSIDE = 4  # the tag of a character in no word, after those of begin, middle, end and single
 
 
 class SoftwordFeatures(nn.Module):
-    """The embedding of the tag that a character has in one segmentation (B, L, F)."""
+    """The embedding of a character's tag in one segmentation."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -23,34 +23,36 @@ class SoftwordFeatures(nn.Module):
         self.tags = nn.Embedding(5, size)
 
     def forward(self, word_sets: Tensor) -> Tensor:
-        """From word_sets (B, L, 4, M), of which one at most has a word."""
+        """(B, L, F) from word sets (B, L, 4, M). At most one of a character's four sets has a word."""
         within = word_sets[..., 0] > 0  # (B, L, 4)
         tag = torch.where(within.any(dim=2), within.int().argmax(dim=2), OUTSIDE)  # (B, L)
         return self.tags(tag)
 
 
 class ExSoftwordFeatures(nn.Module):
-    """All tags that a character has in any word, (B, L, 5) of zeros and ones."""
+    """All tags of a character in any word."""
 
     size = 5
 
     def forward(self, word_sets: Tensor) -> Tensor:
-        """From word_sets (B, L, 4, M)."""
+        """(B, L, 5) of zeros and ones from word sets (B, L, 4, M)."""
         within = word_sets[..., 0] > 0  # (B, L, 4)
         return torch.cat([within, ~within.any(dim=2, keepdim=True)], dim=2).float()
 
 
 class SoftLexiconFeatures(nn.Module):
-    """The four sets of a character, each as the mean of its words' vectors weighted by frequency, (B, L, 4 D).
+    """The four word sets of a character, each as the mean of its word vectors weighted by frequency.
 
         v(S) = 4 / Z  sum over w in S of z(w) e(w),     Z = sum of z over all four sets
 
-    An empty set holds a word of its own that says so, of frequency 1. Words that the corpora only have inside longer
-    ones count as frequent as that too: by their count of 0 they would be no part of any set.
+    An empty set contains one special word with frequency 1. Words with a count of 0, which the corpora have only inside
+    longer words, also get frequency 1. Otherwise they would not count in any set.
 
-    Vectors should begin with length 1 or so (`lexicon.length`), as the authors draw theirs: long ones, taken four
-    times, would drown the characters' states beside them.
+    The vectors should start with a length of about 1 (`lexicon.length`), as in the authors' code. Longer ones, times
+    four, would dominate the states of the characters.
     """
+
+    frequencies: Tensor  # (words,) by number
 
     def __init__(self, words: nn.Embedding) -> None:
         super().__init__()
@@ -59,8 +61,8 @@ class SoftLexiconFeatures(nn.Module):
         self.register_buffer("frequencies", torch.zeros(words.num_embeddings))
 
     def forward(self, word_sets: Tensor, vectors: Tensor) -> Tensor:
-        """From word_sets (B, L, 4, M) and the vectors of these words (B, L, 4, M, D)."""
-        here = word_sets > 0
+        """(B, L, 4 D) from word sets (B, L, 4, M) and the vectors of their words (B, L, 4, M, D)."""
+        here = word_sets > 0  # (B, L, 4, M)
         weights = self.frequencies[word_sets].clamp(min=1) * here  # (B, L, 4, M)
         empty = ~here.any(dim=3, keepdim=True)  # (B, L, 4, 1)
         summed = (weights.unsqueeze(4) * vectors).sum(dim=3) + empty * self.empty  # (B, L, 4, D)

@@ -1,6 +1,7 @@
-"""Lattice LSTM: words flow into the cells of an LSTM over characters (Zhang and Yang, ACL 2018).
+"""Lattice LSTM: words enter the cells of an LSTM over characters (Zhang and Yang, ACL 2018).
 
-B batch, L characters, W words of the text that has most, E encoder size, H size of the states.
+B batch, L characters, W words of the text that has most, V words of all texts, D size of word vectors, E encoder size,
+H size of the states.
 """
 
 from __future__ import annotations
@@ -12,32 +13,26 @@ from config import Config
 from data.batches.inputs import collate_words
 from model.layers.character_encoder import CharacterEncoder
 from model.layers.lattice_cells import BidirectionalLatticeLSTM
-from model.model import DataShape, TaggingNetwork, chosen_words, word_embeddings
+from model.model import DataShape, TaggingNetwork, Words, chosen_words, word_embeddings
 
 
 class Network(TaggingNetwork):
-    """Words of two and more characters; one of a single character is no way around it."""
+    """Reads words of two and more characters. A word of one character would skip nothing."""
 
     inputs = staticmethod(collate_words)
+    words: nn.Embedding
 
     def __init__(self, config: Config, encoder: CharacterEncoder, data: DataShape) -> None:
-        super().__init__(encoder)
-        self.words = word_embeddings(data.words, config.lexicon.trainable)
+        super().__init__(config, encoder, data)
+        self.words = word_embeddings(data.words)
         self.dropout = nn.Dropout(config.context.dropout)
         self.lstm = BidirectionalLatticeLSTM(encoder.size, data.words.size, config.context.hidden // 2)
         self.size = config.context.hidden // 2 * 2
 
-    def states(
-        self,
-        characters: Tensor,
-        character_mask: Tensor,
-        word_ids: Tensor,
-        word_heads: Tensor,
-        word_tails: Tensor,
-        word_mask: Tensor,
-    ) -> Tensor:
-        """(B, L, H) from the encoder's (B, L, E) and the words (B, W)."""
-        several = word_mask & (word_tails > word_heads)
-        text, words, heads, tails = chosen_words(several, self.words(word_ids), word_heads, word_tails)
+    def states(self, characters: Tensor, character_mask: Tensor, words: Words) -> Tensor:
+        """(B, L, H) from the encoder's states (B, L, E) and the words of `collate_words`."""
+        heads, tails = words["word_heads"], words["word_tails"]  # (B, W) each
+        several = words["word_mask"] & (tails > heads)  # (B, W)
+        text, vectors, heads, tails = chosen_words(several, self.words(words["word_ids"]), heads, tails)  # (V, ...)
         places = torch.stack([text, heads, tails], dim=1)  # (V, 3)
-        return self.lstm(self.dropout(characters), character_mask, self.dropout(words), places)
+        return self.lstm(self.dropout(characters), character_mask, self.dropout(vectors), places)

@@ -1,9 +1,11 @@
-"""Scores of a trained run: on its own dev or test part, or on any labelled corpus. What `--mode eval` does."""
+"""Scores of trained runs on their dev or test part or on any labelled corpus: what `--mode eval` does."""
 
 from __future__ import annotations
 
 import hashlib
+import operator
 from collections.abc import Sequence
+from functools import reduce
 from typing import NamedTuple
 
 from config import CorpusConfig
@@ -20,26 +22,32 @@ from utils.errors import UserError
 
 
 class Evaluation(NamedTuple):
-    """Scores of all documents together, and of each, and what a reader must know of them."""
+    """The scores of some documents."""
 
-    scores: Scores
+    scores: Scores  # of all documents together
     by_document: list[Score]
     documents: list[Document]
-    note: str = ""
+    note: str = ""  # what limits the scores, for the user
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the documents and their labels: only scores on the same ones can be compared."""
+        """SHA-256 of the documents and their labels. Only scores with equal digests can be compared."""
         return hashlib.sha256(to_jsonl(self.documents).encode()).hexdigest()
 
 
 def score_corpus(
     runs: Sequence[RunParts], corpus: CorpusConfig, problems: Problems, only: Sequence[int] | None = None
 ) -> Evaluation:
-    """The folds `only`, or all, of one run or several vote on a labelled corpus.
+    """Score one run, or several that vote, on a labelled corpus.
+
+    Args:
+        runs: the runs.
+        corpus: where the documents are.
+        problems: collects what is dropped from the corpus.
+        only: the folds that vote; all trained folds by default.
 
     Raises:
-        UserError: the corpus or a run cannot be read, or the corpus has no label of a category the runs know.
+        UserError: the corpus or a run cannot be read, or the corpus has no label of a category that the runs predict.
     """
     documents = read_corpus(corpus, problems)
     together = mixture_of(runs, only)
@@ -49,11 +57,11 @@ def score_corpus(
         raise UserError(f"{corpus.path}: no labelled span to score against ({why_unlabelled(corpus, problems)})")
     if not set(categories) & set(together.categories):
         raise UserError(
-            f"{corpus.path}: labels only {', '.join(categories)}, but {runs[0].folder} knows "
+            f"{corpus.path}: labels only {', '.join(categories)}, but {runs[0].folder} predicts "
             f"{', '.join(together.categories)}; score a run that was trained with the categories of this corpus"
         )
-    # As `score_split` counts: what a run's data has labels of and the run does not find, as rules find no names, is
-    # missed. What none of the runs' data knows of would say nothing of them.
+    # As in `score_split`, a label counts as missed if the runs' data has its category and the runs cannot find it, such
+    # as a name that rules do not look for. Categories that the runs' data does not have are not counted.
     known = sorted({category for run in runs for category in run.categories})
     unknown = ", ".join(f"{category} {labels[category]}" for category in categories if category not in known)
     note = f"labels that are not counted, since the runs' data has no such category: {unknown}" if unknown else ""
@@ -62,15 +70,17 @@ def score_corpus(
 
 
 def score_split(runs: Sequence[RunParts], part: str, only: Sequence[int] | None = None) -> Evaluation:
-    """The dev part (each fold on its own, none of which it saw), or the test part (all folds vote).
+    """Score one run, or several that vote, on the dev or test part.
+
+    On the dev part every fold is scored on its own dev documents. On the test part all folds vote.
 
     Args:
-        runs: one, or several that were trained on the same data with the same division.
+        runs: one run, or several that were trained on the same data with the same split.
         part: dev or test.
-        only: these folds; all that are trained by default.
+        only: the folds to score; all trained folds by default.
 
     Raises:
-        UserError: there is no such part, no trained run, or the processed data is not what a run was trained on.
+        UserError: there is no such part, a run is not trained, or the processed data has changed since training.
     """
     first = runs[0]
     trained = list(files_of_folds(first, only))
@@ -78,36 +88,37 @@ def score_split(runs: Sequence[RunParts], part: str, only: Sequence[int] | None 
     for run in runs[1:]:
         if _held_out(run, part) != held_out:
             raise UserError(
-                f"{run.folder}: has not the same {part} part as {first.folder}, and may have seen that one; give a "
-                "labelled corpus with --input"
+                f"{run.folder}: has not the same {part} part as {first.folder}, so it may have trained on that part; "
+                "give a labelled corpus with --input"
             )
     if part == "test":
         if not held_out[0]:
             raise UserError("data.test is empty, so there is no test part; give a corpus with --input, or --split dev")
         return Evaluation(*_score(mixture_of(runs, only), held_out[0]), held_out[0])
-    total, by_document = None, []
+    totals: list[Scores] = []
+    by_document: list[Score] = []
     for fold in trained:
         if not held_out[fold]:
             raise UserError("this run has no dev part (data.dev_share is 0); give a labelled corpus with --input")
         scores, of_each = _score(mixture_of(runs, [fold]), held_out[fold])
-        total = scores if total is None else total + scores
+        totals.append(scores)
         by_document += of_each
     chosen = any(run.encoder is not None and (run.config.train.select == "best" or run.config.train.patience)
                  for run in runs)  # fmt: skip
-    notes = ["the epoch was chosen on this part, so these scores flatter a little"] if chosen else []
+    notes = ["the epoch was chosen on this part, so these scores are slightly optimistic"] if chosen else []
     if len(trained) < len(held_out):
         notes.append(f"from fold {', '.join(map(str, trained))} of {len(held_out)}")
     documents = [document for fold in trained for document in held_out[fold]]
-    return Evaluation(total, by_document, documents, "; ".join(notes))
+    return Evaluation(reduce(operator.add, totals), by_document, documents, "; ".join(notes))
 
 
 def _held_out(run: RunParts, part: str) -> list[list[Document]]:
-    """What a run has not seen: the test documents, or the dev documents of each fold."""
+    """The documents that a run did not train on: one list of test documents, or the dev documents of each fold."""
     processed = load_processed(run.config)
     if processed.digest != run.data:
         raise UserError(
-            f"{run.folder}: was trained on other data than {run.config.processed_folder} now holds, and may have seen "
-            f"this {part} part; train again, or give a labelled corpus with --input"
+            f"{run.folder}: was trained on other data than {run.config.processed_folder} now holds, so it may have "
+            f"trained on this {part} part; train again, or give a labelled corpus with --input"
         )
     if part == "test":
         parts = [processed.of_part("test")]

@@ -1,20 +1,20 @@
-"""Phone numbers, mail addresses, QQ and WeChat accounts by their form, their number plan and what is said before them.
+"""Patterns for phone numbers, mail addresses, QQ and WeChat accounts: their form, number plan and context.
 
     | category | form                                             | checks                                           |
     |----------|--------------------------------------------------|--------------------------------------------------|
     | mobile   | 11 digits from 13 to 19, with or without +86;    | prefix in the mainland's number plan, area code; |
-    |          | area code and number; +886, +852, +853           | lengths of Taiwan, Hong Kong and Macao; not said |
-    |          |                                                  | to be a QQ or WeChat account                     |
+    |          | area code and number; +886, +852, +853           | lengths of Taiwan, Hong Kong and Macao; no word  |
+    |          |                                                  | for QQ or WeChat before it                       |
     | email    | name@host.domain                                 | the last part is a domain of a list              |
-    | QQ       | 5 to 11 digits, the first not 0                  | QQ is said before it; no amount of something     |
-    | vx       | 6 to 20 letters, digits, _ and -                 | WeChat is said before it; begins with a letter,  |
-    |          |                                                  | or is a mobile or QQ number; no amount; a sign   |
-    |          |                                                  | before it where it is of letters alone           |
+    | QQ       | 5 to 11 digits, the first not 0                  | a word for QQ before it; not an amount           |
+    | vx       | 6 to 20 letters, digits, _ and -                 | a word for WeChat before it; begins with a       |
+    |          |                                                  | letter, or is a mobile or QQ number; not an      |
+    |          |                                                  | amount; letters alone need a sign before them    |
 
 Number plans: China's Telecommunications Network Numbering Plan (MIIT, 2017, with the prefixes in use in 2024), ITU-T
-E.164 national plans of 852, 853 and 886. QQ and WeChat: what Tencent allows when an account is made.
+E.164 national plans of 852, 853 and 886. QQ and WeChat: what Tencent allows for a new account.
 
-Full-width digits, letters and marks count as their narrow forms.
+Full-width digits, letters and marks count as their half-width forms.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from data.spans import ScoredSpan, Span, clash, place_in_text, sorted_spans
 
 
 class Pattern(NamedTuple):
-    """A form, and what else must hold of a text and the match in it. The span is the group `span`."""
+    """A regular expression, whose group `span` is the span, and a check of the text and the match."""
 
     category: str
     form: re.Pattern[str]
@@ -52,7 +52,7 @@ DOMAINS = [
 
 
 def is_phone(number: str) -> bool:
-    """Whether digits with marks between them follow the plan of the mainland, Taiwan, Hong Kong or Macao."""
+    """Whether a number follows the plan of the mainland, Taiwan, Hong Kong or Macao; marks between digits may stay."""
     digits = re.sub(r"\D", "", number)
     if digits.startswith("86") and len(digits) > 11:
         digits = digits[2:].removeprefix("0") if digits[2:3] != "1" else digits[2:]
@@ -71,7 +71,10 @@ def _is_mainland_mobile(digits: str) -> bool:
 
 
 def _is_area_and_number(digits: str) -> bool:
-    """010 and 02x have three digits and numbers of eight, others four and seven or eight; numbers begin with 2 to 8."""
+    """010 and 02x have numbers of 8 digits. Other area codes have 4 digits, and numbers of 7 or 8 digits.
+
+    Numbers begin with 2 to 8.
+    """
     area = digits[:3] if digits[:3] == "010" or digits[:2] == "02" else digits[:4]
     number = digits[len(area) :]
     if not number or number[0] not in "2345678":
@@ -82,7 +85,7 @@ def _is_area_and_number(digits: str) -> bool:
 
 
 def _is_taiwanese(digits: str) -> bool:
-    """Mobiles are 09 and eight digits; elsewhere 02 to 08, nine or ten digits in all."""
+    """Mobile numbers are 09 and eight digits. Others begin with 02 to 08 and have nine or ten digits."""
     if digits[:2] == "09":
         return len(digits) == 10
     return len(digits) in (9, 10) and digits[0] == "0" and digits[1] in "2345678" and digits[2] != "0"
@@ -90,8 +93,8 @@ def _is_taiwanese(digits: str) -> bool:
 
 # ------------------------------------------------------------------------------------------------------------- context
 
-# Right before it, or a few characters earlier with a sign that it comes now, as in QQ交流群： and 微信公众帐号：.
-# A new line, another clause or a word for telephones begins something else.
+# The word stands right before the number, or up to seven characters earlier if a sign such as ： stands before the
+# number, as in QQ交流群： and 微信公众帐号：. A new line, another clause or a word for telephones ends its reach.
 _PHONE = r"(?:电话|電話|手机|手機|座机|热线|熱線|传真|傳真|tel|phone|mobile)"
 _THEN = rf"(?:(?:(?!{_PHONE})[^0-9a-z，。；;、\r\n\t]){{0,7}}[群号號码是为為：: ])?$"
 OF_QQ = re.compile(rf"(?:qq|扣扣|企鹅|加q|作q|群q){_THEN}", re.IGNORECASE)
@@ -114,14 +117,14 @@ def _is_qq(text: str, match: re.Match[str]) -> bool:
 
 
 def _is_wechat(text: str, match: re.Match[str]) -> bool:
-    # Words like Android come right after 微信 too.
+    # Ordinary words, such as Android, also follow 微信 directly.
     clear = not match["span"].isalpha() or _said_before(SIGN, text, match)
     return clear and _said_before(OF_WECHAT, text, match) and not _is_amount(text, match)
 
 
 def _is_known_phone(text: str, match: re.Match[str]) -> bool:
     of_account = _said_before(OF_QQ, text, match) or _said_before(OF_WECHAT, text, match)
-    # 电话（微信同号）： says both.
+    # 电话（微信同号）： names both.
     return is_phone(match["span"]) and (not of_account or _said_before(OF_PHONE, text, match))
 
 
@@ -143,8 +146,8 @@ PATTERNS = [
     Pattern(
         "email",
         re.compile(
-            # A full stop or dash before the name belongs to the text, unless it goes on from something; a capital after
-            # a domain in small letters is the next word.
+            # A full stop or dash before the name belongs to the text, unless a letter or digit precedes it. A capital
+            # letter after a lower-case domain begins the next word.
             r"(?<![A-Za-z0-9_%+@])(?<![A-Za-z0-9][.-])(?P<span>[A-Za-z0-9_][A-Za-z0-9._%+-]*@(?:[A-Za-z0-9-]+\.)+?"
             rf"(?i:{'|'.join(re.escape(domain) for domain in DOMAINS)}))"
             r"(?:(?<=[a-z])(?![a-z]|\.[a-z])|(?<=[A-Z])(?![A-Za-z]|\.[A-Za-z]))"
@@ -165,16 +168,16 @@ PATTERNS = [
 def with_patterns(
     text: str, spans: Sequence[ScoredSpan], back_up: Collection[str], override: Collection[str]
 ) -> list[ScoredSpan]:
-    """What a model found in a text, helped by patterns.
+    """Combine the spans that a model found in a text with those of patterns.
 
     Args:
-        text: which was read.
-        spans: found in it.
-        back_up: categories in which patterns add what shares no character with a span of theirs.
-        override: categories in which patterns alone decide.
+        text: the text.
+        spans: found by the model.
+        back_up: categories in which a pattern's span is added if it does not overlap a span of the same category.
+        override: categories in which only patterns count.
 
     Returns:
-        Spans by begin, end and category; those of patterns have probability 1.
+        Spans sorted by begin, end and category. Those of patterns have probability 1.
     """
     kept = [span for span in spans if span.category not in override]
     for span in find_patterns(text, {*back_up, *override}):
@@ -184,13 +187,13 @@ def with_patterns(
 
 
 def find_patterns(text: str, categories: Iterable[str]) -> list[Span]:
-    """The spans of some categories by their patterns, by begin, end and category.
+    """The spans that match the patterns of some categories, sorted by begin, end and category.
 
-    Categories that have no pattern find nothing.
+    A category without a pattern has no spans.
     """
     wanted = set(categories)
     found = set()
-    text = text.translate(_NARROW)  # a character for a character
+    text = text.translate(_NARROW)  # keeps the length, so offsets stay right
     for pattern in PATTERNS:
         if pattern.category in wanted:
             found |= {

@@ -1,4 +1,4 @@
-"""Spans of whole documents: windows in, one list of spans a document out. Dev scores come through here too."""
+"""Spans of whole documents, which a network reads in overlapping windows. Dev scores are computed here too."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from config import Config
+from config import PredictConfig
 from data.batches.dataset import Window, collate_windows, window_batches
 from data.corpus.document import Document
 from data.lattice.lattice import Lattices
@@ -19,16 +19,32 @@ from model.model import TaggingNetwork
 from model.reading.vote import without_clashes
 from utils.device import choose_half
 
+# Characters that neighbouring windows of a long text share, at most. A span near the edge of one window then has about
+# this much context in the other.
+LARGEST_OVERLAP = 64
+
 Kind = TypeVar("Kind", ScoredSpan, JudgedSpan)
 
 
 class Predictor:
-    """One network and how to feed it."""
+    """A trained network that reads documents.
+
+    Args:
+        network: on its device.
+        vocabulary: of the lattices.
+        categories: that the network can find.
+        max_len: characters of a window.
+        overlap: characters that neighbouring windows share.
+        batch_tokens: padded characters in a batch.
+        device: of the network.
+        half: use bf16 autocast.
+    """
 
     def __init__(
         self,
         network: TaggingNetwork,
         vocabulary: Vocabulary,
+        categories: Sequence[str],
         max_len: int,
         overlap: int,
         batch_tokens: int,
@@ -37,6 +53,7 @@ class Predictor:
     ) -> None:
         self.network = network
         self.vocabulary = vocabulary
+        self.categories = categories
         self.max_len = max_len
         self.overlap = overlap
         self.batch_tokens = batch_tokens
@@ -51,27 +68,32 @@ class Predictor:
     @classmethod
     def from_settings(
         cls,
-        config: Config,
         network: TaggingNetwork,
         vocabulary: Vocabulary,
+        categories: Sequence[str],
         device: torch.device,
+        max_len: int,
+        settings: PredictConfig,
     ) -> Predictor:
-        """One that reads as the settings say, in windows of the length trained on and in the device's own precision."""
-        half = choose_half("auto", device)
-        reading = config.predict
-        return cls(network, vocabulary, config.data.max_len, reading.overlap, reading.batch_tokens, device, half)
+        """A predictor in the device's fastest precision, with windows of the length trained on (`data.max_len`)."""
+        overlap, half = window_overlap(max_len), choose_half("auto", device)
+        return cls(network, vocabulary, categories, max_len, overlap, settings.batch_tokens, device, half)
 
     def read(self, documents: Sequence[Document], lattices: Lattices) -> list[list[ScoredSpan]]:
-        """The spans of documents whose lattices these are, in the same order."""
+        """The spans of each document; `lattices` are those of the documents, in the same order."""
         return self.predict(lattices, range(len(documents)))
 
     @torch.no_grad()
     def predict(self, lattices: Lattices, documents: Sequence[int]) -> list[list[ScoredSpan]]:
-        """The spans of each document, by begin, end and category.
+        """The spans of each document, sorted by begin, end and category.
 
-        A document longer than `max_len` is read in overlapping windows, and a span is believed only from the window in
-        whose middle it stands most nearly, so every span is decided once and with context on both sides. Two windows
-        may read one place as spans that overlap; where the head finds no such, the more probable stays.
+        A document longer than `max_len` is read in overlapping windows. A span is taken from the window in which it is
+        most central, so each span is decided once and has context on both sides. Two windows may still give
+        overlapping spans of one category. Unless the head can find such spans, the most probable one stays.
+
+        Args:
+            lattices: of all documents.
+            documents: the numbers of those to read.
         """
         found = self._read(lattices, documents, lambda _, *read: self.network.head.decode(*read))
         return found if self.nests else [without_clashes(spans) for spans in found]
@@ -80,9 +102,16 @@ class Predictor:
     def judge(
         self, lattices: Lattices, documents: Sequence[int], asked: Sequence[Sequence[Span]], least: float, longest: int
     ) -> list[list[JudgedSpan]]:
-        """What the network thinks of the spans `asked` of each document, and of all that have probability `least`.
+        """The probability of the spans `asked`, and of all others from probability `least`, for each document.
 
-        As for `predict`, a span is judged from one window; one that no window holds whole is not judged.
+        A span is judged in one window, as in `predict`. A span that no window contains is not judged.
+
+        Args:
+            lattices: of all documents.
+            documents: the numbers of those to read.
+            asked: spans of each of these documents to judge in any case.
+            least: the probability from which other spans are returned.
+            longest: characters of such a span, at most.
         """
         of_document = dict(zip(documents, asked, strict=True))
 
@@ -99,7 +128,7 @@ class Predictor:
     def _read(
         self, lattices: Lattices, documents: Sequence[int], read: Callable[..., list[list[Kind]]]
     ) -> list[list[Kind]]:
-        """What `read` makes of windows, their scores and masks, put together for whole documents."""
+        """Apply `read` to windows, their scores and masks, and merge the results of each document."""
         training = self.network.training
         self.network.eval()
         bounds = {number: window_bounds(lattices.length(number), self.max_len, self.overlap) for number in documents}
@@ -110,14 +139,20 @@ class Predictor:
                 for here in spans:
                     span = here._replace(begin=here.begin + window.begin, end=here.end + window.begin)
                     own = bounds[window.document]
-                    if own[most_central(span.begin, span.end, own)] == (window.begin, window.end):
+                    central = most_central(span.begin, span.end, own)
+                    if central is not None and own[central] == (window.begin, window.end):
                         found[window.document].add(span)
         self.network.train(training)
         return [sorted(found[number], key=place_in_text) for number in documents]
 
     def _scores(self, lattices: Lattices, windows: list[Window]) -> tuple[Tensor, Tensor]:
-        """(B, ...) and the mask of characters (B, L)."""
+        """The scores (B, ...) of windows and their character mask (B, L)."""
         batch = collate_windows(lattices, windows, self.vocabulary, self.network.inputs)
         batch = {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.half):
             return self.network(**batch).scores, batch["character_mask"]
+
+
+def window_overlap(max_len: int) -> int:
+    """Characters that neighbouring windows of so many characters share."""
+    return min(LARGEST_OVERLAP, max_len // 2)

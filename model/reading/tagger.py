@@ -1,4 +1,4 @@
-"""A trained run, ready to read texts.
+"""Use a trained run from Python.
 
 from model import load_tagger
 for span in load_tagger("runs/demo").predict(["..."])[0]:
@@ -7,10 +7,9 @@ for span in load_tagger("runs/demo").predict(["..."])[0]:
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import torch
 
@@ -18,6 +17,7 @@ from data.corpus.document import Document
 from data.lattice.lattice import Lattices, build_lattices
 from data.spans import ScoredSpan
 from model.build import load_network
+from model.reading.chunks import in_chunks
 from model.reading.predictor import Predictor
 from model.reading.vote import vote
 from model.run_folder import RunParts, load_parts, trained_folds
@@ -28,15 +28,15 @@ from utils.device import choose_device, set_up_processor
 class PredictedSpan(NamedTuple):
     """A span with its text.
 
-    `begin` and `end` (inclusive) count Python characters. `probability` depends on what found the span:
+    `begin` and `end` (inclusive) count Python characters. The meaning of `probability` depends on the system:
 
-        | `model.head` crf, softmax | the posterior of a span of exactly this category, begin and end (its marginal) |
-        | `model.head` span         | the sigmoid of its score, which nothing calibrates                             |
-        | `model.name` mrc          | the least of three such sigmoids: of begin, end and match                      |
-        | `model.name` feature_crf  | the least marginal of its tags, an upper bound of the posterior                |
-        | `model.name` rules        | 1                                                                              |
+        | `model.head` crf, softmax | the posterior probability that exactly this span is present     |
+        | `model.head` span         | the sigmoid of the span's score, which is not calibrated        |
+        | `model.name` mrc          | the smallest of three such sigmoids: of begin, end and match    |
+        | `model.name` feature_crf  | the smallest marginal of its tags, an upper bound of the posterior |
+        | `model.name` rules        | 1                                                               |
 
-    With several folds it is their mean, a fold that did not find the span counting as 0.
+    With several folds it is the mean over folds. A fold that did not find the span counts as 0.
     """
 
     begin: int
@@ -47,16 +47,35 @@ class PredictedSpan(NamedTuple):
 
 
 class Reader(Protocol):
-    """What finds spans in texts: a network, or something else; `nests` if spans of one category may overlap."""
+    """One trained fold that finds spans in texts: a network or a traditional system."""
 
-    nests: bool
+    @property
+    def categories(self) -> Sequence[str]:
+        """The categories that it can find."""
+
+    @property
+    def nests(self) -> bool:
+        """Whether it may find overlapping spans of one category."""
 
     def read(self, documents: Sequence[Document], lattices: Lattices) -> list[list[ScoredSpan]]:
-        """The spans of each document by begin, end and category; lattices are those of the documents, in order."""
+        """The spans of each document, sorted by begin, end and category.
+
+        Args:
+            documents: to read.
+            lattices: of these documents, in the same order.
+        """
 
 
 class Tagger:
-    """All folds of a run, or some of them."""
+    """A trained run that reads texts. Its folds vote.
+
+    Args:
+        parts: the run.
+        folds: the numbers of the folds that vote; all trained folds by default.
+
+    Raises:
+        UserError: a fold is not trained, or its weights cannot be read.
+    """
 
     def __init__(self, parts: RunParts, folds: Sequence[int] | None = None) -> None:
         self.parts = parts
@@ -66,19 +85,19 @@ class Tagger:
 
     @property
     def categories(self) -> list[str]:
-        """Those that it can find."""
-        return self.parts.categories if self.parts.encoder is not None else list(self.readers[0].categories)
+        """The categories that the run can find."""
+        return list(self.readers[0].categories)
 
     @property
     def nests(self) -> bool:
-        """Whether spans of one category may overlap."""
+        """Whether the run may find overlapping spans of one category."""
         return any(reader.nests for reader in self.readers)
 
     def predict(self, texts: Sequence[str]) -> list[list[PredictedSpan]]:
-        """The spans of each text, by begin, end and category.
+        """The spans of each text, sorted by begin, end and category.
 
         Raises:
-            TypeError: one text in the place of a list, whose characters would be read as texts.
+            TypeError: `texts` is one string. Its characters would be read as texts.
         """
         if isinstance(texts, str):
             raise TypeError("predict takes a list of texts; for one, predict([text])[0]")
@@ -92,15 +111,14 @@ class Tagger:
         ]
 
     def predict_documents(self, documents: Iterable[Document]) -> Iterator[tuple[Document, list[ScoredSpan]]]:
-        """Documents in their order, each with its spans; only `predict.chunk` of them are held at a time."""
+        """The documents in their order, each with its spans. Only a chunk of them is in memory at a time."""
         least = self.config.predict.min_probability
         for document, spans in self.read(documents):
             yield document, [span for span in spans if span.probability >= least]
 
     def read(self, documents: Iterable[Document]) -> Iterator[tuple[Document, list[ScoredSpan]]]:
-        """As `predict_documents`, with spans however improbable."""
-        stream = iter(documents)
-        while chunk := list(itertools.islice(stream, self.config.predict.chunk)):
+        """As `predict_documents`, but spans below `predict.min_probability` are included."""
+        for chunk in in_chunks(documents):
             lattices = build_lattices((document.text for document in chunk), self.parts.vocabulary, self.parts.lexicon)
             of_models = [reader.read(chunk, lattices) for reader in self.readers]
             for document, *spans in zip(chunk, *of_models, strict=True):
@@ -108,10 +126,14 @@ class Tagger:
 
 
 def files_of_folds(parts: RunParts, only: Sequence[int] | None = None) -> dict[int, Path]:
-    """The weights of a run, or what its system keeps in their place, by fold; of the folds `only`, or of all.
+    """The weights of a run, or the files of its traditional system, by fold.
+
+    Args:
+        parts: the run.
+        only: these folds; all trained folds by default.
 
     Raises:
-        UserError: none are there, or not all that are asked for.
+        UserError: no fold is trained, or a fold in `only` is not.
     """
     if parts.encoder is not None:
         return trained_folds(parts.folder, parts.config.train.select, only)
@@ -119,7 +141,6 @@ def files_of_folds(parts: RunParts, only: Sequence[int] | None = None) -> dict[i
 
 
 def _readers(parts: RunParts, files: Iterable[Path]) -> list[Reader]:
-    """One for each fold."""
     config = parts.config
     if parts.encoder is None:
         kind = system_class(config.model.name)
@@ -127,20 +148,28 @@ def _readers(parts: RunParts, files: Iterable[Path]) -> list[Reader]:
     set_up_processor(config.run.threads)
     place = torch.device(choose_device(config.run.device))
     networks = (load_network(parts, path).to(place) for path in files)
-    return [Predictor.from_settings(config, network, parts.vocabulary, place) for network in networks]
+    return [
+        Predictor.from_settings(network, parts.vocabulary, parts.categories, place, config.data.max_len, config.predict)
+        for network in networks
+    ]
 
 
-def load_tagger(run: str | Path, device: str = "", folds: Sequence[int] | None = None) -> Tagger:
-    """Load a run from its folder; no network and no training data are needed.
+def load_tagger(
+    run: str | Path,
+    device: Literal["auto", "cpu", "cuda", "mps"] | None = None,
+    folds: Sequence[int] | None = None,
+) -> Tagger:
+    """Load a run from its folder. This needs neither an internet connection nor the training data.
 
     Args:
         run: the run's folder.
-        device: instead of the run's own setting: auto, cpu, cuda or mps.
-        folds: numbers of the folds that vote; all of them by default.
+        device: replaces the run's `run.device`.
+        folds: the numbers of the folds that vote; all trained folds by default.
 
     Raises:
-        UserError: the folder is missing, incomplete, damaged, or of another version; or a fold is not trained.
+        UserError: the folder is missing, incomplete, damaged or of another version, or a fold is not trained.
     """
     parts = load_parts(Path(run))
-    parts.config.run.device = device or parts.config.run.device
+    if device is not None:
+        parts.config.run.device = device
     return Tagger(parts, folds)

@@ -1,4 +1,4 @@
-"""After the network: votes of several models, and predictions as files."""
+"""Votes of several models, and prediction files."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ COLUMNS = ("ID", "Category", "Pos_b", "Pos_e", "Privacy")
 
 
 class Voter(NamedTuple):
-    """A model that votes: what its vote counts for, and the categories that it knows (all, where that is None)."""
+    """The weight of a model's vote, and the categories that it votes on (None: all)."""
 
     weight: float = 1.0
     categories: frozenset[str] | None = None
 
     def weight_of(self, category: str) -> float:
-        """Who does not know a category has no vote on it."""
+        """The weight on a category; 0 if the model does not predict it."""
         return self.weight if self.categories is None or category in self.categories else 0.0
 
 
@@ -32,41 +32,45 @@ def vote(
     min_votes_of: Mapping[str, float] | None = None,
     nested: bool = True,
 ) -> list[ScoredSpan]:
-    """Merge what several models found in one document.
+    """Merge the spans that several models found in one document.
 
     Args:
         predictions: the spans of each model, all of the same document.
-        min_votes: a span stays when more than this share of the votes is for it, or all are.
-        voters: the models, where their votes count for more or less, or not on all categories.
+        min_votes: a span stays if more than this share of the votes is for it, or all votes are.
+        voters: weights and categories of the models; by default all have weight 1 and vote on every category.
         min_votes_of: the share for single categories.
-        nested: whether spans of one category may overlap, because some model finds such; else, where a share of one
-            half or less lets them, the most probable stays.
+        nested: whether overlapping spans of one category may stay. Otherwise the most probable one stays.
 
     Returns:
-        Spans by begin, end and category; the probability is the mean over all votes, a model that did not find the
-        span counting as 0.
+        Spans sorted by begin, end and category. The probability is the weighted mean over all models that vote on the
+        category. A model that did not find the span counts as 0.
     """
     voters = voters or [Voter()] * len(predictions)
-    found: dict[tuple[str, int, int], list[tuple[float, float]]] = {}  # weight and probability of those who found it
+    # For each span, weight and probability of the models that found it.
+    found: dict[tuple[str, int, int], list[tuple[float, float]]] = {}
     for voter, spans in zip(voters, predictions, strict=True):
         for span in spans:
-            own = voter.weight_of(span.category), span.probability
-            found.setdefault((span.category, span.begin, span.end), []).append(own)
+            vote_for = voter.weight_of(span.category), span.probability
+            found.setdefault((span.category, span.begin, span.end), []).append(vote_for)
     merged = []
-    for key, own in found.items():
+    for key, votes in found.items():
         everyone = sum(voter.weight_of(key[0]) for voter in voters)
-        share = sum(weight for weight, _ in own) / everyone if everyone else 0.0
+        share = sum(weight for weight, _ in votes) / everyone if everyone else 0.0
         asked = (min_votes_of or {}).get(key[0], min_votes)
-        # Weights that add up to a share may miss it by the last digit.
+        # A sum of weights may differ from the share in its last digit.
         if (share > asked and not math.isclose(share, asked)) or math.isclose(share, 1.0):
-            merged.append(ScoredSpan(*key, sum(weight * probability for weight, probability in own) / everyone))
+            merged.append(ScoredSpan(*key, sum(weight * probability for weight, probability in votes) / everyone))
     return sorted(merged, key=place_in_text) if nested else without_clashes(merged)
 
 
 def without_clashes(spans: Iterable[ScoredSpan]) -> list[ScoredSpan]:
-    """Where spans of one category overlap, the more probable ones (of equal ones the first); sorted like them."""
+    """The spans without overlaps in a category: the most probable stays, of equal ones the first.
+
+    Returns:
+        Spans sorted by begin, end and category.
+    """
     kept: list[ScoredSpan] = []
-    crowd: list[ScoredSpan] = []  # spans that hang together by overlaps
+    crowd: list[ScoredSpan] = []  # spans connected by overlaps
     for span in sorted(spans, key=lambda span: (span.category, span.begin, span.end)):
         if not any(clash(span, other) for other in crowd):
             kept += _most_probable(crowd)
@@ -85,7 +89,7 @@ def _most_probable(crowd: Sequence[ScoredSpan]) -> list[ScoredSpan]:
 
 
 class PredictionWriter:
-    """Writes predictions as they come: JSON lines, and the competition's CSV (begin and end inclusive)."""
+    """Writes predictions to two files: JSON lines, and the competition's CSV, whose begin and end are inclusive."""
 
     def __init__(self, lines: TextIO, table: TextIO) -> None:
         self._lines = lines
@@ -93,7 +97,6 @@ class PredictionWriter:
         self._table.write(csv_row(COLUMNS))
 
     def write(self, document: Document, spans: Sequence[ScoredSpan]) -> None:
-        """One document."""
         self._lines.write(prediction_json(document, spans) + "\n")
         for span in spans:
             privacy = document.text[span.begin : span.end + 1]
@@ -101,6 +104,6 @@ class PredictionWriter:
 
 
 def prediction_json(document: Document, spans: Sequence[ScoredSpan]) -> str:
-    """One line: the document's format with a probability for each entity."""
+    """One JSON line: a document as in `.jsonl` corpora, with a probability for each entity."""
     entities = [entity_record(document.text, span) | {"probability": round(span.probability, 6)} for span in spans]
     return json.dumps({"id": document.id, "text": document.text, "entities": entities}, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""Systems that are no networks, by name: each is a file of this folder that defines a class `System`."""
+"""Systems that are not networks, by name. Each module in `NAMES` defines a class `System`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-from config import Config
 from data.corpus.document import Document
 from data.lattice.lattice import Lattices
 from data.processed import Processed
@@ -18,41 +17,47 @@ NAMES = ("feature_crf", "rules")
 
 
 class TraditionalSystem(Protocol):
-    """What is fitted to documents, kept in one file, and reads texts.
+    """A system that is fitted to documents, saved as one file, and finds spans in texts.
 
     Attributes:
-        filename: of the file, under which a run keeps it.
-        categories: that it can find.
-        parameters: how many numbers were fitted.
-        nests: whether spans of one category may overlap.
+        filename: the name of its file in a run folder.
+        categories: the categories that it can find.
+        parameters: the number of fitted parameters.
+        nests: whether it may return spans of one category that overlap.
     """
 
     filename: ClassVar[str]
     categories: Sequence[str]
-    parameters: int
     nests: ClassVar[bool]
 
+    @property
+    def parameters(self) -> int: ...
+
     @classmethod
-    def fit(cls, config: Config, processed: Processed, documents: Sequence[int], path: Path) -> int:
+    def fit(cls, processed: Processed, documents: Sequence[int], path: Path) -> int:
         """Learn from the labels of some documents of the processed data, and write the file.
 
         Returns:
-            How many times all of them were gone through.
+            The number of passes over the documents.
         """
 
     @classmethod
     def load(cls, path: Path, parts: RunParts) -> TraditionalSystem:
-        """Read what `fit` wrote."""
+        """Load the file that `fit` wrote.
+
+        Raises:
+            UserError: the file is missing or damaged.
+        """
 
     def read(self, documents: Sequence[Document], lattices: Lattices) -> list[list[ScoredSpan]]:
-        """The spans of each document by begin, end and category; lattices are those of the documents, in order."""
+        """The spans of each document by begin, end and category. The lattices are those of the documents, in order."""
 
 
 def is_traditional(name: str) -> bool:
-    """Whether `model.name` names a system that is no network."""
+    """Whether `model.name` is a traditional system."""
     return name in NAMES
 
 
 def system_class(name: str) -> type[TraditionalSystem]:
-    """The system of a name."""
+    """The system of a name in `NAMES`."""
     return importlib.import_module(f"{__name__}.{name}").System

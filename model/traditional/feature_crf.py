@@ -1,7 +1,7 @@
-"""A linear-chain CRF on features, trained by CRFsuite: the traditional model.
+"""A linear-chain CRF on features, trained by CRFsuite.
 
-Its one chain has a tag for every place in a span of every category (`bmes`), so of overlapping labels the longer stays;
-doubtful labels are taken as they stand, because CRFsuite knows no partial likelihood.
+Its one chain has the tags of the scheme `bmes`. Of overlapping labels only the longer one is learned. Doubtful labels
+count as certain, because CRFsuite has no partial likelihood.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pycrfsuite
 
-from config import Config
 from data.batches.tags import TagScheme
 from data.corpus.document import Document
 from data.lattice.lattice import Lattices
@@ -24,9 +23,12 @@ from model.traditional.features import features_of
 from utils.errors import UserError
 from utils.files import atomic_file
 
+L1, L2 = 0.1, 0.01  # weights of the penalties; L1 sets most weights to zero, which keeps the model small
+ITERATIONS = 100  # of L-BFGS at most; CRFsuite stops earlier if the loss no longer improves
+
 
 class System:
-    """CRFsuite's model in a file of its own format."""
+    """A model of CRFsuite, in its file format."""
 
     filename = "model.crfsuite"
     nests = False
@@ -37,25 +39,25 @@ class System:
         self.scheme = TagScheme("bmes", categories)
         self._tagger = pycrfsuite.Tagger()
         try:
-            # CRFsuite reads beyond the end of a file that was cut short, and takes the process with it.
+            # CRFsuite reads beyond the end of a truncated file, which crashes the process.
             if int.from_bytes(path.read_bytes()[4:8], "little") != path.stat().st_size:
-                raise ValueError("cut short, or of another kind")
+                raise ValueError("cut short, or of another format")
             self._tagger.open(str(path))
         except ValueError as error:
             raise UserError(f"{path}: not a model of CRFsuite ({error}); train again") from None
 
     @property
     def parameters(self) -> int:
-        """Features with a weight, and transitions."""
+        """The number of weights of features and transitions."""
         info = self._tagger.info()
         return len(info.state_features) + len(info.transitions)
 
     @classmethod
-    def fit(cls, config: Config, processed: Processed, documents: Sequence[int], path: Path) -> int:
-        """Train on whole documents; returns the iterations of L-BFGS."""
-        scheme, settings = TagScheme("bmes", processed.categories), config.feature_crf
+    def fit(cls, processed: Processed, documents: Sequence[int], path: Path, iterations: int = ITERATIONS) -> int:
+        """Train on whole documents; returns the number of iterations of L-BFGS."""
+        scheme = TagScheme("bmes", processed.categories)
         trainer = pycrfsuite.Trainer(algorithm="lbfgs", verbose=False)
-        trainer.set_params({"c1": settings.l1, "c2": settings.l2, "max_iterations": settings.iterations,
+        trainer.set_params({"c1": L1, "c2": L2, "max_iterations": iterations,
                             "feature.possible_transitions": True})  # fmt: skip
         for number in documents:
             document = processed.documents[number]
@@ -69,15 +71,15 @@ class System:
 
     @classmethod
     def load(cls, path: Path, parts: RunParts) -> System:
-        """Read what `fit` wrote.
+        """Load the file that `fit` wrote.
 
         Raises:
-            UserError: the file is damaged.
+            UserError: the file is missing or damaged.
         """
         return cls(path, parts.categories, parts.lexicon.words)
 
     def read(self, documents: Sequence[Document], lattices: Lattices) -> list[list[ScoredSpan]]:
-        """The spans of the best tags; the probability is the least marginal of a span's tags, an upper bound."""
+        """The spans of the best tags. The probability is the smallest marginal of a span's tags, an upper bound."""
         return [self._read(document, lattices, number) for number, document in enumerate(documents)]
 
     def _read(self, document: Document, lattices: Lattices, number: int) -> list[ScoredSpan]:
@@ -92,7 +94,7 @@ class System:
         ]  # fmt: skip
 
     def strongest(self, count: int) -> list[tuple[str, str, float]]:
-        """The features with the largest weights: feature, tag and weight."""
+        """The features with the largest weights, as (feature, tag, weight)."""
         names = {"0": "O"}
         for category in self.scheme.categories:
             code = self.scheme.tags_of(category)

@@ -1,8 +1,8 @@
-"""Features of characters for a linear-chain CRF: what stands around them, its kind, the words they are in.
+"""Features of characters for a linear-chain CRF: the characters around, their kinds, and the words they are in.
 
-The templates are those of Chinese taggers before networks (Zhao and Kit, "Unsupervised Segmentation Helps Supervised
-Learning of Character Tagging for Word Segmentation and Named Entity Recognition", SIGHAN 2008): characters and pairs of
-neighbours within two places, kinds of characters, and tags of dictionary words.
+The templates follow Zhao and Kit, "Unsupervised Segmentation Helps Supervised Learning of Character Tagging for Word
+Segmentation and Named Entity Recognition", SIGHAN 2008. They are characters and pairs of neighbours within two places,
+kinds of characters, and tags of dictionary words.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import unicodedata
 from data.lattice.lattice import LatticeSlice
 
 BEFORE_TEXT, AFTER_TEXT = "<s>", "</s>"
-LONGEST = 6  # words of more characters count as this long
+LONGEST = 6  # longer words count as this long
 
 
 def kind_of(character: str) -> str:
-    """One letter for a kind of character.
+    """The kind of a character, as one letter.
 
     | letter | kind              | letter | kind               |
     |--------|-------------------|--------|--------------------|
@@ -40,9 +40,9 @@ def features_of(text: str, lattice: LatticeSlice, words: list[str]) -> list[list
     """The features of every character.
 
     Args:
-        text: as it stands.
+        text: the whole text.
         lattice: of the whole text.
-        words: of the lexicon, by their numbers less one.
+        words: of the lexicon. Word number n of the lattice is words[n - 1].
     """
     characters = [BEFORE_TEXT, BEFORE_TEXT, *map(_visible, text), AFTER_TEXT, AFTER_TEXT]
     kinds = "".join(["^^", *map(kind_of, text), "$$"])
@@ -60,12 +60,12 @@ def features_of(text: str, lattice: LatticeSlice, words: list[str]) -> list[list
 
 
 def _visible(character: str) -> str:
-    """A line break would end the line on which CRFsuite lists a feature."""
+    """A line break or a space would end the line on which CRFsuite lists a feature."""
     return character if character.isprintable() and character != " " else f"U+{ord(character):04X}"
 
 
 def _word_features(length: int, lattice: LatticeSlice, words: list[str]) -> list[list[str]]:
-    """What each character is to the words around it; the words that begin and end with it are named."""
+    """The tags of each character in the words around it, and the words that begin or end with it."""
     rows: list[dict[str, None]] = [{} for _ in range(length)]
     for number, head, tail in zip(*(row.tolist() for row in lattice[1:]), strict=True):
         size = min(tail - head + 1, LONGEST)

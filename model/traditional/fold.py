@@ -1,4 +1,4 @@
-"""One fold of a system that is no network: fitted in one go, scored on its dev part, kept as a run like any other."""
+"""Trains one fold of a traditional system: fits it, saves it in the run folder, and scores it on the dev part."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ def train_traditional(config: Config, processed: Processed, split: Split, folder
     """Fit, save and score.
 
     Args:
-        config, processed: of the run.
-        split: whose training documents are learned from.
+        config: of the run.
+        processed: the data.
+        split: the training and dev documents.
         folder: of the fold.
 
     Returns:
-        What of the fold's metrics only this can say.
+        The fold's metrics, apart from those of the split.
     """
     parts = RunParts(config.run_folder, config, processed.categories, processed.vocabulary, processed.lexicon, None, 0,
                      processed.digest)  # fmt: skip
@@ -34,10 +35,10 @@ def train_traditional(config: Config, processed: Processed, split: Split, folder
     path = weights_path(folder, "last", kind.filename)
     path.parent.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
-    passes = kind.fit(config, processed, split.train, path)
+    passes = kind.fit(processed, split.train, path)
     seconds = time.perf_counter() - started
     system = kind.load(path, parts)
-    record = {"epoch": 1, "seconds": round(seconds, 3)}
+    record: dict[str, float] = {"epoch": 1, "seconds": round(seconds, 3)}
     if split.dev:
         record |= _score(system, processed, split)
     return {
@@ -53,7 +54,7 @@ def train_traditional(config: Config, processed: Processed, split: Split, folder
 def _score(system: TraditionalSystem, processed: Processed, split: Split) -> dict[str, float]:
     documents = [processed.documents[number] for number in split.dev]
     lattices = build_lattices((one.text for one in documents), processed.vocabulary, processed.lexicon)
-    started = time.perf_counter()  # networks, too, find their lattices made
+    started = time.perf_counter()  # without the lattices, as for networks
     micro = score_spans([one.spans for one in documents], system.read(documents, lattices)).micro
     seconds = round(time.perf_counter() - started, 6)
     return {

@@ -1,11 +1,10 @@
-"""Patterns alone, for the categories that have a form: mobile, email, QQ and vx (model/reading/patterns.py)."""
+"""Patterns for the categories mobile, email, QQ and vx (model/reading/patterns.py)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from config import Config
 from data.corpus.document import Document
 from data.lattice.lattice import Lattices
 from data.processed import Processed
@@ -17,7 +16,7 @@ from utils.files import read_json, write_json
 
 
 class System:
-    """Nothing is learned; the file says for which categories patterns are looked for."""
+    """Patterns alone. Nothing is learned, and the file lists the categories to find."""
 
     filename = "rules.json"
     parameters = 0
@@ -27,23 +26,28 @@ class System:
         self.categories = list(categories)
 
     @classmethod
-    def fit(cls, config: Config, processed: Processed, documents: Sequence[int], path: Path) -> int:
-        """Write down the categories of the data that have a pattern; no text is gone through.
+    def fit(cls, processed: Processed, documents: Sequence[int], path: Path) -> int:
+        """Write the categories of the data that have a pattern. There are 0 passes over the documents.
 
         Raises:
-            UserError: none has.
+            UserError: no category of the data has a pattern.
         """
         known = dict.fromkeys(pattern.category for pattern in PATTERNS)
         if not (own := [category for category in processed.categories if category in known]):
-            raise UserError(f"model.name rules finds {', '.join(known)}, and the data has none of them")
+            raise UserError(f"model.name rules finds only {', '.join(known)}, but the data has none of these "
+                            "categories; choose another model.name")  # fmt: skip
         write_json(path, {"categories": own})
         return 0
 
     @classmethod
     def load(cls, path: Path, parts: RunParts) -> System:
-        """Read them again."""
+        """Load the file that `fit` wrote.
+
+        Raises:
+            UserError: the file is missing or damaged.
+        """
         return cls(read_json(path, "train again")["categories"])
 
     def read(self, documents: Sequence[Document], lattices: Lattices) -> list[list[ScoredSpan]]:
-        """What the patterns match, with probability 1."""
+        """All matches of the patterns, with probability 1."""
         return [[ScoredSpan(*span, 1.0) for span in find_patterns(one.text, self.categories)] for one in documents]

@@ -1,4 +1,4 @@
-"""AdamW over parameter groups, each with a rate of its own."""
+"""AdamW over parameter groups, each with its own learning rate."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from model.model import TaggingNetwork, parameter_groups
 
 
 def build_optimizer(network: TaggingNetwork, settings: TrainConfig) -> torch.optim.AdamW:
-    """AdamW with a rate for each group, lower ones for lower encoder layers, and no decay of biases, norms and
-    transitions.
+    """AdamW with a learning rate for each group of parameters. Biases, norms and transitions have no weight decay.
 
-    With `layer_decay` d and M encoder layers, layer m (from 1) has the encoder's rate times d^(M - m), and the
-    embeddings have it times d^M (Howard and Ruder, ULMFiT, ACL 2018; Clark et al., ELECTRA, ICLR 2020).
+    With `layer_decay` d and M encoder layers, the rate of layer m (from 1) is the encoder's rate times d^(M - m). The
+    rate of the embeddings is the encoder's rate times d^M (Howard and Ruder, ULMFiT, ACL 2018; Clark et al., ELECTRA,
+    ICLR 2020).
     """
     rates = {"encoder": settings.encoder_rate, "other": settings.other_rate, "crf": settings.crf_rate}
     by_name = parameter_groups(network)
@@ -45,7 +45,7 @@ def build_optimizer(network: TaggingNetwork, settings: TrainConfig) -> torch.opt
 
 
 def _layer_factors(network: TaggingNetwork, decay: float) -> dict[int, float]:
-    """The factor of the rate of every encoder parameter, by identity."""
+    """The factor of the learning rate of every encoder parameter, by `id`."""
     depth = network.encoder.depth
     factors = {}
     for name, parameter in network.encoder.transformer.named_parameters():

@@ -1,4 +1,4 @@
-"""How a training step goes through the network: forward in the precision asked for, backward through accelerate."""
+"""Forward and backward passes of a training step: autocast, R-Drop and gradient accumulation."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from model.training.r_drop import r_drop
 
 
 class Passes:
-    """Passes of one training.
+    """The passes of one training.
 
     Args:
-        network: the network itself; `wrapped` is it as accelerate hands it out, which joins several processes.
-        half: compute in bf16 where that is safe.
+        network: the network itself.
+        wrapped: the network as accelerate returns it, which synchronises gradients between processes.
+        accelerator: the device, and the gradient accumulation.
+        regularisation: whether a clean pass uses R-Drop.
+        half: use bf16 autocast.
     """
 
     def __init__(
@@ -36,7 +39,7 @@ class Passes:
         self.half = half
 
     def clean(self, batch: Batch) -> Output:
-        """The pass of a plain step, regularisation included."""
+        """The forward pass of an ordinary training step, with R-Drop if it is set."""
         if not self.regularisation.r_drop:
             return self.forward(batch)
         return r_drop(self.network, lambda twice: self._forward(self.wrapped, twice), batch, self.regularisation.r_drop)
@@ -46,11 +49,11 @@ class Passes:
         return self._forward(self.wrapped, batch)
 
     def forward_unsynchronised(self, batch: Batch) -> Output:
-        """A pass from which no gradient of a parameter is taken, so that other processes need not know of it."""
+        """A pass that gives no gradients to parameters. Other processes take no part in it."""
         return self._forward(self.network, batch)
 
     def backward(self, loss: Tensor) -> None:
-        """Add the gradients of a loss, as accumulation over several batches wants it."""
+        """Add the gradients of a loss, scaled for gradient accumulation."""
         self.accelerator.backward(loss)
 
     def _forward(self, module: nn.Module, batch: Batch) -> Output:

@@ -1,7 +1,8 @@
 """R-Drop (Liang et al., "R-Drop: Regularized Dropout for Neural Networks", NeurIPS 2021).
 
-A batch is read twice in one pass, with different dropout, and the two readings are drawn together: the mean of their
-losses plus a weight times the mean of their two Kullback-Leibler divergences, over tag sequences and exact.
+A batch is read twice in one pass, with different dropout masks. The loss is the mean of the two losses, plus a weight
+times the mean of the two Kullback-Leibler divergences between the readings. The divergences are exact, over whole tag
+sequences.
 
 B batch.
 """
@@ -16,17 +17,18 @@ from torch import Tensor
 from data.batches.inputs import Batch
 from model.heads.head import Output
 from model.model import TaggingNetwork
+from model.training.loss import loss_of
 
-ONE_FOR_ALL = ("distances",)  # what a batch has once, not once for each text
+ONE_FOR_ALL = ("distances",)  # entries of a batch that all texts share
 
 
 def r_drop(network: TaggingNetwork, forward: Callable[[Batch], Output], batch: Batch, weight: float) -> Output:
-    """The output for the batch twice, scores (2 B, ...), with the regularised loss."""
+    """Scores (2 B, ...) of the batch read twice, and the regularised loss."""
     output = forward(_twice(batch))
     first, second = output.scores.chunk(2)  # (B, ...) each
     mask, divergence = batch["character_mask"], network.head.divergence
     apart = divergence(first, second, mask) + divergence(second, first, mask)  # (B,)
-    return Output(output.scores, output.loss + weight / 2 * apart.sum() / mask.sum())
+    return Output(output.scores, loss_of(output) + weight / 2 * apart.sum() / mask.sum())
 
 
 def _twice(batch: Batch) -> Batch:

@@ -1,4 +1,4 @@
-"""How the learning rates run over the optimizer steps, as factors of the full rates."""
+"""Learning rates over the optimizer steps, as factors of the full rates."""
 
 from __future__ import annotations
 
@@ -7,21 +7,25 @@ from dataclasses import dataclass
 
 from config import AveragingConfig, TrainConfig
 
+# The rate while swa averages (averaging.rate constant), or at the end of each cycle (cyclic), as a share of the full
+# one. Izmailov et al. (2018) use rates of this order, higher than those at the end of a decaying schedule.
+LOW_RATE = 0.5
+
 
 def linear(step: int, warmup: int, total: int) -> float:
-    """In the step that follows `step` finished ones: up over `warmup` steps, then down to 0."""
+    """The factor after `step` finished steps: rises over `warmup` steps, then falls linearly to 0."""
     return _rising(step, warmup) if step < warmup else max(0.0, 1 - _progress(step, warmup, total))
 
 
 def cosine(step: int, warmup: int, total: int) -> float:
-    """Up over `warmup` steps, then down to 0 along half a cosine (Loshchilov and Hutter, SGDR, ICLR 2017)."""
+    """Rises over `warmup` steps, then falls to 0 along half a cosine (Loshchilov and Hutter, SGDR, ICLR 2017)."""
     if step < warmup:
         return _rising(step, warmup)
     return 0.5 * (1 + math.cos(math.pi * min(1.0, _progress(step, warmup, total))))
 
 
 def constant(step: int, warmup: int, total: int) -> float:
-    """Up over `warmup` steps, then full."""
+    """Rises over `warmup` steps, then stays at 1."""
     return _rising(step, warmup) if step < warmup else 1.0
 
 
@@ -34,8 +38,10 @@ def _progress(step: int, warmup: int, total: int) -> float:
 
 
 def cyclic(step: int, cycle: int, low: float) -> float:
-    """From 1 down to `low` over a cycle of so many steps, then again (Izmailov et al., "Averaging Weights Leads to
-    Wider Optima and Better Generalization", UAI 2018, section 3.2). An average belongs at the end of a cycle."""
+    """Falls from 1 to `low` in every cycle of so many steps. An average should be updated at the end of a cycle.
+
+    Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018, section 3.2.
+    """
     part = (step % cycle + 1) / cycle
     return (1 - part) + part * low
 
@@ -45,7 +51,7 @@ SCHEDULES = {"linear": linear, "cosine": cosine, "constant": constant}
 
 @dataclass(frozen=True)
 class Schedule:
-    """The factor of the rates in every step of a training."""
+    """The factor of the learning rates in every step of a training."""
 
     train: TrainConfig
     averaging: AveragingConfig
@@ -56,12 +62,12 @@ class Schedule:
         return self.steps_per_epoch * self.train.epochs
 
     def factor(self, step: int) -> float:
-        """For the step that follows `step` finished ones."""
+        """The factor of the step that follows `step` finished steps."""
         averaged = step - self.averaging.start_epoch * self.steps_per_epoch  # steps since averaging began
         if self.averaging.rate == "schedule" or averaged < 0:
             warmup = round(self.train.warmup * self.total_steps)
             return SCHEDULES[self.train.schedule](step, warmup, self.total_steps)
         if self.averaging.rate == "constant":
-            return self.averaging.rate_factor
-        cycle = self.averaging.every * (self.steps_per_epoch if self.averaging.unit == "epoch" else 1)
-        return cyclic(averaged, cycle, self.averaging.rate_factor)
+            return LOW_RATE
+        cycle = self.steps_per_epoch if self.averaging.unit == "epoch" else 1
+        return cyclic(averaged, cycle, LOW_RATE)

@@ -1,6 +1,6 @@
-"""The training loop on accelerate: one process or many is the launcher's choice.
+"""The training loop on accelerate. Whether it runs in one process or several is the launcher's choice.
 
-The loop holds the training step and nothing else; freezing, early stopping, checkpoints and logs are callbacks.
+The loop contains the training step only. Freezing, early stopping, checkpoints and logs are callbacks.
 """
 
 from __future__ import annotations
@@ -13,84 +13,103 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from torch import Tensor
+from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
-from config import Config
+from config import AdversarialConfig, AveragingConfig, RegularisationConfig, TrainConfig
 from data.batches.inputs import Batch
 from data.batches.repeating import RepeatingBatches
 from data.metrics import Scores
 from model.model import TaggingNetwork
 from model.training.adversarial import Adversary
 from model.training.callbacks.events import Callback, TrainingState
+from model.training.loaders import bucket_sampler
+from model.training.loss import loss_of
 from model.training.optimizer import build_optimizer
 from model.training.passes import Passes
 from model.training.schedule import Schedule
 from utils.device import choose_half
-from utils.errors import UserError
 from utils.random_states import random_states, restore_random_states
 
 
 class Trainer:
     """Trains one network on one split.
 
+    Args:
+        network: with fresh weights.
+        loader: the training batches, from `training_loader`.
+        accelerator: device, processes and gradient accumulation.
+        train: epochs, rates, clipping and precision.
+        averaging: changes the learning rates while weights are averaged. The averaging itself is a callback.
+        regularisation: R-Drop.
+        adversarial: adversarial training, if a method is set.
+        evaluate: scores a network after every epoch; None without a dev part.
+        callbacks: in the order in which they are told of an event.
+        name: in the progress bar and the log.
+        unlabelled: batches without labels, for `vat`.
+
     Attributes:
-        network: the network itself, unwrapped.
-        weights: what is scored after every epoch and saved at the end, by name: `last`, the network, and averages of
-            it that a callback adds.
-        state: where training stands; callbacks read it, and may set `stopped`.
-        main: whether this process is the one that writes.
+        network: the network itself, not as accelerate wraps it.
+        weights: what is scored after every epoch and saved at the end, by name. `last` is the network; a callback may
+            add averages of it.
+        state: the progress of training. Callbacks read it and may set `stopped`.
+        main: whether this process writes files.
     """
 
     def __init__(
         self,
         network: TaggingNetwork,
         loader: DataLoader,
-        config: Config,
         accelerator: Accelerator,
-        evaluate: Callable[[TaggingNetwork], Scores] | None,
-        callbacks: Sequence[Callback],
+        train: TrainConfig,
+        averaging: AveragingConfig | None = None,
+        regularisation: RegularisationConfig | None = None,
+        adversarial: AdversarialConfig | None = None,
+        evaluate: Callable[[TaggingNetwork], Scores] | None = None,
+        callbacks: Sequence[Callback] = (),
         name: str = "train",
         unlabelled: RepeatingBatches | None = None,
     ) -> None:
         self.network = network
         self.weights = {"last": network}
-        self.settings = config.train
         self.accelerator = accelerator
         self.evaluate = evaluate
         self.callbacks = callbacks
         self.name = name
         self.main = accelerator.is_main_process
         self.state = TrainingState()
-        self.optimizer = build_optimizer(network, config.train)
+        self.epochs = train.epochs
+        self.optimizer: Optimizer = build_optimizer(network, train)
+        self._clip = train.clip
         self._wrapped, self._optimizer, self._loader = accelerator.prepare(network, self.optimizer, loader)
-        self._sampler = loader.batch_sampler
-        self.steps_per_epoch = -(-len(self._loader) // config.train.accumulation)
-        self.schedule = Schedule(config.train, config.averaging, self.steps_per_epoch)
+        self._sampler = bucket_sampler(loader)
+        self.steps_per_epoch = -(-len(self._loader) // train.accumulation)
+        self.schedule = Schedule(train, averaging or AveragingConfig(), self.steps_per_epoch)
         self.total_steps = self.schedule.total_steps
-        half = choose_half(config.train.precision, accelerator.device)
-        self._passes = Passes(network, self._wrapped, accelerator, config.regularisation, half)
-        adversarial = config.adversarial.method != "none"
-        self._adversary = Adversary(network, config.adversarial, unlabelled) if adversarial else None
+        half = choose_half(train.precision, accelerator.device)
+        self._passes = Passes(network, self._wrapped, accelerator, regularisation or RegularisationConfig(), half)
+        self._adversary: Adversary | None = None
+        if adversarial is not None and adversarial.method != "none":
+            self._adversary = Adversary(network, adversarial, unlabelled)
         self._unlabelled = unlabelled
-        self._refuse_what_never_comes(config)
         self._losses: deque[Tensor] = deque(maxlen=50)
 
     def fit(self) -> TrainingState:
         """Train to the end, or until a callback stops it."""
         self._tell("on_train_begin")
-        while self.state.epoch + 1 < self.settings.epochs and not self.state.stopped:
+        while self.state.epoch + 1 < self.epochs and not self.state.stopped:
             self.state.epoch += 1
             self._epoch()
         self._tell("on_train_end")
         return self.state
 
     def recent_loss(self) -> float:
-        """Mean loss of the last batches."""
+        """The mean loss of the last 50 batches."""
         return torch.stack(list(self._losses)).mean().item() if self._losses else float("nan")
 
     def _epoch(self) -> None:
         started = time.perf_counter()
-        # Accelerate counts epochs from 0 again after a resume, and among several processes does not reach the sampler.
+        # After a resume accelerate counts epochs from 0 again. With several processes it does not tell the sampler.
         self._loader.set_epoch(self.state.epoch)
         self._sampler.set_epoch(self.state.epoch)
         if self._unlabelled:
@@ -106,15 +125,15 @@ class Trainer:
         record = {"epoch": self.state.epoch + 1, "loss": loss, "seconds": round(seconds, 3)}
         self.state.history.append(record)
         if self.evaluate is not None:
-            self._evaluate(record)
+            self._evaluate(self.evaluate, record)
             self._tell("on_evaluate")
         self._tell("on_epoch_end")
 
-    def _evaluate(self, record: dict[str, Any]) -> None:
-        """Score the network, and its averages under their names, and remember the best."""
+    def _evaluate(self, evaluate: Callable[[TaggingNetwork], Scores], record: dict[str, Any]) -> None:
+        """Score the network and its averages, add the scores to the record and remember the best."""
         started = time.perf_counter()
         for name, network in self.weights.items():
-            micro = self.evaluate(network).micro
+            micro = evaluate(network).micro
             prefix = "" if name == "last" else f"{name}_"
             record |= {f"{prefix}precision": micro.precision, f"{prefix}recall": micro.recall, f"{prefix}f1": micro.f1}
             if micro.f1 > self.state.best_f1:
@@ -126,14 +145,14 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = group["rate"] * factor
         with self.accelerator.accumulate(self._wrapped):
-            # Forward and backward; gradients of several passes and batches add up until it is time for a step.
-            if self._adversary and self._adversary.acts(self.state.epoch, self.state.step):
+            # Forward and backward: gradients of several passes and batches add up until the optimizer's step.
+            if self._adversary and self._adversary.acts(self.state.epoch):
                 loss = self._adversary.train_on(batch, self._passes)
             else:
-                loss = self._passes.clean(batch).loss
+                loss = loss_of(self._passes.clean(batch))
                 self._passes.backward(loss)
-            if self.accelerator.sync_gradients and self.settings.clip:
-                self.accelerator.clip_grad_norm_(self.network.parameters(), self.settings.clip)
+            if self.accelerator.sync_gradients and self._clip:
+                self.accelerator.clip_grad_norm_(self.network.parameters(), self._clip)
             # Step: does nothing until all batches of the step have been seen.
             self._optimizer.step()
             self._optimizer.zero_grad()
@@ -148,23 +167,10 @@ class Trainer:
         for callback in self.callbacks:
             getattr(callback, event)(self)
 
-    def _refuse_what_never_comes(self, config: Config) -> None:
-        adversarial, averaging = config.adversarial, config.averaging
-        if self._adversary and adversarial.start_step >= self.total_steps:
-            raise UserError(
-                f"adversarial.start_step {adversarial.start_step} never comes: training has {self.total_steps} steps"
-            )
-        left = (config.train.epochs - averaging.start_epoch) * self.steps_per_epoch
-        if averaging.method != "none" and averaging.unit == "step" and averaging.every > left:
-            raise UserError(
-                f"averaging.every {averaging.every} steps after epoch {averaging.start_epoch} never comes: "
-                f"{left} steps are left then"
-            )
-
     # ---------------------------------------------------------------------------------------------------- resuming
 
     def training_tensors(self) -> dict[str, Tensor]:
-        """Moments of the optimizer by parameter name, what callbacks keep, and the states of the random generators."""
+        """The optimizer's state by parameter name, the tensors of callbacks, and the random states."""
         tensors = random_states()
         for callback in self.callbacks:
             kind = type(callback).__name__
@@ -175,7 +181,7 @@ class Trainer:
         return tensors
 
     def load_training_tensors(self, tensors: dict[str, Tensor]) -> None:
-        """Undo `training_tensors`; the rates follow from the step count."""
+        """Undo `training_tensors`. Learning rates follow from the step count."""
         parameters = dict(self.network.named_parameters())
         for full_name, value in tensors.items():
             kind, _, rest = full_name.partition(".")

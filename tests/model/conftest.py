@@ -7,18 +7,18 @@ from pathlib import Path
 import pytest
 from transformers import BertConfig, BertModel
 
-import model.training.folds as training
 from config import Config, load_config, shape_digest
 from data.processed import load_processed
 from data.sample.sample import write_sample
 from model.prepare import prepare
+from model.training import network_fold
 from model.training.folds import train
 from tests.model.watched import Witness
 
 SMALL = [
     "encoder.name=scratch", "encoder.hidden=16", "encoder.heads=2", "encoder.depth=2", "encoder.feed_forward=32",
-    "flat.hidden=16", "flat.heads=2", "flat.feed_forward=32", "lexicon.dimension=8", "data.max_len=60",
-    "predict.overlap=20", "train.epochs=2", "train.batch_size=8", "train.encoder_rate=1e-3", "train.other_rate=1e-2",
+    "flat.hidden=16", "flat.heads=2", "flat.feed_forward=32", "lexicon.dimension=8", "data.max_len=66",
+    "train.epochs=2", "train.batch_size=32", "train.encoder_rate=1e-3", "train.other_rate=1e-2",
     "run.threads=1",
 ]  # fmt: skip
 
@@ -65,17 +65,24 @@ def pretrained_folder(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="session")
+def plain_run(small_config):
+    """A finished run with the small settings, called `plain`, and its metrics. Tests must not change it."""
+    config = small_config("plain")
+    return config, train(config, load_processed(config))
+
+
 @pytest.fixture
 def run(small_config, monkeypatch):
     """A function: train with changes, watched by a witness."""
 
     def go(name, *changes, witness=None, fold=None, go_on=False):
         config = small_config(name, *changes)
-        original = training._callbacks
+        original = network_fold.fold_callbacks
         with monkeypatch.context() as patch:
             if witness:
                 # The witness comes last, so that an interruption finds everything written.
-                patch.setattr(training, "_callbacks", lambda *given: [*original(*given), witness])
+                patch.setattr(network_fold, "fold_callbacks", lambda *given: [*original(*given), witness])
             return config, train(config, load_processed(config), fold, go_on)
 
     return go

@@ -9,10 +9,11 @@ import safetensors.torch
 import torch
 
 from config import load_config
+from data.batches.word_sets import word_frequencies
 from data.processed import load_processed
 from model.build import fresh_network
-from model.layers.character_encoder import build_encoder
 from model.model import parameter_groups
+from model.pretrained import build_encoder
 from model.training.optimizer import build_optimizer
 from tests.model.batches import batch_of, samples_of
 from utils.errors import UserError
@@ -21,7 +22,6 @@ SWITCHES = [
     [], ["model.name=encoder"], ["model.head=softmax"], ["model.head=span"],
     ["model.name=encoder", "model.head=softmax"], ["model.name=encoder", "model.head=span", "span.shared=false"],
     ["crf.scheme=bmes"], ["encoder.output=mix"], ["encoder.output=0"], ["flat.layers=2", "flat.fusion=gate"],
-    ["flat.learned_tables=true", "flat.shared_tables=false"], ["lexicon.trainable=false"],
     ["model.name=bilstm", "encoder.depth=0"], ["model.name=bilstm", "context.kind=transformer"],
     ["model.name=softword", "lexicon.match=segment"], ["model.name=exsoftword"], ["model.name=softlexicon"],
     ["model.name=softlexicon", "context.kind=none"], ["model.name=lattice_lstm"],
@@ -54,7 +54,7 @@ def test_every_parameter_is_in_exactly_one_group_and_gets_a_gradient(setting, sw
     assert decaying and not [name for name in decaying if "bias" in name]  # an LSTM's are named bias_ih_l0 and so on
     network(**batch_of(network, samples, processed)).loss.backward()
     still = {name for name, parameter in network.named_parameters() if parameter.grad is None}
-    expected = {"words.weight"} if "lexicon.trainable=false" in switches else set()
+    expected = set()
     if "encoder.output=0" in switches:  # layers above the chosen one are not used
         expected = {name for name in names.values() if ".encoder.layer." in name}
     assert still == expected
@@ -113,7 +113,7 @@ def test_rates_follow_the_module(setting):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("switches", [*SWITCHES[:4], *SWITCHES[12:]], ids=lambda own: ",".join(own) or "all on")
+@pytest.mark.parametrize("switches", [*SWITCHES[:4], *SWITCHES[10:]], ids=lambda own: ",".join(own) or "all on")
 def test_a_batch_equals_its_samples(setting, switches):
     network, samples, _, processed = setting(*switches)
     network.eval()
@@ -185,6 +185,18 @@ def test_word_vectors_start_the_embeddings(setting):
     assert not network.words.weight[0].any()
     with pytest.raises(ValueError, match="do not fit"):
         network.load_word_vectors(vectors[:-1])
+
+
+def test_word_frequencies_are_those_of_the_texts_that_training_may_read(setting):
+    network, _, _, processed = setting("model.name=softlexicon")
+
+    def counted(*parts):
+        documents = [document for part in parts for document in processed.of_part(part)]
+        return word_frequencies(processed.lattices, documents, len(processed.lexicon.words))
+
+    frequencies = network.features.frequencies.long().numpy()
+    assert (frequencies == counted("train", "additional", "unlabelled")).all()
+    assert (frequencies != counted("train", "test")).any()
 
 
 class TestEncoder:

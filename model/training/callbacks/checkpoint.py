@@ -1,4 +1,4 @@
-"""Weights on disk: the best epoch's, the last epoch's, and all that a stopped run needs to go on."""
+"""Checkpoints: the weights of the best and the last epoch, and all that a stopped training needs to continue."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ STATE = "state.json"
 class Checkpoint(Callback):
     """Saves after every epoch.
 
-    The order of writing makes a stop at any moment harmless: weights and optimizer of an epoch go to files of their
-    own, then the state file that names the epoch is replaced, and only then are the files of the epoch before removed.
+    Training may be killed at any moment. Therefore each epoch writes its weights and optimizer to new files first, then
+    replaces the state file, which names the epoch, and last removes the files of the epoch before.
     """
 
     def __init__(self, fold: Path) -> None:
@@ -46,23 +46,26 @@ class Checkpoint(Callback):
         for name, network in trainer.weights.items():
             save_tensors(network.state_dict(), weights_path(self.fold, name))
         folder = self.fold / "resume"
-        (folder / STATE).unlink()  # first, for with it and without its tensors nothing could go on
+        (folder / STATE).unlink()  # first: a state file without its tensors could not be resumed
         for leftover in folder.glob("*"):
             leftover.unlink()
         folder.rmdir()
 
 
 def epochs_done(fold: Path) -> int:
-    """Of a training that was stopped: how many epochs are whole."""
+    """The number of complete epochs of an unfinished training; 0 if nothing was saved."""
     state = fold / "resume" / STATE
     return read_json(state, "start the run again without --resume")["epoch"] + 1 if state.exists() else 0
 
 
 def resume(trainer: RunningTrainer, fold: Path) -> bool:
-    """Put a fresh trainer where a stopped one was; False where there is nothing to go on from.
+    """Load the checkpoint of a stopped training into a fresh trainer.
+
+    Returns:
+        Whether there was a checkpoint.
 
     Raises:
-        UserError: the files are damaged.
+        UserError: its files are damaged.
     """
     folder = fold / "resume"
     if not (folder / STATE).exists():

@@ -1,4 +1,4 @@
-"""Stop when the dev score no longer grows."""
+"""Stop training when the dev score no longer improves."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from model.training.callbacks.events import Callback, RunningTrainer
 
 
 class EarlyStopping(Callback):
-    """Asks the trainer to stop after `patience` epochs without a better dev F1.
+    """Stops the trainer after `patience` epochs without a better dev F1.
 
-    Not before there is an average, where the run is to predict with one (`train.select`).
+    If the run predicts with an average of the weights (`select` is swa or ema), it does not stop before there is one.
     """
 
-    def __init__(self, patience: int) -> None:
+    def __init__(self, patience: int, select: str) -> None:
         self.patience = patience
+        self.select = select
 
     def on_evaluate(self, trainer: RunningTrainer) -> None:
-        selected = trainer.settings.select
-        there = selected in ("best", "last") or selected in trainer.weights
+        there = self.select in ("best", "last") or self.select in trainer.weights
         if there and trainer.state.epoch - trainer.state.best_epoch >= self.patience:
             trainer.state.stopped = True

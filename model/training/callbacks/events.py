@@ -1,57 +1,57 @@
-"""The trainer's named events. Whatever is not the training step itself hangs on one of them."""
+"""The events of a training and the base class of callbacks, which act on them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
-from config import TrainConfig
+from model.model import TaggingNetwork
 
 
 @dataclass
 class TrainingState:
-    """What a resumed run must know. Epochs count from 0; `step` counts optimizer steps."""
+    """The progress of a training, which a checkpoint keeps. Epochs count from 0; `step` counts optimizer steps."""
 
     epoch: int = -1
     step: int = 0
     best_f1: float = -1.0
     best_epoch: int = -1
-    best_weights: str = "last"  # whose score that was: the network's, or that of an average
+    best_weights: str = "last"  # the weights with that score: last, or the name of an average
     stopped: bool = False
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
 class RunningTrainer(Protocol):
-    """What a callback may see of the trainer. It may set `state.stopped`."""
+    """What a callback may use of the trainer. It may set `state.stopped`."""
 
     name: str
-    main: bool  # whether this process is the one that writes
-    network: nn.Module
-    weights: dict[str, nn.Module]  # what is scored and saved, by name; a callback may add to it
+    main: bool  # whether this process writes files
+    network: TaggingNetwork
+    weights: dict[str, TaggingNetwork]  # what is scored and saved, by name; a callback may add to it
     optimizer: Optimizer
-    settings: TrainConfig
     state: TrainingState
+    epochs: int
     steps_per_epoch: int
     total_steps: int
 
     def recent_loss(self) -> float:
-        """Mean loss of the last batches."""
+        """The mean loss of the last batches."""
 
     def training_tensors(self) -> dict[str, Tensor]:
-        """All that training needs besides weights and state."""
+        """All tensors that a resumed training needs, except the weights."""
 
     def load_training_tensors(self, tensors: dict[str, Tensor]) -> None:
         """Undo `training_tensors`."""
 
 
 class Callback:
-    """Does nothing; a subclass overrides the events it cares for. They are called in the order given here."""
+    """Does nothing. A subclass overrides the events it needs, which occur in the order given here."""
 
     def on_train_begin(self, trainer: RunningTrainer) -> None:
-        """Before the first epoch, or the first after a resume."""
+        """Before the first epoch, also after a resume."""
 
     def on_epoch_begin(self, trainer: RunningTrainer) -> None:
         """Before the batches of an epoch."""
@@ -60,19 +60,19 @@ class Callback:
         """After each optimizer step."""
 
     def on_epoch_trained(self, trainer: RunningTrainer) -> None:
-        """After the batches of an epoch, before the dev part is scored."""
+        """After the batches of an epoch, before evaluation."""
 
     def on_evaluate(self, trainer: RunningTrainer) -> None:
-        """After the dev part was scored (the last entry of `trainer.state.history`), if there is a dev part."""
+        """After the dev part was scored. The scores are in the last entry of `trainer.state.history`."""
 
     def on_epoch_end(self, trainer: RunningTrainer) -> None:
-        """After evaluation."""
+        """After the epoch and its evaluation."""
 
     def on_train_end(self, trainer: RunningTrainer) -> None:
-        """After the last epoch, also when stopped early."""
+        """After the last epoch, also after early stopping."""
 
     def tensors(self) -> dict[str, Tensor]:
-        """What a resumed training needs of this callback."""
+        """The tensors of this callback that a resumed training needs."""
         return {}
 
     def load_tensors(self, trainer: RunningTrainer, tensors: dict[str, Tensor]) -> None:

@@ -1,4 +1,4 @@
-"""What a person sees of training: a progress bar, a log file, TensorBoard."""
+"""Reports of a training: progress bar, log file and TensorBoard."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from utils.memory import peak_memory_mib
 
 
 class Progress(Callback):
-    """A bar over the optimizer steps with the loss and the last dev F1."""
+    """A progress bar over the optimizer steps, with the loss and the last dev F1."""
 
     def on_train_begin(self, trainer: RunningTrainer) -> None:
         done, total = trainer.state.step, trainer.total_steps
@@ -37,14 +37,14 @@ class Progress(Callback):
 
 
 class LogFile(Callback):
-    """A line for each epoch in train.log, which grows across resumes; `about` says what is trained on."""
+    """Appends a line for each epoch to train.log. `about` describes the training data in the first line."""
 
     def __init__(self, fold: Path, about: str = "") -> None:
         self.path = fold / "train.log"
         self.about = about
 
     def on_train_begin(self, trainer: RunningTrainer) -> None:
-        begin = f"{trainer.name}: from epoch {trainer.state.epoch + 1} of {trainer.settings.epochs}"
+        begin = f"{trainer.name}: from epoch {trainer.state.epoch + 1} of {trainer.epochs}"
         self._write(trainer, begin + (f"; {self.about}" if self.about else ""))
 
     def on_epoch_end(self, trainer: RunningTrainer) -> None:
@@ -68,13 +68,13 @@ class LogFile(Callback):
 
 
 class TensorBoard(Callback):
-    """Loss and rates by step, dev scores by epoch."""
+    """TensorBoard events: loss and learning rates by step, dev scores by epoch."""
 
     def __init__(self, fold: Path) -> None:
         self.folder = fold / "tensorboard"
 
     def on_train_begin(self, trainer: RunningTrainer) -> None:
-        # Here, because its import takes seconds that no other mode should pay.
+        # Imported here because the import takes seconds, which other modes need not wait for.
         from torch.utils.tensorboard import SummaryWriter
 
         self._writer = SummaryWriter(str(self.folder), purge_step=trainer.state.step) if trainer.main else None

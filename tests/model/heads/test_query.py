@@ -17,8 +17,7 @@ LENGTHS = [6, 3]
 @pytest.fixture
 def head():
     torch.manual_seed(3)
-    changes = ["mrc.begin_weight=0.5", "mrc.end_weight=2", "mrc.match_weight=3"]
-    return QueryHead(load_config([], changes), CATEGORIES, 5).eval()
+    return QueryHead(load_config(), CATEGORIES, 5).eval()
 
 
 @pytest.fixture
@@ -44,20 +43,20 @@ def loss_by_hand(scores, length, right, doubtful=None):
     total = 0.0
     for place in range(length):
         if place not in inside:
-            total += 0.5 * cost(begins[place].item(), any(begin == place for begin, _ in right))
-            total += 2 * cost(ends[place].item(), any(end == place for _, end in right))
+            total += cost(begins[place].item(), any(begin == place for begin, _ in right))
+            total += cost(ends[place].item(), any(end == place for _, end in right))
     for begin in range(length):
         for end in range(begin, length):
             begun = begins[begin] > 0 or any(begin == other for other, _ in right)
             ended = ends[end] > 0 or any(end == other for _, other in right)
             if begun and ended and not {begin, end} <= inside:
-                total += 3 * cost(pairs[begin, end].item(), (begin, end) in right)
+                total += cost(pairs[begin, end].item(), (begin, end) in right)
     return total
 
 
 def losses(head, scores, mask, spans, doubts=()):
     written = [head.labeller.write(spans, doubts, 6)[0], head.labeller.write([], [], 3)[0]]
-    return head.losses(scores, mask, **head.labeller.collate(written, 6))
+    return head.losses(scores, mask, head.labeller.collate(written, 6))
 
 
 SPANS = [Span("name", 0, 4), Span("name", 1, 2), Span("name", 2, 5), Span("place", 3, 3)]

@@ -65,7 +65,7 @@ def test_the_loss_is_that_of_all_spans_one_by_one(head, mask):
         + loss_by_hand(scores[0, 1], 7, {(1, 2), (4, 4)}, inside | {(0, 0)}),
         loss_by_hand(scores[1, 0], 4, set(), set()) + loss_by_hand(scores[1, 1], 4, {(3, 3)}, set()),
     ]
-    torch.testing.assert_close(head.losses(scores, mask, **labels), torch.tensor(expected), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(head.losses(scores, mask, labels), torch.tensor(expected), rtol=1e-4, atol=1e-4)
     mean = head.loss(scores, mask, labels, torch.tensor([1.0, 0.5]))
     assert mean.item() == pytest.approx((expected[0] + 0.5 * expected[1]) / 11, rel=1e-4)
 
@@ -73,7 +73,7 @@ def test_the_loss_is_that_of_all_spans_one_by_one(head, mask):
 def test_believed_doubts_count_in_part(head, mask):
     def loss(*doubts):
         labels = labels_of(head, [(NESTED, doubts), ([], [])], mask)
-        return head.losses(random_scores(mask), mask, **labels)
+        return head.losses(random_scores(mask), mask, labels)
 
     half = loss(Doubt("name", 0, 5, 0.5))
     torch.testing.assert_close(half, (loss(Doubt("name", 0, 5)) + loss()) / 2)

@@ -14,7 +14,7 @@ LENGTHS = [5, 9, 1]
 @pytest.mark.parametrize("layers", [1, 2])
 def test_a_batch_equals_its_texts_one_by_one(kind, layers):
     torch.manual_seed(1)
-    context = Context(ContextConfig(kind=kind, layers=layers, hidden=8, heads=2), 6).eval()
+    context = Context(ContextConfig(kind=kind, layers=layers, hidden=8), 6).eval()
     vectors = torch.randn(3, 9, 6)
     mask = torch.arange(9) < torch.tensor(LENGTHS)[:, None]
     states = context(vectors, mask)

@@ -3,6 +3,7 @@
 import itertools
 import math
 
+import numpy as np
 import pytest
 import torch
 import torchcrf
@@ -27,18 +28,19 @@ def make(scheme, lengths, seed=0):
     return crf, emissions, mask
 
 
-def path_score(crf, emissions, path):
-    """One path, re-scored with a plain loop."""
-    score = crf.start_transitions[path[0]] + emissions[0, path[0]]
+def path_score(scores, emissions, path):
+    """One path, re-scored with a plain loop over numbers."""
+    score = scores.start[path[0]] + emissions[0][path[0]]
     for position in range(1, len(path)):
-        score = score + crf.transitions[path[position - 1], path[position]] + emissions[position, path[position]]
-    return score + crf.end_transitions[path[-1]]
+        score += scores.pairs[path[position - 1]][path[position]] + emissions[position][path[position]]
+    return score + scores.end[path[-1]]
 
 
-def all_paths(crf, emissions, length):
-    """Every path of a length with its score, illegal ones included (their score is what makes them impossible)."""
-    paths = list(itertools.product(range(crf.num_tags), repeat=length))
-    return paths, torch.stack([path_score(crf, emissions, path) for path in paths])
+def all_paths(scores, emissions, length):
+    """Every path of a length with its score. Illegal paths are included; their score makes them impossible."""
+    numbers = Transitions(*(tensor.tolist() for tensor in scores))
+    paths = list(itertools.product(range(len(numbers.start)), repeat=length))
+    return paths, torch.tensor([path_score(numbers, emissions.tolist(), path) for path in paths])
 
 
 @pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: f"{scheme.name}{len(scheme.categories)}")
@@ -51,8 +53,9 @@ def test_loss_is_that_of_the_enumeration(scheme):
         tags[row, : len(path)] = torch.as_tensor(path)
     losses = crf.loss(emissions, tags, mask)
     for row, length in enumerate(lengths):
-        _, scores = all_paths(crf, emissions[row], length)
-        expected = torch.logsumexp(scores, 0) - path_score(crf, emissions[row], tags[row, :length].tolist())
+        paths, scores = all_paths(crf.scores, emissions[row], length)
+        gold_score = scores[paths.index(tuple(tags[row, :length].tolist()))]
+        expected = torch.logsumexp(scores, 0) - gold_score
         torch.testing.assert_close(losses[row], expected, rtol=1e-5, atol=1e-5)
 
 
@@ -63,7 +66,7 @@ def test_partial_loss_sums_over_every_path_that_agrees_with_what_is_known(scheme
     unknown = torch.tensor([[False, True, True, False], [True, True, True, False]])
     losses = crf.loss(emissions, tags, mask, unknown)
     for row, length in enumerate([4, 3]):
-        paths, scores = all_paths(crf, emissions[row], length)
+        paths, scores = all_paths(crf.scores, emissions[row], length)
         agrees = [all(unknown[row, i] or path[i] == tags[row, i] for i in range(length)) for path in paths]
         expected = torch.logsumexp(scores, 0) - torch.logsumexp(scores[torch.tensor(agrees)], 0)
         torch.testing.assert_close(losses[row], expected, rtol=1e-4, atol=1e-4)
@@ -126,7 +129,7 @@ def test_best_tags_are_the_best_of_the_enumeration_and_pytorch_crfs(scheme):
             assert best[row, : len(expected)].tolist() == expected
             assert not best[row, len(expected) :].any()
         for row, length in enumerate([4, 3, 1]):
-            paths, scores = all_paths(crf, emissions[row], length)
+            paths, scores = all_paths(crf.scores, emissions[row], length)
             assert tuple(best[row, :length].tolist()) == paths[int(scores.argmax())]
 
 
@@ -154,19 +157,19 @@ def test_span_probability_is_the_summed_weight_of_the_taggings_that_hold_the_spa
     logs = span_log_probabilities(
         emissions, mask, Transitions(*scores), TaggedSpans(*torch.tensor(columns).unbind(1)), opening
     )
+    weights = dict.fromkeys(spans, 0.0)
+    totals = [0.0 for _ in lengths]
+    for row, length in enumerate(lengths):
+        for path, score in zip(*all_paths(scores, emissions[row], length), strict=True):
+            weight = math.exp(score)
+            totals[row] += weight
+            tags = np.zeros((scheme.num_chains, length), dtype=np.int64)
+            tags[code.chain] = path
+            for span in scheme.decode(tags):
+                if span.category == category:
+                    weights[row, span.begin, span.end] += weight
     for (row, begin, end), log in zip(spans, logs.tolist(), strict=True):
-        length = lengths[row]
-        weight = total = 0.0
-        for path in itertools.product(range(scheme.num_tags), repeat=length):
-            score = scores.start[path[0]] + scores.end[path[-1]]
-            score = score + sum(emissions[row, i, path[i]] for i in range(length))
-            score = float(score + sum(scores.pairs[pair] for pair in itertools.pairwise(path)))
-            total += math.exp(score)
-            tags = torch.zeros(scheme.num_chains, length, dtype=torch.long)
-            tags[code.chain] = torch.tensor(path)
-            if Span(category, begin, end) in scheme.decode(tags.numpy()):
-                weight += math.exp(score)
-        assert math.exp(log) == pytest.approx(weight / total, rel=1e-4, abs=1e-7)
+        assert math.exp(log) == pytest.approx(weights[row, begin, end] / totals[row], rel=1e-4, abs=1e-7)
 
 
 def test_forward_and_backward_agree_everywhere():

@@ -35,11 +35,10 @@ def positions_of(length, heads, tails):
 
 
 def looped_row(positions, head_i, tail_i, head_j, tail_j):
-    """R_ij from its four distances, as FLAT's equations 5 to 7 have it."""
+    """R_ij from its four distances, by equations 5 to 7 of FLAT."""
     fusion = positions.fusion
     distances = [head_i - head_j, head_i - tail_j, tail_i - head_j, tail_i - tail_j]
-    tables = positions.tables if len(positions.tables) == 4 else [positions.tables[0]] * 4
-    vectors = [table[distance + positions.max_distance] for table, distance in zip(tables, distances, strict=True)]
+    vectors = [positions.table[distance + positions.max_distance] for distance in distances]
     if fusion.fusion == "ff":
         return torch.relu(fusion.project(torch.cat(vectors)))
     if fusion.fusion == "ff_linear":
@@ -71,19 +70,16 @@ def looped_attention(attention, positions, nodes, mask, word_heads, word_tails):
                 for j in range(count):
                     row = attention.position(looped_row(positions, heads[i], tails[i], heads[j], tails[j]))
                     logit = (query[i, part] + u) @ key[j, part] + (query[i, part] + v) @ row[part]
-                    logits.append(logit * attention.scale if mask[b, j] else torch.tensor(-math.inf, dtype=nodes.dtype))
+                    logits.append(logit if mask[b, j] else torch.tensor(-math.inf, dtype=nodes.dtype))
                 outputs[b, i, part] = softmax(torch.stack(logits), dim=0) @ value[:, part]
     return attention.output(outputs)
 
 
 @pytest.mark.parametrize("fusion", FUSIONS)
-@pytest.mark.parametrize(("shared", "learned", "scaled"), [(True, False, False), (False, True, True)])
-def test_attention_equals_the_four_loops(fusion, shared, learned, scaled):
+def test_attention_equals_the_four_loops(fusion):
     torch.manual_seed(1)
-    positions = RelativePositions(HIDDEN, 9, fusion, shared, learned).double()
-    if learned:  # four equal tables would hide a table in the wrong place
-        torch.nn.init.normal_(positions.tables)
-    attention = RelativeAttention(HIDDEN, HEADS, scaled).double()
+    positions = RelativePositions(HIDDEN, 9, fusion).double()
+    attention = RelativeAttention(HIDDEN, HEADS).double()
     torch.nn.init.normal_(attention.content_bias)
     torch.nn.init.normal_(attention.position_bias)
     heads, tails, mask = random_lattice()
@@ -116,14 +112,14 @@ def test_every_pair_gets_its_four_distances_and_no_position_is_listed_twice():
                 assert distances[index[b, i, j]].tolist() == expected
 
 
-@pytest.mark.parametrize("device", ["cpu", "meta without sparse products"])
-def test_sampled_products_and_their_gradients_are_those_of_the_whole_product(device, monkeypatch):
+@pytest.mark.parametrize("sparse", [True, False], ids=["sparse products", "other devices"])
+def test_sampled_products_and_their_gradients_are_those_of_the_whole_product(sparse, monkeypatch):
     torch.manual_seed(0)
     index = torch.randint(0, 7, (2, 5, 6), dtype=torch.int32)  # row 7 of 8 is never used
     pattern = make_pattern(index, 8)
     query = torch.randn(3, 10, 4, dtype=torch.float64, requires_grad=True)
     rows = torch.randn(3, 8, 4, dtype=torch.float64, requires_grad=True)
-    if device != "cpu":
+    if not sparse:
         monkeypatch.setattr("model.layers.sampled.WITH_SPARSE_PRODUCTS", ())
     fast = sampled_product(query, rows, pattern).view(3, 10, 6)
     slow = torch.stack([
@@ -154,7 +150,7 @@ def test_attention_agrees_with_the_plain_formula_on_large_lattices(fusion):
     """The four loops are too slow beyond toys; the reference of the benchmark takes over, in float64."""
     torch.manual_seed(2)
     length, words, hidden, heads = 40, 25, 16, 4
-    positions = RelativePositions(hidden, length - 1, fusion, shared_tables=False, learned=True).double()
+    positions = RelativePositions(hidden, length - 1, fusion).double()
     attention = RelativeAttention(hidden, heads).double()
     word_heads = torch.randint(0, length - 8, (3, words))
     word_tails = word_heads + torch.randint(1, 8, (3, words))
@@ -258,7 +254,7 @@ def test_a_text_longer_than_the_table_is_refused():
 
 
 def test_nothing_that_training_keeps_has_a_row_of_hidden_for_every_pair():
-    """The memory that sinks other code: batch x N x N x hidden. A pair must cost no more than its logits."""
+    """Other code needs batch x N x N x hidden. Here a pair must need no more than its logits."""
     batch, length, words, hidden, heads = 2, 60, 20, 32, 4
     positions, attention = RelativePositions(hidden, length), RelativeAttention(hidden, heads)
     nodes = torch.randn(batch, length + words, hidden, requires_grad=True)

@@ -25,7 +25,7 @@ def turned(vector, position):
 @pytest.mark.parametrize("shared", [True, False])
 def test_scores_are_the_formula(shared):
     torch.manual_seed(1)
-    pointer = GlobalPointer(5, 3, 4, shared)
+    pointer = GlobalPointer(5, 3, shared, key_size=4)
     states = torch.randn(2, 6, 5)
     mask = torch.arange(6) < torch.tensor(LENGTHS)[:, None]
     scores = pointer(states, mask)
@@ -55,7 +55,7 @@ def test_scores_are_the_formula(shared):
 def test_half_precision_ends_with_queries_and_keys(shared):
     """What is computed from them is float32, bit for bit."""
     torch.manual_seed(1)
-    pointer = GlobalPointer(5, 3, 4, shared)
+    pointer = GlobalPointer(5, 3, shared, key_size=4)
     states, mask = torch.randn(2, 6, 5), torch.arange(6) < torch.tensor(LENGTHS)[:, None]
     with torch.autocast("cpu", torch.bfloat16):
         scores, ends = pointer(states, mask), pointer.ends(states)
@@ -77,5 +77,5 @@ def test_possible_spans_are_counted():
 
 
 def test_keys_of_odd_size_are_refused():
-    with pytest.raises(ValueError, match="size 5 is odd"):
-        GlobalPointer(5, 3, 5, True)
+    with pytest.raises(ValueError, match="key size 5 is odd"):
+        GlobalPointer(5, 3, True, key_size=5)

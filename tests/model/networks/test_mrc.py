@@ -45,19 +45,22 @@ def test_the_encoder_reads_question_and_text(setting):
 
 
 @pytest.mark.parametrize("rows", [1, 5])
-def test_parts_change_neither_scores_nor_gradients(setting, rows):
-    whole, batch, _ = setting()
-    parts, _, _ = setting(f"mrc.rows={rows}")
-    for network in (whole, parts):
-        network.eval()(**batch).loss.backward()
-    torch.testing.assert_close(parts(**batch).scores, whole(**batch).scores, rtol=1e-4, atol=1e-4)
+def test_parts_change_neither_scores_nor_gradients(setting, monkeypatch, rows):
+    (whole, batch, _), (parts, _, _) = setting(), setting()
+    expected = whole.eval()(**batch)
+    expected.loss.backward()
+    monkeypatch.setattr("model.networks.mrc.ROWS", rows)
+    found = parts.eval()(**batch)
+    found.loss.backward()
+    torch.testing.assert_close(found.scores, expected.scores, rtol=1e-4, atol=1e-4)
     for (name, one), other in zip(whole.named_parameters(), parts.parameters(), strict=True):
         if one.grad is not None:
             torch.testing.assert_close(other.grad, one.grad, rtol=1e-4, atol=1e-5, msg=name)
 
 
-def test_no_more_rows_are_read_at_a_time_than_asked(setting):
-    network, batch, _ = setting("mrc.rows=5")
+def test_no_more_rows_are_read_at_a_time_than_the_limit(setting, monkeypatch):
+    monkeypatch.setattr("model.networks.mrc.ROWS", 5)
+    network, batch, _ = setting()
     read, original = [], network.encoder.encode
     network.encoder.encode = lambda *given: read.append(len(given[0])) or original(*given)
     with torch.no_grad():

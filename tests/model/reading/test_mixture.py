@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from config import MixConfig, PredictConfig
+from config import MixConfig
 from data.corpus.document import Document
 from data.spans import ScoredSpan
 from model.reading.mixture import Mixture
@@ -28,8 +28,14 @@ def tagger(name, categories, spans, nests=False):
 ALL = ["name", "mobile", "email"]
 
 
+@pytest.fixture(autouse=True)
+def _small_chunks(monkeypatch):
+    """Five documents make three chunks."""
+    monkeypatch.setattr("model.reading.chunks.CHUNK", 2)
+
+
 def found(taggers, min_probability=0.0, **settings):
-    mixture = Mixture(taggers, MixConfig(**settings), PredictConfig(chunk=2, min_probability=min_probability))
+    mixture = Mixture(taggers, MixConfig(**settings), min_probability)
     results = list(mixture.predict_documents([Document(str(number), TEXT) for number in range(5)]))
     assert [document.id for document, _ in results] == list("01234")
     assert all(spans == results[0][1] for _, spans in results)
@@ -71,7 +77,7 @@ def test_a_tie_is_no_majority_whatever_the_last_digit():
 def test_who_does_not_know_a_category_has_no_vote_on_it():
     runs = [tagger("a", ALL, [PHONE, NAME]), tagger("b", ["name"], []), tagger("c", ["mobile"], [PHONE])]
     assert found(runs) == {PHONE[:3]: 0.6}
-    assert Mixture(runs, MixConfig(), PredictConfig()).categories == ALL
+    assert Mixture(runs, MixConfig()).categories == ALL
 
 
 def test_patterns_add_what_was_outvoted_too():
@@ -103,5 +109,4 @@ def test_settings_that_fit_no_run_are_refused(settings, telling):
         Mixture(
             [tagger("a", ALL, []), tagger("twice", ALL, []), tagger("twice", ALL, [])],
             MixConfig(**settings),
-            PredictConfig(),
         )

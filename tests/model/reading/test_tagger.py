@@ -2,12 +2,12 @@
 
 import itertools
 import json
-import os
 import pickle
 import random
+import re
 import shutil
-import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,15 +20,16 @@ from data.corpus.texts import read_texts
 from data.lattice.lattice import build_lattices
 from data.lattice.lexicon import Lexicon
 from data.lattice.tokenizer import SPECIALS, Vocabulary
+from data.metrics import score_spans
 from data.problems import Problems
 from data.processed import load_processed
-from data.spans import Span
+from data.spans import ScoredSpan, Span
 from data.split import make_splits
 from model import load_tagger
 from model.heads.chains import ChainHead
 from model.heads.head import Output
 from model.reading.evaluation import score_split
-from model.reading.predictor import Predictor
+from model.reading.predictor import Predictor, window_overlap
 from model.run_folder import VERSION, load_parts
 from model.training.folds import train
 from utils.errors import UserError
@@ -38,8 +39,9 @@ from utils.errors import UserError
 def trained(small_config):
     """A run of two folds that knows something, and its metrics."""
     config = small_config(
-        "tagger", "folds.count=2", "train.epochs=10", "train.batch_size=4", "encoder.hidden=32", "flat.hidden=32",
-        "train.encoder_rate=3e-3", "train.other_rate=3e-3", "model.dropout=0", "flat.dropout=0",
+        "tagger", "folds.count=2", "train.epochs=6", "train.batch_size=6", "encoder.hidden=32", "flat.hidden=32",
+        "encoder.depth=1", "train.encoder_rate=3e-3", "train.other_rate=3e-3", "train.schedule=constant",
+        "train.warmup=0", "model.prior=0.1", "model.dropout=0", "flat.dropout=0",
     )  # fmt: skip
     return config, train(config, load_processed(config))
 
@@ -64,23 +66,45 @@ def test_a_loaded_run_scores_what_training_scored(trained):
     for fold, split in enumerate(make_splits(processed, config)):
         tagger = load_tagger(config.run_folder, folds=[fold])
         documents = [processed.documents[number] for number in split.dev]
-        from data.metrics import score_spans
-
         predicted = [spans for _, spans in tagger.predict_documents(documents)]
         micro = score_spans([document.spans for document in documents], predicted).micro
         assert (micro.f1, micro.precision) == (counts[fold]["f1"], counts[fold]["precision"])
 
 
-def test_spans_are_exact_and_have_probabilities(trained):
+def test_spans_have_probabilities_and_known_categories(trained):
     config, _ = trained
-    texts = texts_of(config)[:10]
-    found = load_tagger(config.run_folder).predict(texts)
-    assert sum(map(len, found)) > 5
-    for text, spans in zip(texts, found, strict=True):
-        for span in spans:
-            assert text[span.begin : span.end + 1] == span.text != ""
-            assert 0 < span.probability <= 1
-            assert span.category in load_processed(config).categories
+    found = list(itertools.chain(*load_tagger(config.run_folder).predict(texts_of(config)[:10])))
+    assert len(found) > 5
+    categories = load_processed(config).categories
+    assert all(0 < span.probability <= 1 and span.category in categories for span in found)
+
+
+class FindsMarks:
+    """A reader that finds every run of the character 中."""
+
+    categories, nests = ["mark"], False
+
+    def read(self, documents, lattices):
+        runs = ([(match.start(), match.end() - 1) for match in re.finditer("中+", one.text)] for one in documents)
+        return [[ScoredSpan("mark", *bounds, 0.5) for bounds in of_text] for of_text in runs]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("天中中天中", [(1, 2, "中中"), (4, 4, "中")]),
+        ("😀中\n中中", [(1, 1, "中"), (3, 4, "中中")]),  # an emoji and a line break are one character each
+        ("中", [(0, 0, "中")]),
+        ("", []),
+    ],
+)
+def test_a_span_has_the_text_of_its_bounds_both_inclusive(trained, text, expected):
+    tagger = load_tagger(trained[0].run_folder, folds=[0])
+    tagger.readers = [FindsMarks()]
+    other, found = tagger.predict(["天中", text])
+    assert [(span.begin, span.end, span.text) for span in other] == [(1, 1, "中")]
+    assert [(span.begin, span.end, span.text) for span in found] == expected
+    assert {(span.category, span.probability) for span in found} <= {("mark", 0.5)}
 
 
 def test_one_text_in_the_place_of_a_list_is_refused(trained):
@@ -89,32 +113,47 @@ def test_one_text_in_the_place_of_a_list_is_refused(trained):
         load_tagger(trained[0].run_folder).predict("请联系张伟")
 
 
-def test_neither_batches_nor_chunks_change_a_prediction(trained):
+def test_neither_batches_nor_chunks_change_a_prediction(trained, monkeypatch):
     config, _ = trained
     texts = texts_of(config)[:12]
     plain = load_tagger(config.run_folder)
     together = plain.predict(texts)
     alone = [plain.predict([text])[0] for text in texts]
-    plain.config.predict.chunk = 5
+    monkeypatch.setattr("model.reading.chunks.CHUNK", 5)
     chunked = plain.predict(texts)
     for one, other, third in zip(together, alone, chunked, strict=True):
         assert [span[:4] for span in one] == [span[:4] for span in other] == [span[:4] for span in third]
         assert [span.probability for span in one] == pytest.approx([span.probability for span in other], abs=1e-3)
 
 
-def test_the_folder_works_elsewhere_with_no_corpora_and_no_hub(trained, copy):
+@pytest.fixture
+def opened():
+    """Files that Python opens and addresses that it connects to."""
+    events, watching = [], True
+
+    def note(event, arguments):
+        if watching and event in ("open", "socket.connect", "socket.getaddrinfo"):
+            events.append((event, str(arguments[0])))
+
+    sys.addaudithook(note)  # stays for the life of the process
+    yield events
+    watching = False
+
+
+def test_the_folder_works_elsewhere_with_no_corpora_and_no_hub(trained, copy, sample_folder, monkeypatch, opened):
     config, _ = trained
     text = texts_of(config)[0]
-    code = (
-        "import json, sys; from model import load_tagger; "
-        "print(json.dumps(load_tagger(sys.argv[1]).predict([sys.argv[2]])[0], ensure_ascii=False))"
-    )
-    environment = os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONPATH": os.getcwd(), "PYTHONIOENCODING": "utf-8"}
-    printed = subprocess.run(
-        [sys.executable, "-c", code, str(copy), text], cwd=copy, env=environment, check=True, capture_output=True
-    ).stdout.decode()
-    expected = [list(span[:4]) for span in load_tagger(config.run_folder).predict([text])[0]]
-    assert [span[:4] for span in json.loads(printed)] == expected
+    expected = load_tagger(config.run_folder).predict([text])
+    monkeypatch.chdir(copy)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    opened.clear()
+    found = load_tagger(copy).predict([text])
+    assert found == expected
+    read = [where for event, where in opened if event == "open"]
+    assert any(where.startswith(str(copy)) for where in read)
+    assert not [event for event in opened if event[0] != "open"]
+    others = (config.run.folder, config.data.processed, str(sample_folder))
+    assert not [where for where in read if where.startswith(others)]
 
 
 def test_loading_reads_no_pickle(copy, monkeypatch):
@@ -132,18 +171,22 @@ def test_loading_reads_no_pickle(copy, monkeypatch):
     ["", " ", " \n\t　", "😀🎉👨‍👩‍👧", "㐀𠮷龘\ufffd", "ＡＢＣ１２３", "\x00\x01", "a" * 61, "张" * 60, "，" * 200],
     ids=lambda text: repr(text[:6]),
 )
-def test_odd_texts_are_read(trained, text):
-    for span in load_tagger(trained[0].run_folder, folds=[0]).predict([text, "张三", text])[0]:
-        assert text[span.begin : span.end + 1] == span.text
+def test_odd_texts_are_read_and_do_not_disturb_others(trained, text):
+    tagger, other = load_tagger(trained[0].run_folder, folds=[0]), "".join(texts_of(trained[0])[:2])
+    odd, between, again = tagger.predict([text, other, text])
+    (alone,) = tagger.predict([other])
+    assert alone and [span[:4] for span in between] == [span[:4] for span in alone]
+    assert [span[:4] for span in odd] == [span[:4] for span in again]
+    assert all(0 <= span.begin <= span.end < len(text) for span in odd)
 
 
-def test_a_text_of_100000_characters_is_read_to_its_end(trained):
+def test_a_long_text_is_read_to_its_end(trained):
     config, _ = trained
-    text = "".join(random.Random(0).choices(texts_of(config), k=1000))[:100_000]
-    spans = load_tagger(config.run_folder, folds=[0]).predict([text])[0]
-    assert any(span.begin < 1000 for span in spans) and any(span.end > 99_000 for span in spans)
-    assert all(text[span.begin : span.end + 1] == span.text for span in spans)
-    assert len(set(spans)) == len(spans)
+    text = "".join(random.Random(0).choices(texts_of(config), k=1000))[:20_000]
+    (spans,) = load_tagger(config.run_folder, folds=[0]).predict([text])
+    for begin in range(0, 20_000, 1000):
+        assert any(begin <= span.begin < begin + 1000 for span in spans), f"nothing from character {begin} on"
+    assert len({span[:3] for span in spans}) == len(spans)
 
 
 class MarkerNetwork(torch.nn.Module):
@@ -165,11 +208,12 @@ class MarkerNetwork(torch.nn.Module):
 
 @pytest.mark.parametrize(("max_len", "overlap"), [(20, 8), (50, 10), (7, 6), (33, 5)])
 def test_windows_find_every_span_of_a_long_text_once(max_len, overlap):
-    """Long test text was once truncated without a word, and spans at a cut were lost."""
+    """No text is truncated, and no span is lost or found twice at the edge of a window."""
     draw = random.Random(max_len)
     text = "".join("天" * draw.randint(1, 9) + "中" * draw.randint(1, min(5, overlap)) for _ in range(60))
     vocabulary = Vocabulary([*SPECIALS, "天", "中"])
-    predictor = Predictor(MarkerNetwork(vocabulary.row("中")), vocabulary, max_len, overlap, 100, torch.device("cpu"))
+    predictor = Predictor(MarkerNetwork(vocabulary.row("中")), vocabulary, ["mark"], max_len, overlap, 100,
+                          torch.device("cpu"))  # fmt: skip
     lattices = build_lattices([text, "", "中"], vocabulary, Lexicon([], "none"))
     found = predictor.predict(lattices, [0, 1, 2])
     places = np.flatnonzero(np.array(list(text)) == "中")
@@ -178,10 +222,15 @@ def test_windows_find_every_span_of_a_long_text_once(max_len, overlap):
     assert found[1] == [] and [(span.begin, span.end) for span in found[2]] == [(0, 0)]
 
 
+@pytest.mark.parametrize(("max_len", "overlap"), [(150, 64), (128, 64), (60, 30), (9, 4), (8, 4)])
+def test_windows_share_at_most_half_of_their_characters(max_len, overlap):
+    assert window_overlap(max_len) == overlap
+
+
 def test_windows_that_read_one_place_differently_do_not_make_spans_that_overlap():
     text = "".join("天" * length + "中" * (12 - length) for length in (3, 2, 1) * 9)  # longer than windows overlap
     vocabulary = Vocabulary([*SPECIALS, "天", "中"])
-    predictor = Predictor(MarkerNetwork(vocabulary.row("中")), vocabulary, 20, 4, 100, torch.device("cpu"))
+    predictor = Predictor(MarkerNetwork(vocabulary.row("中")), vocabulary, ["mark"], 20, 4, 100, torch.device("cpu"))
     (found,) = predictor.predict(build_lattices([text], vocabulary, Lexicon([], "none")), [0])
     assert len(found) >= 27 and all(one.end < other.begin for one, other in itertools.pairwise(found))
 
@@ -190,7 +239,7 @@ def test_every_span_that_is_asked_for_is_judged_once_and_those_found_are_marked(
     draw = random.Random(2)
     text = "".join("天" * draw.randint(1, 9) + "中" * draw.randint(1, 5) for _ in range(60))
     vocabulary = Vocabulary([*SPECIALS, "天", "中"])
-    predictor = Predictor(MarkerNetwork(vocabulary.row("中")), vocabulary, 20, 8, 100, torch.device("cpu"))
+    predictor = Predictor(MarkerNetwork(vocabulary.row("中")), vocabulary, ["mark"], 20, 8, 100, torch.device("cpu"))
     lattices = build_lattices(["", text], vocabulary, Lexicon([], "none"))
     begins = range(0, len(text) - 8, 3)
     asked = [Span("mark", begin, begin + draw.randrange(8)) for begin in begins] + [Span("mark", 10, 40)]
@@ -271,10 +320,10 @@ def test_a_damaged_run_is_refused_in_one_line(copy, damage, message):
     assert message in str(caught.value) and str(copy) in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_documents_are_streamed(trained):
+def test_documents_are_streamed(trained, monkeypatch):
     """Only a chunk of the documents is ever taken from the stream ahead of the predictions."""
     tagger = load_tagger(trained[0].run_folder, folds=[0])
-    tagger.config.predict.chunk = 3
+    monkeypatch.setattr("model.reading.chunks.CHUNK", 3)
     taken = []
 
     def stream():
@@ -289,8 +338,6 @@ def test_documents_are_streamed(trained):
 
 def test_a_zip_of_texts_is_read(trained, tmp_path, sample_folder):
     archive = shutil.make_archive(str(tmp_path / "texts"), "zip", sample_folder / "test_data")
-    from pathlib import Path
-
     documents = list(read_texts(Path(archive), None, Problems()))
     found = list(load_tagger(trained[0].run_folder, folds=[0]).predict_documents(documents))
     assert [document.id for document, _ in found] == [str(number) for number in range(10)]

@@ -20,7 +20,7 @@ def fitted(processed_of, tmp_path):
     """A system, and the processed data that it was fitted to."""
     processed = processed_of(random_documents(12, 1, longest=30, categories=("name",)), words=("天地", "宇宙洪"))
     path = tmp_path / System.filename
-    System.fit(load_config(), processed, range(12), path)
+    System.fit(processed, range(12), path)
     parts = RunParts(tmp_path, load_config(), ["name"], processed.vocabulary, processed.lexicon, None, 0, "")
     return System.load(path, parts), processed
 

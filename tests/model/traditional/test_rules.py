@@ -33,5 +33,5 @@ def test_a_run_of_rules_is_scored_and_reads(config):
 
 def test_data_without_a_category_of_theirs_is_refused(config):
     config.data.categories = ["name"]
-    with pytest.raises(UserError, match="rules finds mobile, email, QQ, vx, and the data has none"):
+    with pytest.raises(UserError, match="rules finds only mobile, email, QQ, vx, but the data has none"):
         train(config, prepare(config))

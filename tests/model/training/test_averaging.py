@@ -6,13 +6,15 @@ import pytest
 import torch
 
 from config import load_config
+from data.metrics import Score, Scores
 from model import load_tagger
 from model.run_folder import fold_folder, selected_epoch
+from model.training import network_fold
 from tests.model.watched import Witness, equal, weights
 
 SWA = ["averaging.method=swa", "averaging.start_epoch=1", "train.epochs=4"]
 FROM_THE_START = ["averaging.start_epoch=0"]
-PER_STEP = ["averaging.unit=step", "averaging.every=3"]
+PER_STEP = ["averaging.unit=step"]
 
 
 def averaged_by_hand(networks, method, decay=0.9):
@@ -31,11 +33,11 @@ def averaged_by_hand(networks, method, decay=0.9):
     ("changes", "which"),
     [
         (SWA, lambda steps, epoch: steps[2 * epoch - 1 :: epoch]),
-        ([*SWA, *FROM_THE_START, "averaging.every=2"], lambda steps, epoch: steps[2 * epoch - 1 :: 2 * epoch]),
-        ([*SWA, *PER_STEP], lambda steps, epoch: steps[epoch + 2 :: 3]),
-        ([*SWA, "averaging.method=ema", "averaging.decay=0.9", *PER_STEP], lambda steps, epoch: steps[epoch + 2 :: 3]),
+        ([*SWA, *FROM_THE_START], lambda steps, epoch: steps[epoch - 1 :: epoch]),
+        ([*SWA, *PER_STEP], lambda steps, epoch: steps[epoch:]),
+        ([*SWA, "averaging.method=ema", "averaging.decay=0.9", *PER_STEP], lambda steps, epoch: steps[epoch:]),
     ],
-    ids=["every epoch", "every second epoch", "every third step", "ema"],
+    ids=["every epoch after the first", "every epoch", "every step", "ema"],
 )
 def test_the_average_is_the_one_computed_by_hand(run, changes, which):
     witness = Witness(every_step=True)
@@ -51,10 +53,11 @@ def test_the_average_is_the_one_computed_by_hand(run, changes, which):
     assert not equal(stored, weights(config))
 
 
-def test_averaging_does_not_touch_training(run):
-    with_average, _ = run("with_average", *SWA)
-    without, _ = run("without_average", "train.epochs=4")
-    assert equal(weights(with_average), weights(without))
+def test_averaging_does_not_touch_training(plain_run, run):
+    with_average, _ = run("with_average", "averaging.method=swa")
+    assert weights(with_average, "swa")
+    plain, _ = plain_run
+    assert equal(weights(with_average), weights(plain))
 
 
 def test_the_average_is_scored_and_chosen_by_setting_or_by_dev_score(run):
@@ -74,17 +77,15 @@ def test_the_average_is_scored_and_chosen_by_setting_or_by_dev_score(run):
 
 def test_where_the_average_is_best_it_is_saved_as_the_best(run, monkeypatch):
     """Scores are made up: the network's fall, the average's rise."""
-    import model.training.folds as training
-    from data.metrics import Score, Scores
 
     calls = []
 
-    def score(config, processed, network, documents):
+    def score(network, **_):
         calls.append(network)
         right = 50 + len(calls) if network is not calls[0] else 50 - len(calls)
         return Scores(Score(right, 100, 100), {})
 
-    monkeypatch.setattr(training, "score_network", score)
+    monkeypatch.setattr(network_fold, "score_network", score)
     config, metrics = run("best_average", *SWA)
     assert (metrics[0]["best_epoch"], metrics[0]["best_weights"]) == (4, "swa")
     assert equal(weights(config, "best"), weights(config, "swa"))
@@ -118,8 +119,3 @@ def test_contradictions_are_one_line(changes, telling):
     with pytest.raises(Exception, match=telling) as refused:
         load_config([], changes.split())
     assert type(refused.value).__name__ == "UserError" and "\n" not in str(refused.value)
-
-
-def test_steps_that_never_come_are_refused_when_they_are_known(run):
-    with pytest.raises(Exception, match=r"averaging\.every 9999 steps after epoch 1 never comes: \d+ steps are left"):
-        run("never_averaged", *SWA, "averaging.unit=step", "averaging.every=9999")

@@ -7,9 +7,11 @@ import torch
 from data.batches.masking import MASKED, NOT_A_TARGET, REPLACED, MaskedSegments, collate_hidden, hide
 from data.lattice.tokenizer import Vocabulary
 from data.processed import load_processed
+from data.split import make_splits
 from main import main
 from model.build import fresh_network
-from model.layers.character_encoder import build_encoder
+from model.pretrained import build_encoder
+from model.training import pretraining
 from model.training.pretraining import WordFiller, pretrain, word_numbers
 from utils.errors import UserError
 
@@ -87,12 +89,13 @@ def test_the_loss_is_the_cross_entropy_of_the_hidden_characters(pretrained_folde
 
 
 @pytest.fixture
-def config(small_config, pretrained_folder, tmp_path):
-    return small_config(
-        "pretrained", f"encoder.name={pretrained_folder}",
-        "pretrain.epochs=8", "pretrain.rate=5e-3", "pretrain.held_out=0.1", "pretrain.batch_tokens=600",
-        f"pretrain.output={tmp_path}/encoder",
-    )  # fmt: skip
+def config(small_config, pretrained_folder, tmp_path, monkeypatch):
+    # Of so little text one segment would be held out, and an epoch would be two batches.
+    monkeypatch.setattr(pretraining, "HELD_OUT", 0.1)
+    monkeypatch.setattr(pretraining, "BATCH_TOKENS", 600)
+    config = small_config("pretrained", f"encoder.name={pretrained_folder}", "pretrain.epochs=8", "pretrain.rate=5e-3")
+    config.run.folder, config.run.name = str(tmp_path), "run"  # a folder of its own for each test
+    return config
 
 
 def test_the_encoder_learns_and_training_starts_from_it(config, small_config):
@@ -100,7 +103,7 @@ def test_the_encoder_learns_and_training_starts_from_it(config, small_config):
     done = pretrain(config, processed)
     assert done.after < done.before - 0.3
     before = fresh_network(config, processed, 1).encoder.transformer.state_dict()
-    config.encoder.name = config.pretrain.output
+    config.encoder.name = str(config.pretrained_folder)
     after = fresh_network(config, processed, 1).encoder.transformer.state_dict()
     assert before.keys() == after.keys()
     assert not torch.equal(before["encoder.layer.0.output.dense.weight"], after["encoder.layer.0.output.dense.weight"])
@@ -109,8 +112,6 @@ def test_the_encoder_learns_and_training_starts_from_it(config, small_config):
 
 
 def test_the_rate_follows_the_steps_also_where_no_bar_is_shown(config, monkeypatch):
-    import model.training.pretraining as pretraining
-
     asked = []
     monkeypatch.setattr(pretraining, "linear", lambda step, warmup, total: asked.append((step, total)) or 1.0)
     config.pretrain.epochs = 2
@@ -120,12 +121,10 @@ def test_the_rate_follows_the_steps_also_where_no_bar_is_shown(config, monkeypat
 
 
 def test_dev_and_test_texts_are_not_read(config, monkeypatch):
-    import model.training.pretraining as pretraining
-    from data.split import make_splits
-
     processed, seen = load_processed(config), []
     monkeypatch.setattr(pretraining, "word_numbers", lambda text: seen.append(text) or np.arange(len(text)))
-    pretraining._segments(config, processed)
+    config.pretrain.epochs = 1
+    pretrain(config, processed)
     split = make_splits(processed, config)[0]
     expected = [
         processed.documents[number].text[begin:end]
@@ -142,8 +141,8 @@ def test_the_command(config, tmp_path, capsys):
     save_config(config, tmp_path / "config.yaml")
     assert main(["--mode", "pretrain", "--config", str(tmp_path / "config.yaml"), "--set", "pretrain.epochs=1"]) == 0
     out = capsys.readouterr().out
-    assert "loss per hidden character" in out and f"encoder.name={tmp_path}/encoder" in out
-    assert sorted(path.name for path in (tmp_path / "encoder").iterdir()) == [
+    assert "loss per hidden character" in out and f"encoder.name={tmp_path}/run_encoder" in out
+    assert sorted(path.name for path in (tmp_path / "run_encoder").iterdir()) == [
         "config.json", "model.safetensors", "vocab.txt",
     ]  # fmt: skip
 
@@ -156,7 +155,7 @@ def test_only_an_encoder_is_replaced_and_that_is_known_before_the_work(config, m
     pretrain(config, processed)
     monkeypatch.setattr("model.training.pretraining.build_encoder", lambda *_: pytest.fail("the work began"))
     (folder / "thesis.txt").write_text("mine")
-    with pytest.raises(UserError, match=r"holds thesis\.txt, which would be lost; set pretrain\.output to another"):
+    with pytest.raises(UserError, match=r"holds thesis\.txt, which would be lost; set run\.folder to another"):
         pretrain(config, processed)
     assert (folder / "thesis.txt").read_text() == "mine"
 

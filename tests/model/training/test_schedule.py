@@ -42,12 +42,9 @@ def test_training_follows_the_schedule(run, name):
     ("averaging", "expected"),
     [
         (AveragingConfig(method="swa", start_epoch=1), None),
-        (AveragingConfig(method="swa", start_epoch=1, rate="constant", rate_factor=0.3), [0.3] * 8),
-        (AveragingConfig(method="swa", start_epoch=1, rate="cyclic", rate_factor=0.2), [0.8, 0.6, 0.4, 0.2] * 2),
-        (
-            AveragingConfig(method="swa", start_epoch=1, rate="cyclic", rate_factor=0.5, unit="step", every=2),
-            [0.75, 0.5] * 4,
-        ),
+        (AveragingConfig(method="swa", start_epoch=1, rate="constant"), [0.5] * 8),
+        (AveragingConfig(method="swa", start_epoch=1, rate="cyclic"), [0.875, 0.75, 0.625, 0.5] * 2),
+        (AveragingConfig(method="swa", start_epoch=1, rate="cyclic", unit="step"), [0.5] * 8),
     ],
     ids=["as scheduled", "constant", "cyclic by epoch", "cyclic by step"],
 )

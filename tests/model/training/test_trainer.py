@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 import transformers
@@ -14,6 +15,7 @@ import yaml
 
 from config import load_config
 from data.processed import load_processed
+from data.split import make_splits
 from model import load_tagger
 from model.prepare import prepare
 from model.reading.evaluation import score_split
@@ -25,16 +27,16 @@ from utils.device import has_bf16
 from utils.errors import UserError
 from utils.random_states import random_states
 
-ROOT = pathlib.Path(__file__).parents[2]
+ROOT = pathlib.Path(__file__).parents[3]
 CONFIGS = sorted(path for path in (ROOT / "configs").glob("*.yaml") if path.name != "local.yaml")
 
 
-def test_the_same_seed_gives_the_same_weights_and_another_seed_others(run):
-    first, _ = run("same_a")
-    second, _ = run("same_b")
-    other, _ = run("same_c", "run.seed=7")
-    assert equal(weights(first), weights(second))
-    assert not equal(weights(first), weights(other))
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(plain_run, run):
+    plain, _ = plain_run
+    same, _ = run("same_seed")
+    other, _ = run("other_seed", "run.seed=7")
+    assert equal(weights(plain), weights(same))
+    assert not equal(weights(plain), weights(other))
 
 
 def test_a_resumed_run_ends_where_an_uninterrupted_one_does(run, interrupted):
@@ -60,8 +62,8 @@ def test_what_the_optimizer_kept_goes_where_its_parameters_are():
     assert {tensor.device.type for tensor in loaded.values()} == {"meta"}
 
 
-def test_a_stop_while_the_last_epoch_is_tidied_away_is_no_end(run, monkeypatch):
-    whole, _ = run("tidied")
+def test_a_stop_while_the_last_epoch_is_tidied_away_is_no_end(plain_run, run, monkeypatch):
+    whole, _ = plain_run
     unlink, removed = pathlib.Path.unlink, []
 
     def stop_at_the_second(path, *given, **how):
@@ -78,24 +80,24 @@ def test_a_stop_while_the_last_epoch_is_tidied_away_is_no_end(run, monkeypatch):
     assert equal(weights(whole), weights(resumed))
 
 
-def test_a_finished_fold_is_not_trained_again(run):
-    config, metrics = run("finished")
+def test_a_finished_fold_is_not_trained_again(plain_run, run):
+    config, metrics = plain_run
     before = weights_path(fold_folder(config.run_folder, 0), "last").stat().st_mtime_ns
-    assert run("finished", go_on=True)[1] == metrics
+    assert run("plain", go_on=True)[1] == metrics
     assert weights_path(fold_folder(config.run_folder, 0), "last").stat().st_mtime_ns == before
 
 
+@pytest.mark.usefixtures("plain_run")
 def test_a_run_does_not_go_on_with_other_settings(run):
-    run("changed")
     with pytest.raises(UserError, match=r"train\.other_rate 0\.01, not 0\.5"):
-        run("changed", "train.other_rate=0.5", go_on=True)
+        run("plain", "train.other_rate=0.5", go_on=True)
 
 
 def test_a_run_does_not_go_on_from_another_encoder_in_the_same_place(run, pretrained_folder, tmp_path):
     encoder = shutil.copytree(pretrained_folder, tmp_path / "encoder")
     change = [f"encoder.name={encoder}", "train.epochs=1"]
     run("pretrained_again", *change)
-    run("pretrained_again", *change, go_on=True)
+    assert run("pretrained_again", *change, go_on=True)[1]
     other = transformers.AutoModel.from_pretrained(encoder)
     torch.nn.init.zeros_(other.embeddings.word_embeddings.weight)
     other.save_pretrained(encoder)
@@ -106,21 +108,16 @@ def test_a_run_does_not_go_on_from_another_encoder_in_the_same_place(run, pretra
 def test_rates_warm_up_and_decay_with_optimizer_steps_not_batches(run):
     witness = Witness()
     config, _ = run("rates", "train.accumulation=3", "train.warmup=0.25", "train.epochs=4", witness=witness)
-    batches = -(-_segments(config) // config.train.batch_size)
+    processed = load_processed(config)
+    documents = make_splits(processed, config)[0].train
+    segments = int(np.isin(processed.segments[:, 0], documents).sum())
+    batches = -(-segments // config.train.batch_size)
     total = 4 * -(-batches // 3)
     assert len(witness.rates) == total
     warmup = round(0.25 * total)
     expected = [(n + 1) / (warmup + 1) if n < warmup else (total - n) / (total - warmup) for n in range(total)]
     measured = [rates[0] / config.train.encoder_rate for rates in witness.rates]
     assert measured == pytest.approx(expected)
-
-
-def _segments(config):
-    from data.split import make_splits
-
-    processed = load_processed(config)
-    documents = make_splits(processed, config)[0].train
-    return sum(int(document in documents) for document in processed.segments[:, 0])
 
 
 def test_a_frozen_encoder_does_not_move_and_then_does(run, pretrained_folder):
@@ -164,17 +161,16 @@ def test_best_and_last_are_what_they_say(run):
 
 
 def test_every_fold_starts_from_a_network_of_its_own(run):
-    """Earlier code trained all folds with one object: later folds began with weights that saw their dev part."""
-    both, _ = run("folds", "folds.count=2")
-    alone, metrics = run("folds_alone", "folds.count=2", fold=1)
+    both, _ = run("folds", "folds.count=2", "train.epochs=1")
+    alone, metrics = run("folds_alone", "folds.count=2", "train.epochs=1", fold=1)
     assert len(metrics) == 1 and metrics[0]["fold"] == 1
     assert equal(weights(both, fold=1), weights(alone, fold=1))
     with pytest.raises(UserError, match="folds 0 to 1"):
-        run("folds_alone", "folds.count=2", fold=2)
+        run("folds_alone", "folds.count=2", "train.epochs=1", fold=2)
 
 
 def test_training_again_leaves_nothing_of_the_training_before(run):
-    config, _ = run("again", "train.epochs=3")
+    config, _ = run("again")
     stray = fold_folder(config.run_folder, 0) / "resume" / "state.json"
     stray.parent.mkdir()
     stray.write_text("{}")
@@ -191,13 +187,17 @@ def test_a_training_that_is_refused_costs_no_earlier_one(run, change, telling):
     assert equal(weights(config), before) and load_parts(config.run_folder).config == config
 
 
-def test_an_epoch_longer_than_the_data_is_one_short_batch(run):
-    _, metrics = run("large", "train.batch_size=500", "train.epochs=1")
-    assert metrics[0]["history"][0]["loss"] > 0
+def test_a_batch_size_larger_than_the_data_gives_one_short_batch(run):
+    witness = Witness()
+    config, _ = run("large", "train.batch_size=500", "train.epochs=2", witness=witness)
+    assert len(witness.rates) == 2, "a step in each epoch"
+    log = (fold_folder(config.run_folder, 0) / "train.log").read_text(encoding="utf-8")
+    assert " segments in 1 batches" in log
+    assert not equal(*witness.encoders), "the batch was trained on"
 
 
-def test_batches_by_token_budget_and_the_share_of_padding_that_is_reported(run):
-    _, by_count = run("by_count", "train.epochs=1")
+def test_batches_by_token_budget_and_the_share_of_padding_that_is_reported(plain_run, run):
+    _, by_count = plain_run
     config, by_tokens = run("by_tokens", "train.epochs=2", "train.batch_tokens=480")
     assert all(0 < metrics[0]["padding_share"] < 0.2 for metrics in (by_count, by_tokens))
     assert by_tokens[0]["history"][1]["loss"] < by_tokens[0]["history"][0]["loss"]
@@ -205,8 +205,8 @@ def test_batches_by_token_budget_and_the_share_of_padding_that_is_reported(run):
     assert f", padding {100 * by_tokens[0]['padding_share']:.1f}%" in log
 
 
-def test_batches_prepared_by_other_processes_are_the_same(run):
-    alone, _ = run("without_workers")
+def test_batches_prepared_by_other_processes_are_the_same(plain_run, run):
+    alone, _ = plain_run
     helped, _ = run("with_workers", "run.workers=2")
     assert equal(weights(alone), weights(helped))
 
@@ -241,6 +241,7 @@ import json, sys
 from config import load_config
 from model.training.folds import train
 from data.processed import load_processed
+from data.split import make_splits
 
 for name, changes in json.loads(sys.argv[2]).items():
     config = load_config([sys.argv[1]], [f"run.name={name}", *changes])
@@ -265,11 +266,10 @@ def test_two_processes_train_one_network_also_where_parts_of_it_get_no_gradients
         "flat": {"hidden": 16, "heads": 2, "feed_forward": 32},
         "lexicon": {"dimension": 8},
         "data": {
-            "train": f"{sample_folder}/train_data", "test": f"{sample_folder}/test_data", "max_len": 60,
+            "train": f"{sample_folder}/train_data", "test": f"{sample_folder}/test_data", "max_len": 66,
             "processed": config.data.processed,
         },
-        "predict": {"overlap": 20},
-        "train": {"epochs": 2, "batch_size": 8},
+        "train": {"epochs": 2, "batch_size": 32},
     }  # fmt: skip
     (tmp_path / "two.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
     (tmp_path / "two.py").write_text(TWO_PROCESSES, encoding="utf-8")

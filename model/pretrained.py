@@ -1,0 +1,82 @@
+"""Loads pretrained encoders from the Hugging Face hub or from a local folder."""
+
+from __future__ import annotations
+
+import os
+
+import safetensors
+import torch
+import transformers
+
+from config import EncoderConfig
+from model.layers.character_encoder import CharacterEncoder, encoder_from_config, scratch_config
+from utils.errors import UserError
+
+
+def build_encoder(settings: EncoderConfig, vocabulary_size: int, longest: int, pad: int) -> CharacterEncoder:
+    """A fresh encoder with pretrained weights, or with random ones for `scratch`.
+
+    Args:
+        settings: name, number of layers and output of the encoder.
+        vocabulary_size: number of tokens.
+        longest: the largest number of tokens that it reads at once.
+        pad: number of the padding token.
+
+    Raises:
+        UserError: the model cannot be loaded, its weights are damaged or incomplete, or it does not fit: too few
+            layers, positions or tokens.
+    """
+    if settings.name == "scratch":
+        return encoder_from_config(scratch_config(settings, vocabulary_size, longest, pad), settings.output)
+    transformer = _load_transformer(settings)
+    most = transformer.config.max_position_embeddings
+    if longest > most:
+        raise UserError(f"data.max_len needs {longest} tokens at a time, but {settings.name} reads at most {most}; "
+                        "set data.max_len to a smaller value")  # fmt: skip
+    if transformer.config.vocab_size < vocabulary_size:
+        raise UserError(
+            f"{settings.name} has {transformer.config.vocab_size} tokens, but the processed data has "
+            f"{vocabulary_size}; run preprocess.py again with this encoder"
+        )
+    return CharacterEncoder(transformer, settings.output)
+
+
+def _load_transformer(settings: EncoderConfig) -> transformers.PreTrainedModel:
+    transformers.logging.set_verbosity_error()  # it would warn of layers and heads that are left out on purpose
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        description = transformers.AutoConfig.from_pretrained(settings.name)
+        if settings.layers > description.num_hidden_layers:
+            raise UserError(
+                f"encoder.layers is {settings.layers}, but {settings.name} has {description.num_hidden_layers} layers"
+            )
+        if settings.layers:
+            description.num_hidden_layers = settings.layers
+        # Safetensors only: other weight files are pickles. Missing weights would be random and are only reported.
+        transformer, found = transformers.AutoModel.from_pretrained(
+            settings.name, config=description, dtype=torch.float32, use_safetensors=True,
+            ignore_mismatched_sizes=True, output_loading_info=True,
+        )  # fmt: skip
+        _refuse_random_weights(found["missing_keys"] | {name for name, *_ in found["mismatched_keys"]})
+    except (OSError, ValueError, AttributeError, safetensors.SafetensorError) as error:
+        raise UserError(_unavailable(settings.name, error)) from None
+    return transformer
+
+
+def _refuse_random_weights(names: set[str]) -> None:
+    """Raise ValueError if weights of these names are missing. The pooler's are not used."""
+    if lacking := sorted(name for name in names if not name.startswith("pooler.")):
+        raise ValueError(
+            f"its weights lack {len(lacking)} of its tensors, or have them in another shape, among them {lacking[0]}"
+        )
+
+
+def _unavailable(name: str, error: Exception) -> str:
+    """One line that says which encoder could not be loaded, and three ways out."""
+    reason = str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
+    mirror = os.environ.get("HF_ENDPOINT", "the default hub")
+    return (
+        f"encoder {name} could not be loaded from {mirror} or as a local folder with safetensors weights ({reason}); "
+        "give a local path with --set encoder.name=PATH, name a mirror in the environment variable HF_ENDPOINT, "
+        "or train a small one with --set encoder.name=scratch"
+    )

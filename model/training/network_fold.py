@@ -1,0 +1,164 @@
+"""One fold of a network: fresh weights, a trainer with its callbacks, and the metrics of the training.
+
+Its counterpart for a traditional system is model/traditional/fold.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+
+from config import AveragingConfig, Config, PredictConfig, TrainConfig
+from data.batches.dataset import SegmentDataset, padding_share
+from data.metrics import Scores, score_spans
+from data.processed import Processed
+from data.split import Split
+from model.build import fresh_network, word_size
+from model.model import TaggingNetwork
+from model.reading.predictor import Predictor
+from model.run_folder import RunParts, encoder_digest, fold_folder, save_parts
+from model.training.callbacks.averaging import AverageWeights
+from model.training.callbacks.checkpoint import Checkpoint, resume
+from model.training.callbacks.early_stopping import EarlyStopping
+from model.training.callbacks.events import Callback, TrainingState
+from model.training.callbacks.freeze import FreezeEncoder
+from model.training.callbacks.reports import LogFile, Progress, TensorBoard
+from model.training.loaders import bucket_sampler, training_loader, unlabelled_batches
+from model.training.trainer import Trainer
+from utils.errors import UserError
+from utils.memory import peak_memory_mib
+
+
+class NetworkFold:
+    """A network that is ready to train on one split. Nothing is written before `train`.
+
+    Args:
+        config: all settings.
+        processed: the data.
+        split: the documents to train on and to score.
+        fold: the number of the fold.
+        accelerator: where to compute.
+
+    Raises:
+        UserError: the settings do not fit each other or the data, or there is nothing to train on.
+    """
+
+    def __init__(self, config: Config, processed: Processed, split: Split, fold: int, accelerator: Accelerator) -> None:
+        seed = config.run.seed + fold
+        network = fresh_network(config, processed, seed)
+        dataset = SegmentDataset(processed, split.train, network.head.labeller)
+        if not len(dataset):
+            raise UserError(f"fold {fold} has no training segments; check data.train and data.dev_share")
+        loader = training_loader(
+            dataset, network, processed.vocabulary, config.train, accelerator, seed, config.run.workers
+        )
+        batches = bucket_sampler(loader)
+        padding = padding_share(dataset.lengths, batches)
+        unlabelled = None
+        if config.adversarial.unlabelled:
+            unlabelled = unlabelled_batches(processed, network, config.train, accelerator, seed)
+        evaluate = None
+        if split.dev:
+            evaluate = partial(score_network, processed=processed, documents=split.dev, max_len=config.data.max_len,
+                               settings=config.predict)  # fmt: skip
+        self.accelerator = accelerator
+        self.folder = fold_folder(config.run_folder, fold)
+        self.parts = _parts(config, processed, network)
+        about = f"{len(dataset)} segments in {len(batches)} batches, padding {padding:.1%}"
+        self.trainer = Trainer(
+            network,
+            loader,
+            accelerator,
+            config.train,
+            config.averaging,
+            config.regularisation,
+            config.adversarial,
+            evaluate,
+            fold_callbacks(self.folder, config.train, config.averaging, about),
+            f"fold {fold}",
+            unlabelled,
+        )
+        self._known_before = {
+            "spans_the_labels_cannot_hold": dataset.left_out,
+            "padding_share": round(padding, 4),
+            "parameters": sum(parameter.numel() for parameter in network.parameters()),
+            "selected": config.train.select,
+        }
+
+    def train(self, go_on: bool) -> dict[str, Any]:
+        """Train to the end, and return the metrics of the network.
+
+        Args:
+            go_on: continue a stopped training from its last complete epoch.
+
+        Raises:
+            UserError: files cannot be written, or those of the stopped training are damaged.
+        """
+        if self.accelerator.is_main_process:
+            save_parts(self.parts)
+        self.accelerator.wait_for_everyone()
+        if go_on:
+            resume(self.trainer, self.folder)
+        return self._known_before | _outcome(self.trainer.fit(), self.accelerator.device)
+
+
+def fold_callbacks(folder: Path, train: TrainConfig, averaging: AveragingConfig, about: str) -> list[Callback]:
+    """The callbacks of a fold, in the order in which they are told of an event.
+
+    Args:
+        folder: of the fold.
+        train, averaging: which callbacks are wanted.
+        about: describes the training data in the log file.
+    """
+    callbacks: list[Callback] = [FreezeEncoder(train.freeze_epochs, train.unfreeze_every)]
+    callbacks += [Progress(), LogFile(folder, about), TensorBoard(folder)]
+    if averaging.method != "none":
+        callbacks.append(AverageWeights(averaging.method, averaging.start_epoch, averaging.unit, averaging.decay))
+    if train.patience:
+        callbacks.append(EarlyStopping(train.patience, train.select))
+    return [*callbacks, Checkpoint(folder)]
+
+
+def score_network(
+    network: TaggingNetwork,
+    processed: Processed,
+    documents: Sequence[int],
+    max_len: int,
+    settings: PredictConfig,
+) -> Scores:
+    """Strict scores of a network on some documents of the processed data."""
+    device = next(network.parameters()).device
+    predictor = Predictor.from_settings(network, processed.vocabulary, processed.categories, device, max_len, settings)
+    predicted = predictor.predict(processed.lattices, documents)
+    return score_spans([processed.documents[number].spans for number in documents], predicted, processed.categories)
+
+
+def _outcome(state: TrainingState, device: torch.device) -> dict[str, Any]:
+    on_gpu = device.type == "cuda"
+    return {
+        "train_seconds": round(sum(epoch["seconds"] for epoch in state.history), 3),
+        "passes": len(state.history),
+        "peak_mib": torch.cuda.max_memory_allocated(device) / 2**20 if on_gpu else peak_memory_mib(),
+        "best_epoch": state.best_epoch + 1,  # counted from 1; 0 without a dev part
+        "best_weights": state.best_weights,
+        "history": state.history,
+    }
+
+
+def _parts(config: Config, processed: Processed, network: TaggingNetwork) -> RunParts:
+    return RunParts(
+        config.run_folder,
+        config,
+        processed.categories,
+        processed.vocabulary,
+        processed.lexicon,
+        network.encoder.transformer.config,
+        word_size(config, processed),
+        processed.digest,
+        encoder_digest(config.encoder.name),
+    )
