@@ -53,7 +53,8 @@ def _leakcheck_flags(parser: Parser) -> None:
 
 def _sample_flags(parser: Parser) -> None:
     parser.add_argument("--sample", type=int, metavar="N", help="number of training documents")
-    parser.add_argument("--sample-folder", metavar="FOLDER", help="where to write; default: data/origin/sample")
+    parser.add_argument("--sample-folder", default="data/origin/sample", metavar="FOLDER",
+                        help="where to write; default: data/origin/sample")  # fmt: skip
     _seed_flag(parser)
     _noise_flags(parser)
     _processing_flags(parser)
@@ -65,7 +66,7 @@ def _copy_flags(parser: Parser) -> None:
     parser.add_argument("--output", metavar="FOLDER", help="folder of the copy")
     _seed_flag(parser)
     _noise_flags(parser)
-    parser.add_argument("--noise-rate", action="extend", nargs="+", metavar="CATEGORY:KIND=RATE",
+    parser.add_argument("--noise-rate", action="extend", nargs="+", default=[], metavar="CATEGORY:KIND=RATE",
                         help="rate of one category, as in name:missing=0.5")  # fmt: skip
 
 
@@ -74,66 +75,65 @@ def _dictionary_flags(parser: Parser) -> None:
     _corpus_flags(parser)
     ids = "file of the dictionary; the ids of its documents go beside it with the suffix .documents"
     parser.add_argument("--output", metavar="FILE", help=ids)
-    parser.add_argument("--share", type=float, metavar="PART", help="use a random part of the documents; default: 1")
+    parser.add_argument("--share", type=float, default=1.0, metavar="PART",
+                        help="use a random part of the documents; default: 1")  # fmt: skip
     _seed_flag(parser)
 
 
 def _corpus_flags(parser: Parser) -> None:
-    parser.add_argument("--labels", metavar="PATH", help="folder or zip of N.csv with the labels of the corpus")
-    parser.add_argument("--format", choices=get_args(CorpusFormat), help="format of the corpus; default: auto")
+    parser.add_argument(
+        "--labels", default="", metavar="PATH", help="folder or zip of N.csv with the labels of the corpus"
+    )
+    parser.add_argument(
+        "--format", choices=get_args(CorpusFormat), default="auto", help="format of the corpus; default: auto"
+    )
 
 
 def _seed_flag(parser: Parser) -> None:
-    parser.add_argument("--seed", type=int, help="random seed; default: 42")
+    parser.add_argument("--seed", type=int, default=42, metavar="N", help="random seed; default: 42")
 
 
 def _noise_flags(parser: Parser) -> None:
     for kind in KINDS:
         per = "per remaining label" if kind in ("type", "boundary") else "per label"
-        parser.add_argument(f"--noise-{kind}", type=float, metavar="RATE", help=f"{kind} labels, {per}")
+        parser.add_argument(f"--noise-{kind}", type=float, default=0.0, metavar="RATE", help=f"{kind} labels, {per}")
 
 
 def _leakcheck(options: argparse.Namespace) -> None:
     leakcheck(load_config(options.config, options.set), Path(options.output) if options.output else None)
 
 
-def _sample(options: argparse.Namespace) -> None:
-    load_config(options.config, options.set)  # its mistakes come first, before anything is written
-    folder = Path(options.sample_folder or "data/origin/sample")
-    write_sample_corpus(folder, options.sample, _noise_rates(options), _seed(options))
-    if options.config:
-        _process(options)
-
-
 def _copy(options: argparse.Namespace) -> None:
     if options.output is None:
         raise UserError("--noise needs --output FOLDER, where the copy with wrong labels is written")
-    category_rates = options.noise_rate or []
-    write_copy_with_noise(_corpus(options.noise, options), Path(options.output), _noise_rates(options), category_rates,
-                          _seed(options))  # fmt: skip
+    corpus, folder = _labelled_corpus(options.noise, options), Path(options.output)
+    write_copy_with_noise(corpus, folder, _noise_rates(options), options.noise_rate, options.seed)
 
 
 def _dictionary(options: argparse.Namespace) -> None:
     if not options.output:
         raise UserError("--dictionary needs --output FILE, where the dictionary is written")
-    share = 1.0 if options.share is None else options.share
-    write_dictionary_of(_corpus(options.dictionary, options), Path(options.output), share, _seed(options))
+    corpus = _labelled_corpus(options.dictionary, options)
+    write_dictionary_of(corpus, Path(options.output), options.share, options.seed)
 
 
-def _corpus(path: str, options: argparse.Namespace) -> CorpusConfig:
-    return CorpusConfig(path=path, labels=options.labels or "", format=options.format or "auto")
-
-
-def _noise_rates(options: argparse.Namespace) -> NoiseRates:
-    return NoiseRates(**{kind: getattr(options, f"noise_{kind}") or 0.0 for kind in KINDS})
-
-
-def _seed(options: argparse.Namespace) -> int:
-    return 42 if options.seed is None else options.seed
+def _sample(options: argparse.Namespace) -> None:
+    load_config(options.config, options.set)  # its mistakes come first, before anything is written
+    write_sample_corpus(Path(options.sample_folder), options.sample, _noise_rates(options), options.seed)
+    if options.config:
+        _process(options)
 
 
 def _process(options: argparse.Namespace) -> None:
     prepare(load_config(options.config, options.set), force=options.force)
+
+
+def _labelled_corpus(path: str, options: argparse.Namespace) -> CorpusConfig:
+    return CorpusConfig(path=path, labels=options.labels, format=options.format)
+
+
+def _noise_rates(options: argparse.Namespace) -> NoiseRates:
+    return NoiseRates(**{kind: getattr(options, f"noise_{kind}") for kind in KINDS})
 
 
 # If flags of several commands are given, the first command here is the one that is meant.
