@@ -69,7 +69,7 @@ class NoiseStudy:
         self.remedies = remedies
         self.documents = documents
         self.folder = folder
-        self.given = load_config(list(configs), list(overrides))
+        self.given = load_config(configs, overrides)
         if self.given.folds.count < 2:
             raise UserError("votes need folds: set folds.count to 2 or more, e.g. --set folds.count=5")
 
@@ -163,7 +163,7 @@ class NoiseStudy:
     def _truth(self) -> tuple[list[Document], list[Document]]:
         """Training and dev documents with their gold labels."""
         processed = load_processed(self.given)
-        single = load_config(list(self.configs), [*self.overrides, "folds.count=0"])
+        single = load_config(self.configs, [*self.overrides, "folds.count=0"])
         (split,) = make_splits(processed, single)
         # Additional documents train as they are, without added noise.
         train = [number for number in split.train if processed.parts[number] == "train"]
@@ -172,7 +172,7 @@ class NoiseStudy:
         return [processed.documents[number] for number in train], [processed.documents[number] for number in split.dev]
 
     def _config(self, folder: Path, seed: int, changes: Sequence[str] = ()) -> Config:
-        config = load_config(list(self.configs), [*self.overrides, *changes])
+        config = load_config(self.configs, [*self.overrides, *changes])
         config.run.name, config.run.folder, config.run.seed = "run", str(folder), seed
         config.data.split_seed = seed
         config.data.categories = load_processed(self.given).categories

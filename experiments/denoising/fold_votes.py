@@ -17,8 +17,6 @@ from model.reading.predictor import Predictor
 from model.run_folder import load_parts, trained_folds
 from utils.device import choose_device, set_up_processor
 
-CHUNK = 512  # documents whose lattices and judgements are held in memory at a time
-
 
 def write_fold_votes(
     run: Path, fold: int, documents: Sequence[Document], output: Path, least: float = LEAST_PROBABILITY

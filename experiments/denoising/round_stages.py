@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from config import Config, to_dict
+from config import Config
 from data.corpus.document import category_counts
 from data.corpus.format_labelstudio import to_labelstudio
 from data.problems import Problems
@@ -100,8 +100,7 @@ class RoundStages:
 
     def _deciding_settings(self) -> dict[str, Any]:
         """What `decide` reads. The number of rounds is no part of it, so that another round undoes no correction."""
-        settings = to_dict(self.runs.config)["denoise"]
-        return {name: value for name, value in settings.items() if name != "rounds"}
+        return self.runs.config.denoise.model_dump(exclude={"rounds"})
 
     def _decide(self, votes: Sequence[Path]) -> None:
         documents = read_documents(self.came)

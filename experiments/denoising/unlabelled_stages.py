@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from config import to_dict
 from data.corpus.document import Document, category_counts
 from data.corpus.formats import read_corpus
 from data.problems import Problems
@@ -31,7 +30,7 @@ class UnlabelledStages:
         self.runs = runs
         self.last = last
         self.files = runs.files
-        self._unlabelled = to_dict(runs.config)["data"]["unlabelled"]
+        self._unlabelled = runs.config.data.unlabelled.model_dump()
 
     def pseudo_labels(self) -> Iterator[Stage]:
         """One vote of each fold, then the pseudo-labels."""
@@ -44,7 +43,7 @@ class UnlabelledStages:
             lambda: self._label(files),
             files,
             [self.files.pseudo],
-            to_dict(self.runs.config)["pseudo"],
+            self.runs.config.pseudo.model_dump(),
         )
 
     def submit(self) -> Stage:

@@ -27,7 +27,7 @@ class Taken(NamedTuple):
     left_out: Counter[str]
 
 
-def take_dictionary(documents: Sequence[Document], share: float, seed: int, duplicate_share: float = 0.5) -> Taken:
+def take_dictionary(documents: Sequence[Document], share: float, seed: int) -> Taken:
     """The surface forms of the labels in a random part of a corpus.
 
     Near-duplicate texts are drawn together, so that scores on the rest of the corpus are honest. Three kinds of forms
@@ -38,9 +38,8 @@ def take_dictionary(documents: Sequence[Document], share: float, seed: int, dupl
         documents: a labelled corpus.
         share: of its documents, above 0 and at most 1.
         seed: of the draw.
-        duplicate_share: texts that share this part of the shorter one's 8-grams are near-duplicates.
     """
-    drawn = _draw(group_near_duplicates([one.text for one in documents], duplicate_share), share, seed)
+    drawn = _draw(group_near_duplicates([one.text for one in documents]), share, seed)
     chosen = [documents[number] for number in drawn]
     categories: dict[str, set[str]] = {}
     for document in chosen:

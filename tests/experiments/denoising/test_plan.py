@@ -10,9 +10,9 @@ import yaml
 
 import experiments.denoising.fold_votes
 import experiments.denoising.runs as denoise_runs
-import model.training.folds
 import preprocess
 from config import load_config
+from data.batches.dataset import SegmentDataset
 from data.corpus.document import to_json
 from data.corpus.formats import read_corpus
 from data.noise.noise import NoiseRates, add_noise
@@ -79,18 +79,21 @@ class Home:
 def finished(tmp_path_factory):
     """A whole pipeline; and for every run, one after the other, the texts that each of its trainings saw."""
     home = Home(tmp_path_factory.mktemp("denoise"))
-    seen = {}
-    original = model.training.folds.SegmentDataset
+    runs, seen = [], []  # the processed data of every run, which is kept so that no other can be taken for it
+    original = SegmentDataset.__init__
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(denoise_runs, "run_script", run_script)
 
-        def watched(processed, documents, scheme):
-            seen.setdefault(id(processed), []).append({processed.documents[number].text for number in documents})
-            return original(processed, documents, scheme)
+        def watched(dataset, processed, documents, labeller):
+            if not (runs and runs[-1] is processed):
+                runs.append(processed)
+                seen.append([])
+            seen[-1].append({processed.documents[number].text for number in documents})
+            original(dataset, processed, documents, labeller)
 
-        patch.setattr(model.training.folds, "SegmentDataset", watched)
+        patch.setattr(SegmentDataset, "__init__", watched)
         assert home.run("pipeline") == 0
-    return home, list(seen.values())
+    return home, seen
 
 
 def ids_of(votes):

@@ -16,8 +16,8 @@ from model.training.optimizer import build_optimizer
 from tests.model import batches
 
 SMALL = ["encoder.name=scratch", "encoder.hidden=16", "encoder.heads=2", "encoder.depth=1", "encoder.feed_forward=16",
-         "flat.hidden=16", "flat.heads=2", "flat.feed_forward=16", "lexicon.dimension=8", "data.max_len=40",
-         "predict.overlap=10"]  # fmt: skip
+         "flat.hidden=16", "flat.heads=2", "flat.feed_forward=16", "lexicon.dimension=8",
+         "data.max_len=40"]  # fmt: skip
 
 
 @pytest.fixture
