@@ -21,6 +21,7 @@ import yaml
 
 from config import Config, load_config, systems, to_dict
 from main import main
+from preprocess import COMMANDS
 from preprocess import main as preprocess_main
 
 ROOT = Path(__file__).parents[1]
@@ -160,14 +161,21 @@ def shipped(words, flag):
 
 
 @cache
-def flags_of(script, mode):
-    """The flags that a command line shows in its help, that of a mode if one is named."""
-    run, arguments = (main, ["--mode", mode] if mode else []) if script == "main.py" else (preprocess_main, [])
+def flags_of(script, command):
+    """The flags that a command line shows in the help of one of its commands, or in its own if the command is empty."""
+    run = main if script == "main.py" else preprocess_main
     shown = io.StringIO()
     with redirect_stdout(shown), suppress(SystemExit):
-        run([*arguments, "--help"])
-    assert shown.getvalue(), f"{script}: no mode {mode}"
-    return {*re.findall(r"--[a-z][a-z-]*", shown.getvalue()), "--help", *arguments[:1]}
+        run([*command.split(), "--help"])
+    assert shown.getvalue(), f"{script}: no command {command}"
+    return {*re.findall(r"--[a-z][a-z-]*", shown.getvalue()), "--help", *command.split()[:1]}
+
+
+def command_of(script, arguments):
+    """The words that choose a command, such as `--mode train`."""
+    if script == "main.py":
+        return " ".join(["--mode", mode] if (mode := next(iter(values_of(arguments, "--mode")), "")) else [])
+    return next((words for words in COMMANDS if words in {one.partition("=")[0] for one in arguments}), "")
 
 
 def pairs_to_load(words, name):
@@ -195,9 +203,8 @@ def check_command(words, name="README.md"):
     for system in files["--configs"] or [None]:
         load_config([ROOT / one for one in [*files["--config"], *filter(None, [system])]], pairs)
     if script in ("main.py", "preprocess.py"):
-        (mode, *_) = [*values_of(arguments, "--mode"), ""]
         given = {word.partition("=")[0] for word in arguments if word.startswith("--")}
-        assert given - flags_of(script, mode) == set(), words
+        assert given - flags_of(script, command_of(script, arguments)) == set(), words
 
 
 @every_document
