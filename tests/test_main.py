@@ -25,7 +25,6 @@ CHANGED = {  # what of the settings differs from the defaults; learns something 
     "flat": {"hidden": 32, "heads": 2, "feed_forward": 32, "dropout": 0},
     "model": {"dropout": 0},
     "lexicon": {"dimension": 8},
-    "predict": {"overlap": 20},
     "train": {"epochs": 8, "batch_size": 4, "precision": "float32", "encoder_rate": 5e-3, "other_rate": 5e-3},
     "folds": {"count": 2},
 }
@@ -305,8 +304,8 @@ def test_settings_that_shape_the_windows_are_honoured_before_they_are_cut(home, 
 
     cut = predictor.window_bounds
     monkeypatch.setattr(predictor, "window_bounds", noted)
-    predicted("--input", home.corpus / "test_data", "--set", "predict.overlap=7")
-    assert set(overlaps) == {7}
+    predicted("--input", home.corpus / "test_data")
+    assert set(overlaps) == {30}  # half of data.max_len
 
 
 def test_a_file_may_set_prediction_and_is_told_what_it_cannot_set(home, command, tmp_path):
@@ -571,7 +570,6 @@ def test_a_damaged_run_is_one_line(refused, home, copy, damage, telling):
         ("--mode train --set folds.count=1", "folds.count (1) must be 0"),
         ("--mode train --set encoder.layers=2", "encoder.depth"),
         ("--mode train --config none.yaml", "no such configuration file"),
-        ("--mode train --set data.processed=none", "no processed data in "),
         ("--mode train --set data.max_len=70", "made with another data.max_len"),
         ("--mode train --fold 2", "folds 0 to 1"),
         ("--mode pretrain --fold 0", "--fold does not belong to --mode pretrain"),

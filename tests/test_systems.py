@@ -33,7 +33,6 @@ def base(tmp_path_factory):
         "run": {"name": "tiny", "folder": str(folder / "runs"), "threads": 1},
         "data": {"train": str(folder / "sample/train_data"), "dev_share": 0.5, "max_len": 60},
         "flat": {"hidden": 16, "heads": 2, "feed_forward": 16},
-        "predict": {"overlap": 20},
     }
     path = folder / "tiny.yaml"
     path.write_text(yaml.safe_dump(values), encoding="utf-8")

@@ -346,7 +346,7 @@ def test_a_pipeline_needs_unlabelled_texts(finished, tmp_path, capsys):
     [
         ("--mode denoise --set folds.count=0", "votes need folds: set folds.count"),
         ("--mode denoise --dry-run --set model.name=feature_crf", "model.name feature_crf gives no probabilities"),
-        ("--mode denoise --set data.processed=nowhere", "no processed data"),
+        ("--mode denoise --dry-run --set data.processed=nowhere", "no processed data"),
         ("--mode denoise --set denoise.missing_from=1.5", "denoise.missing_from (1.5) must be"),
         ("--mode denoise --set denoise.missing_from_of.name=2", "denoise.missing_from_of.name (2.0) must be"),
         ("--mode denoise --set denoise.missing_from_of.name=much", "('much') must be a number"),

@@ -37,7 +37,7 @@ SYSTEMS = {
 SMALL = [
     "encoder.name=scratch", "encoder.hidden=32", "encoder.heads=2", "encoder.depth=1", "encoder.feed_forward=64",
     "flat.hidden=32", "flat.heads=2", "flat.feed_forward=64", "lexicon.dimension=16", "context.hidden=64",
-    "context.dropout=0", "flat.dropout=0", "model.dropout=0", "data.max_len=40", "predict.overlap=10",
+    "context.dropout=0", "flat.dropout=0", "model.dropout=0", "data.max_len=40",
     "train.epochs=100", "train.batch_size=5", "train.encoder_rate=5e-3", "train.other_rate=1e-2", "train.crf_rate=5e-2",
     "data.dev_share=0", "train.select=last", "run.threads=1",
 ]  # fmt: skip
