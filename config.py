@@ -247,8 +247,8 @@ class FoldsConfig(Settings):
     disjoint: Literal["document", "entity"] = "document"
     """What a held-out fold and its training part do not share: near-duplicates, or labelled surface forms too.
 
-    `entity` divides the labelled forms (CrossWeigh), not the documents. It removes many training documents, so it needs short
-    texts or many folds.
+    `entity` divides the labelled forms (CrossWeigh), not the documents. It removes many training documents, so it needs
+    short texts or many folds.
     """
     repeats: int = Field(1, ge=1)
     """How often `--mode denoise` draws and trains the folds anew."""
