@@ -1,8 +1,8 @@
 """The documents against the code: links, sizes, commands and settings.
 
 Commands in fenced blocks are parsed: their flags, configs and settings must exist. Words in capitals, such as FOLDER or
-the C of `configs/C_small.yaml`, are placeholders. Blocks of the guides that need no real corpus stand below `<!-- run -->`
-and are run, on a smaller sample with a tiny network.
+the C of `configs/C_small.yaml`, are placeholders. Blocks of the guides that need no real corpus stand below
+`<!-- run -->` and are run, on a smaller sample with a tiny network.
 """
 
 import io
