@@ -20,6 +20,8 @@ from tests.experiments.in_process import run_script
 from tests.model.batches import batch_of, samples_of
 from tests.test_config import ROOT
 
+pytestmark = pytest.mark.slow
+
 SYSTEMS = sorted((ROOT / "configs" / "systems").glob("*.yaml"))
 WITHOUT_ENCODER = ROOT / "configs" / "encoders" / "none.yaml"
 

@@ -15,6 +15,8 @@ from model.prepare import prepare
 from model.traditional import NAMES
 from model.training.folds import train
 
+pytestmark = pytest.mark.slow
+
 SYSTEMS = {
     "encoder": [],
     # One chain, whose categories do not overlap in these sentences.

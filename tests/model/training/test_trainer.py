@@ -27,6 +27,8 @@ from utils.device import has_bf16
 from utils.errors import UserError
 from utils.random_states import random_states
 
+pytestmark = pytest.mark.slow
+
 ROOT = pathlib.Path(__file__).parents[3]
 CONFIGS = sorted(path for path in (ROOT / "configs").glob("*.yaml") if path.name != "local.yaml")
 
