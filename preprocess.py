@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import get_args
 
 from config import CorpusConfig, CorpusFormat, load_config
-from data.noise.label_errors import KINDS
+from data.noise.label_errors import ERROR_KINDS
 from data.noise.noise import NoiseRates
 from experiments.corpus_commands import leakcheck, write_copy_with_noise, write_dictionary_of, write_sample_corpus
 from model.prepare import prepare
@@ -94,7 +94,7 @@ def _seed_flag(parser: Parser) -> None:
 
 
 def _noise_flags(parser: Parser) -> None:
-    for kind in KINDS:
+    for kind in ERROR_KINDS:
         per = "per remaining label" if kind in ("type", "boundary") else "per label"
         parser.add_argument(f"--noise-{kind}", type=float, default=0.0, metavar="RATE", help=f"{kind} labels, {per}")
 
@@ -133,7 +133,7 @@ def _labelled_corpus(path: str, options: argparse.Namespace) -> CorpusConfig:
 
 
 def _noise_rates(options: argparse.Namespace) -> NoiseRates:
-    return NoiseRates(**{kind: getattr(options, f"noise_{kind}") for kind in KINDS})
+    return NoiseRates(**{kind: getattr(options, f"noise_{kind}") for kind in ERROR_KINDS})
 
 
 # If flags of several commands are given, the first command here is the one that is meant.

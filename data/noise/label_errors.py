@@ -9,8 +9,8 @@ from typing import Literal, NamedTuple
 from data.corpus.document import Document
 from data.spans import Span, sorted_spans
 
-Kind = Literal["missing", "type", "boundary", "spurious"]
-KINDS: tuple[Kind, ...] = ("missing", "type", "boundary", "spurious")
+ErrorKind = Literal["missing", "type", "boundary", "spurious"]
+ERROR_KINDS: tuple[ErrorKind, ...] = ("missing", "type", "boundary", "spurious")
 
 
 class LabelError(NamedTuple):
@@ -29,7 +29,7 @@ class LabelError(NamedTuple):
     noisy: Span | None
 
     @property
-    def kinds(self) -> tuple[Kind, ...]:
+    def kinds(self) -> tuple[ErrorKind, ...]:
         """One kind, or two at once."""
         if self.noisy is None:
             return ("missing",)
@@ -75,7 +75,7 @@ def label_errors(true: Iterable[Span], noisy: Iterable[Span]) -> list[LabelError
     return sorted(errors, key=lambda error: place[error.span])
 
 
-def count_errors(truth: Sequence[Document], noisy: Sequence[Document]) -> dict[str, Counter[Kind]]:
+def count_errors(truth: Sequence[Document], noisy: Sequence[Document]) -> dict[str, Counter[ErrorKind]]:
     """Count the label errors of each kind in each category. A span with errors of two kinds counts for both.
 
     Args:
@@ -85,7 +85,7 @@ def count_errors(truth: Sequence[Document], noisy: Sequence[Document]) -> dict[s
     Raises:
         ValueError: they are not the same documents.
     """
-    counts: dict[str, Counter[Kind]] = {}
+    counts: dict[str, Counter[ErrorKind]] = {}
     for document, other in zip(truth, noisy, strict=True):
         if (document.id, document.text) != (other.id, other.text):
             raise ValueError(f"document {document.id!r} is compared with {other.id!r} or with another text")
@@ -94,8 +94,8 @@ def count_errors(truth: Sequence[Document], noisy: Sequence[Document]) -> dict[s
     return counts
 
 
-def _differences(one: Span, other: Span) -> tuple[Kind, ...]:
-    differs: dict[Kind, bool] = {"type": one.category != other.category, "boundary": one[1:] != other[1:]}
+def _differences(one: Span, other: Span) -> tuple[ErrorKind, ...]:
+    differs: dict[ErrorKind, bool] = {"type": one.category != other.category, "boundary": one[1:] != other[1:]}
     return tuple(kind for kind, wrong in differs.items() if wrong)
 
 

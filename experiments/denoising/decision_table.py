@@ -19,7 +19,7 @@ from data.corpus.label_check import check_label
 from data.problems import Problems
 from data.spans import Span
 from experiments.denoising.decision_page import page
-from experiments.denoising.decisions import ACTIONS, Decision, Kind
+from experiments.denoising.decisions import ACTIONS, Decision, DecisionKind
 from experiments.denoising.votes import Tally
 from utils.errors import UserError
 from utils.files import atomic_file, csv_row, digest_file, write_text
@@ -112,11 +112,11 @@ def _decision(
     return Decision(document.id, kind, span, tally, share, row["action"], corrected)
 
 
-def _kind(written: str, where: str) -> Kind:
-    for kind in get_args(Kind):
+def _kind(written: str, where: str) -> DecisionKind:
+    for kind in get_args(DecisionKind):
         if written == kind:
             return kind
-    raise UserError(f"{where}: kind {written!r}; it is {' or '.join(get_args(Kind))}")
+    raise UserError(f"{where}: kind {written!r}; it is {' or '.join(get_args(DecisionKind))}")
 
 
 def _number(row: Mapping[str, str], name: str, where: str) -> float:

@@ -30,7 +30,7 @@ ADDING = ("add", "weight")  # the actions after which a span is a label
 # far below `doubtful_below`, because voters also give little probability to true names that are new to them.
 UNSUPPORTED_BELOW = 1e-4
 
-Kind = Literal["doubtful", "missing"]
+DecisionKind = Literal["doubtful", "missing"]
 
 
 class Decision(NamedTuple):
@@ -41,7 +41,7 @@ class Decision(NamedTuple):
     """
 
     document: str
-    kind: Kind
+    kind: DecisionKind
     span: Span
     tally: Tally
     share: float
@@ -147,7 +147,7 @@ def share_of(tally: Tally, finder: str) -> float:
 
 
 def _decision(
-    document: Document, kind: Kind, span: Span, ballots: Mapping[str, Ballot], settings: DenoiseConfig
+    document: Document, kind: DecisionKind, span: Span, ballots: Mapping[str, Ballot], settings: DenoiseConfig
 ) -> Decision:
     tally = ballots[document.id].of(span)
     action = settings.doubtful if kind == "doubtful" else settings.missing

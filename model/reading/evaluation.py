@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from config import CorpusConfig
 from data.corpus.document import Document, category_counts, to_jsonl
-from data.corpus.formats import check_categories, read_corpus, why_unlabelled
+from data.corpus.formats import keep_categories, read_corpus, why_unlabelled
 from data.metrics import Score, Scores, score_spans
 from data.problems import Problems
 from data.processed import load_processed
@@ -65,7 +65,7 @@ def score_corpus(
     known = sorted({category for run in runs for category in run.categories})
     unknown = ", ".join(f"{category} {labels[category]}" for category in categories if category not in known)
     note = f"labels that are not counted, since the runs' data has no such category: {unknown}" if unknown else ""
-    documents = check_categories(documents, known, problems, corpus.path)
+    documents = keep_categories(documents, known, problems, corpus.path)
     return Evaluation(*_score(together, documents), documents, note)
 
 

@@ -23,7 +23,7 @@ from utils.device import choose_half
 # this much context in the other.
 LARGEST_OVERLAP = 64
 
-Kind = TypeVar("Kind", ScoredSpan, JudgedSpan)
+ScoredOrJudged = TypeVar("ScoredOrJudged", ScoredSpan, JudgedSpan)
 
 
 class Predictor:
@@ -126,14 +126,14 @@ class Predictor:
         return self._read(lattices, documents, read)
 
     def _read(
-        self, lattices: Lattices, documents: Sequence[int], read: Callable[..., list[list[Kind]]]
-    ) -> list[list[Kind]]:
+        self, lattices: Lattices, documents: Sequence[int], read: Callable[..., list[list[ScoredOrJudged]]]
+    ) -> list[list[ScoredOrJudged]]:
         """Apply `read` to windows, their scores and masks, and merge the results of each document."""
         training = self.network.training
         self.network.eval()
         bounds = {number: window_bounds(lattices.length(number), self.max_len, self.overlap) for number in documents}
         windows = [Window(number, *bound) for number, own in bounds.items() for bound in own]
-        found: dict[int, set[Kind]] = {number: set() for number in documents}
+        found: dict[int, set[ScoredOrJudged]] = {number: set() for number in documents}
         for batch in window_batches(windows, self.batch_tokens):
             for window, spans in zip(batch, read(batch, *self._scores(lattices, batch)), strict=True):
                 for here in spans:
