@@ -100,7 +100,8 @@ def _noise_flags(parser: Parser) -> None:
 
 
 def _leakcheck(options: argparse.Namespace) -> None:
-    leakcheck(load_config(options.config, options.set), Path(options.output) if options.output else None)
+    config = load_config(options.config, options.set)
+    leakcheck(config.data, config.folds, Path(options.output) if options.output else None)
 
 
 def _copy(options: argparse.Namespace) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from config import Config
+from config import Config, LexiconConfig
 from data.processed import Part, Processed
 from model.heads.chains import ChainHead
 from model.heads.head import MakeHead
@@ -35,7 +35,7 @@ def fresh_network(config: Config, processed: Processed, seed: int, make_head: Ma
         UserError: the encoder cannot be loaded or does not fit, or the network refuses the settings.
     """
     torch.manual_seed(seed)
-    words = LexiconSize(len(processed.lexicon.words), word_size(config, processed))
+    words = LexiconSize(len(processed.lexicon.words), word_size(config.lexicon, processed))
     data = DataShape(processed.categories, processed.vocabulary, words)
     longest = network_class(config.model.name).longest_input(config, data)
     encoder = build_encoder(config.encoder, len(processed.vocabulary), longest, processed.vocabulary.pad)
@@ -65,11 +65,11 @@ def load_network(parts: RunParts, weights: Path) -> TaggingNetwork:
     return network.eval()
 
 
-def word_size(config: Config, processed: Processed) -> int:
-    """Width of the word vectors; 0 if there are none."""
-    if config.lexicon.vectors == "none":
+def word_size(settings: LexiconConfig, processed: Processed) -> int:
+    """The size of the word vectors; 0 if there are none."""
+    if settings.vectors == "none":
         return 0
-    return config.lexicon.dimension if processed.vectors is None else processed.vectors.shape[1]
+    return settings.dimension if processed.vectors is None else processed.vectors.shape[1]
 
 
 def assemble(

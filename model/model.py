@@ -27,15 +27,15 @@ Words = dict[str, Tensor]  # what a network's `inputs` makes of lattices beside 
 
 @dataclass(frozen=True)
 class LexiconSize:
-    """How many words the lexicon has, and how long their vectors are.
+    """The number of words in the lexicon, and the size of their vectors.
 
     Attributes:
         count: number of words.
-        dimension: of their vectors, 0 if they have none.
+        word_size: size of their vectors, 0 if they have none.
     """
 
     count: int
-    dimension: int
+    word_size: int
 
 
 class DataShape(NamedTuple):
@@ -142,9 +142,9 @@ def word_embeddings(words: LexiconSize) -> nn.Embedding:
     Raises:
         UserError: the words have no vectors.
     """
-    if not words.dimension:
+    if not words.word_size:
         raise UserError("model.name needs word vectors, but lexicon.vectors is none; set it to random")
-    return nn.Embedding(words.count + 1, words.dimension, padding_idx=0)
+    return nn.Embedding(words.count + 1, words.word_size, padding_idx=0)
 
 
 def chosen_words(chosen: Tensor, *of_words: Tensor) -> tuple[Tensor, ...]:

@@ -123,7 +123,7 @@ def _held_out(run: RunParts, part: str) -> list[list[Document]]:
     if part == "test":
         parts = [processed.of_part("test")]
     else:
-        parts = [split.dev for split in make_splits(processed, run.config)]
+        parts = [split.dev for split in make_splits(processed, run.config.data, run.config.folds)]
     return [[processed.documents[number] for number in numbers] for numbers in parts]
 
 

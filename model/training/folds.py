@@ -45,7 +45,7 @@ def train(
     Raises:
         UserError: the data does not allow these settings, or files cannot be read or written.
     """
-    splits = make_splits(processed, config)
+    splits = make_splits(processed, config.data, config.folds)
     if only_fold is not None and not 0 <= only_fold < len(splits):
         raise UserError(f"--fold {only_fold}: this run has folds 0 to {len(splits) - 1}; see folds.count")
     set_up_processor(config.run.threads)

@@ -158,7 +158,7 @@ def _parts(config: Config, processed: Processed, network: TaggingNetwork) -> Run
         processed.vocabulary,
         processed.lexicon,
         network.encoder.transformer.config,
-        word_size(config, processed),
+        word_size(config.lexicon, processed),
         processed.digest,
         encoder_digest(config.encoder.name),
     )

@@ -98,7 +98,8 @@ def pretrain(config: Config, processed: Processed) -> Pretraining:
     longest = config.data.max_len + 2
     encoder = build_encoder(config.encoder, len(processed.vocabulary), longest, processed.vocabulary.pad)
     filler = WordFiller(encoder.transformer).to(device)
-    train, held_out = _segments(processed, make_splits(processed, config)[0].train, config.run.seed)
+    split = make_splits(processed, config.data, config.folds)[0]
+    train, held_out = _segments(processed, split.train, config.run.seed)
     half = choose_half(config.train.precision, device)
     training = _MaskedTraining(filler, processed.vocabulary, config.run.seed, device, half)
     started = time.perf_counter()
