@@ -16,7 +16,6 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, field_validator
 
-from utils.errors import UserError as UserError
 from utils.errors import nearest
 from utils.settings import Follows, Layer, Settings, build, read_layers
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from config import Config, DataConfig, LexiconConfig
+from config import Config, DataConfig, LexiconConfig, shaping_settings
 from data.corpus.document import Document, category_counts
 from data.corpus.duplicates import group_near_duplicates
 from data.corpus.formats import keep_categories, read_corpus, why_unlabelled
@@ -29,7 +29,6 @@ from data.processed import (
     input_files,
     named_corpora,
     save_processed,
-    shaping_settings,
 )
 from data.processed_report import describe, print_report
 from utils.errors import UserError

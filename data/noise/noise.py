@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 from itertools import accumulate
 from typing import TypeVar
 
-from data.corpus.document import Document, iterate_spans
+from data.corpus.document import Document
 from data.spans import Span, clash, sorted_spans
 from utils.errors import UserError
 
@@ -61,7 +61,8 @@ def add_noise(
         by_category: the rates of some categories. The rates of a span are those of its true category. The spurious rate
             of a category is per true span of this category.
     """
-    shapes = sorted((span.category, span.end - span.begin + 1) for _, span in iterate_spans(documents))
+    labels = [span for document in documents for span in document.spans]
+    shapes = sorted((span.category, span.end - span.begin + 1) for span in labels)
     if not shapes:
         return list(documents)
     categories = sorted({category for category, _ in shapes})

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from config import PredictConfig
 from data.batches.dataset import Window, collate_windows, window_batches
+from data.batches.inputs import to_device
 from data.corpus.document import Document
 from data.lattice.lattice import Lattices
 from data.lattice.segment import most_central, window_bounds
@@ -147,8 +148,7 @@ class Predictor:
 
     def _scores(self, lattices: Lattices, windows: list[Window]) -> tuple[Tensor, Tensor]:
         """The scores (B, ...) of windows and their character mask (B, L)."""
-        batch = collate_windows(lattices, windows, self.vocabulary, self.network.inputs)
-        batch = {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
+        batch = to_device(collate_windows(lattices, windows, self.vocabulary, self.network.inputs), self.device)
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.half):
             return self.network(**batch).scores, batch["character_mask"]
 

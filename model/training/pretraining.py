@@ -23,7 +23,8 @@ from tqdm import tqdm
 from transformers import PreTrainedModel
 
 from config import Config, PretrainConfig
-from data.batches.dataset import Batch, BucketSampler
+from data.batches.dataset import BucketSampler
+from data.batches.inputs import Batch, to_device
 from data.batches.masking import NOT_A_TARGET, MaskedSegments, collate_hidden
 from data.lattice.tokenizer import Vocabulary
 from data.processed import Processed
@@ -182,7 +183,7 @@ class _MaskedTraining:
 
     def _forward(self, batch: Batch) -> Tensor:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
-            return self.filler(**{name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()})
+            return self.filler(**to_device(batch, self.device))
 
     def _loader(self, segments: MaskedSegments) -> DataLoader:
         sampler = BucketSampler(segments.lengths, 1, self.seed, BATCH_TOKENS)
