@@ -17,7 +17,8 @@ from data.problems import Problems
 from data.spans import Span, sorted_spans
 from utils.errors import UserError
 
-COLUMNS = ("Category", "Pos_b", "Pos_e", "Privacy")  # ID repeats the file's name and is not read
+HEADER = ("ID", "Category", "Pos_b", "Pos_e", "Privacy")  # of a label file
+COLUMNS = HEADER[1:]  # ID repeats the file's name and is not read
 
 
 def read_ccf(corpus: CorpusConfig, problems: Problems) -> Iterator[Located]:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from data.corpus.document import Document, category_counts
+from data.corpus.format_ccf import HEADER
 from data.noise.noise import NoiseRates, add_noise
 from data.sample.grammar import CATEGORIES, PAIRS, PATTERNS, RARE, RARE_SHARE, WORDS
 from data.sample.themes import ANYWHERE, THEMES
@@ -28,7 +29,6 @@ from data.spans import Span, sorted_spans
 from utils.errors import UserError
 from utils.files import csv_row
 
-HEADER = ("ID", "Category", "Pos_b", "Pos_e", "Privacy")  # of the CCF label files
 MARKER = ".sample"  # a file in folders that write_sample made, with their settings
 PARTS = ("train_data", "train_label", "train_label_clean", "test_data", "test_label")
 
