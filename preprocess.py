@@ -2,11 +2,11 @@
 
     python preprocess.py --config configs/demo.yaml
     python preprocess.py --sample 600                                 write the made-up sample corpus
-    python preprocess.py --leakcheck --config configs/demo.yaml       what of each corpus stands in each other
+    python preprocess.py --leakcheck --config configs/demo.yaml       how much text corpora share
     python preprocess.py --noise CORPUS --output F --noise-type 0.2   a copy with wrong labels, the truth beside it
     python preprocess.py --dictionary CORPUS --output F --share 0.5   a dictionary from its labels
 
-Exit status 0, or 2 with one line on standard error, or 130 after Ctrl-C.
+Exit status 0, or 2 with a line for each mistake on standard error, or 130 after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def _noise_rates(options: argparse.Namespace) -> NoiseRates:
     return NoiseRates(**{kind: getattr(options, f"noise_{kind}") for kind in ERROR_KINDS})
 
 
-# If flags of several commands are given, the first command here is the one that is meant.
+# If flags of several commands are given, the first command in this order is chosen.
 COMMANDS = {
     "--leakcheck": Command("measure how much of each corpus occurs in each other", _leakcheck, _leakcheck_flags),
     "--noise": Command("copy a labelled corpus with label errors", _copy, _copy_flags),

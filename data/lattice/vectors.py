@@ -28,7 +28,7 @@ from tqdm import tqdm
 from data.problems import Problems
 from utils.errors import UserError
 
-BLOCK_SIZE = 1 << 20  # bytes; a block must hold a few rows, because the first one tells the layout
+BLOCK_SIZE = 1 << 20  # bytes; a block must hold a few rows, because the layout is recognised from the first block
 SAMPLE_LINES = 100
 GZIP, BZIP2, XZ = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00"  # first bytes of compressed files
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -155,7 +155,7 @@ def _unpacked(file: BufferedReader) -> _Stream:
 
 
 def _block(stream: _Stream, size: int, path: Path, problems: Problems) -> bytes:
-    """The next `size` bytes, or the rest. Of a truncated compressed file, all that can be unpacked."""
+    """The next `size` bytes, or fewer at the end. A truncated compressed file gives all that can be unpacked."""
     parts: list[bytes] = []
     try:
         # read() would lose what it has already unpacked of a truncated file.

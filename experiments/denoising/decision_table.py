@@ -56,7 +56,7 @@ def keep_corrections(folder: Path) -> Path | None:
 def read_decisions(path: Path, documents: Sequence[Document], problems: Problems) -> list[Decision]:
     """The decisions of a table that a person may have corrected.
 
-    A row that fits no text or label is dropped with a line in `problems`. The column `label` tells which label a
+    A row that fits no text or label is dropped with a line in `problems`. The column `label` names the label that a
     doubtful row is about, even if its bounds or category were changed. If it is empty, the row is about the label at
     its own bounds.
 

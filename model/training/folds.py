@@ -59,7 +59,7 @@ def train(
         report(left_out)
     metrics: list[dict[str, Any]] = []
     for fold in chosen:
-        # The first fold makes room for all of them.
+        # Before the first fold, the earlier training of all chosen folds is removed.
         replaced = [] if go_on or metrics else chosen
         metrics.append(_train_fold(config, processed, splits[fold], fold, go_on, replaced, accelerator))
     return metrics
