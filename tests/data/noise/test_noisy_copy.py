@@ -5,12 +5,13 @@ import pytest
 
 from config import CorpusConfig
 from data.corpus.document import Document, category_counts, to_json
+from data.corpus.format_ccf import write_ccf
 from data.corpus.formats import read_corpus
 from data.noise.label_errors import ERROR_KINDS, count_errors
 from data.noise.noise import NoiseRates, add_noise
 from data.noise.noisy_copy import FILES, noise_table, read_rates, write_noisy_copy
 from data.problems import Problems
-from data.sample.sample import make_documents, write_ccf
+from data.sample.sample import make_documents
 from data.spans import Span
 from utils.errors import UserError
 
