@@ -18,8 +18,8 @@ def corpora_by_name(data: DataConfig, folds: FoldsConfig, problems: Problems) ->
 
     Returns:
         Documents of train, dev, test, additional[0], additional[1], ... and unlabelled. Without a dev corpus,
-        `dev part` holds the documents that training draws from train (with folds, those that the first fold holds
-        out), and train holds the rest.
+        `dev part` holds the documents that training draws from train, and train holds the rest. With folds, these are
+        the documents that the first fold holds out.
 
     Raises:
         UserError: a corpus cannot be read, or has too few training documents to draw a dev part from.

@@ -57,8 +57,8 @@ class LabelError(NamedTuple):
 def label_errors(true: Iterable[Span], noisy: Iterable[Span]) -> list[LabelError]:
     """All differences between the true and the noisy spans of a text, in order of their places.
 
-    A true span is paired with a noisy span that overlaps it. The most similar spans are paired first: those that differ
-    in one kind before those that differ in two, then those that share a larger part of their characters. No span is
+    A true span is paired with a noisy span that overlaps it. The most similar spans are paired first. Spans that
+    differ in one kind come before those that differ in two, then those that share more of their characters. No span is
     paired twice. True spans without a partner are missing, and noisy spans without one are spurious.
     """
     true, noisy = set(true), set(noisy)

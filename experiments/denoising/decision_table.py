@@ -61,8 +61,8 @@ def read_decisions(path: Path, documents: Sequence[Document], problems: Problems
     its own bounds.
 
     Raises:
-        UserError: the file is missing or not such a table, or it holds an unknown kind, an unknown action, or
-            something else than a number where a number is expected.
+        UserError: the file is missing or not such a table, or it has an unknown kind or action, or text in a column of
+            numbers.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")

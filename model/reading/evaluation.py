@@ -60,8 +60,8 @@ def score_corpus(
             f"{corpus.path}: labels only {', '.join(categories)}, but {runs[0].folder} predicts "
             f"{', '.join(together.categories)}; score a run that was trained with the categories of this corpus"
         )
-    # As in `score_split`, a label counts as missed if the runs' data has its category and the runs cannot find it, such
-    # as a name that rules do not look for. Categories that the runs' data does not have are not counted.
+    # As in `score_split`, a label counts as missed if the runs' data has its category and the runs cannot find it. An
+    # example is a name, which rules do not look for. Categories that the runs' data does not have are not counted.
     known = sorted({category for run in runs for category in run.categories})
     unknown = ", ".join(f"{category} {labels[category]}" for category in categories if category not in known)
     note = f"labels that are not counted, since the runs' data has no such category: {unknown}" if unknown else ""

@@ -17,8 +17,8 @@ REMEDY = "start the run again without --resume"
 class Checkpoint(Callback):
     """Saves after every epoch.
 
-    Training may be killed at any moment. Therefore each epoch writes its weights and optimizer to new files first, then
-    replaces the state file, which names the epoch, and last removes the files of the epoch before.
+    Training may be killed at any moment. Therefore each epoch writes its weights and optimizer to new files first. Then
+    it replaces the state file, which names the epoch. Last it removes the files of the epoch before.
     """
 
     def __init__(self, fold: Path) -> None:
