@@ -142,11 +142,11 @@ def lexicon_digest(words: list[str]) -> str:
     return hashlib.sha256("\n".join(words).encode()).hexdigest()
 
 
-def save_tensors(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
+def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
     """Write a safetensors file atomically."""
     with atomic_file(path) as temporary:
         contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        safetensors.torch.save_file(contiguous, temporary, metadata)
+        safetensors.torch.save_file(contiguous, temporary)
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:

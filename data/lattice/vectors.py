@@ -95,7 +95,7 @@ def read_vectors(path: Path, wanted: Collection[str], problems: Problems, block_
     return WordVectors(words, matrix, rows_read)
 
 
-def read_vocabulary(path: Path, problems: Problems, block_size: int = BLOCK_SIZE) -> Iterator[str]:
+def read_vocabulary(path: Path, problems: Problems) -> Iterator[str]:
     """The words of the file in its order, repetitions included. Values are not read.
 
     Problems are reported as by `read_vectors`.
@@ -104,7 +104,7 @@ def read_vocabulary(path: Path, problems: Problems, block_size: int = BLOCK_SIZE
         UserError: as by `read_vectors`. The call itself raises it for a file that cannot be read; the end of the
             iteration raises it for a file without a usable row.
     """
-    _, rows = _open(path, problems, block_size)
+    _, rows = _open(path, problems, BLOCK_SIZE)
     return (row.word for row in rows)
 
 

@@ -14,25 +14,22 @@ from model.reading.tagger import load_predictor
 from model.run_folder import load_parts, trained_folds
 
 
-def write_fold_votes(
-    run: Path, fold: int, documents: Sequence[Document], output: Path, least: float = LEAST_PROBABILITY
-) -> None:
-    """Write one fold's probabilities of the labels of some documents, and of other likely spans.
+def write_fold_votes(run: Path, fold: int, documents: Sequence[Document], output: Path) -> None:
+    """Write one fold's probabilities of the labels of some documents, and of spans from `LEAST_PROBABILITY` up.
 
     Args:
         run: the run's folder.
         fold: number of the fold.
         documents: to judge. All their labels are judged.
         output: the vote file.
-        least: probability from which other spans are written.
 
     Raises:
         UserError: the run cannot be read, or the fold is not trained.
     """
-    write_votes(output, documents, _candidates(run, fold, documents, least))
+    write_votes(output, documents, _candidates(run, fold, documents))
 
 
-def _candidates(run: Path, fold: int, documents: Sequence[Document], least: float) -> Iterator[list[JudgedSpan]]:
+def _candidates(run: Path, fold: int, documents: Sequence[Document]) -> Iterator[list[JudgedSpan]]:
     parts = load_parts(run)
     (weights,) = trained_folds(run, parts.config.train.select, [fold]).values()
     predictor = load_predictor(parts, weights)
@@ -42,4 +39,4 @@ def _candidates(run: Path, fold: int, documents: Sequence[Document], least: floa
     for chunk in in_chunks(documents):
         lattices = build_lattices((document.text for document in chunk), parts.vocabulary, parts.lexicon)
         asked = [[span for span in document.spans if span.category in known] for document in chunk]
-        yield from predictor.judge(lattices, range(len(chunk)), asked, least, longest)
+        yield from predictor.judge(lattices, range(len(chunk)), asked, LEAST_PROBABILITY, longest)
