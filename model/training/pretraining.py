@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
-import jieba
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -26,6 +25,7 @@ from config import Config, PretrainConfig
 from data.batches.dataset import BucketSampler
 from data.batches.inputs import Batch, to_device
 from data.batches.masking import NOT_A_TARGET, MaskedSegments, collate_hidden
+from data.lattice.lexicon import jieba_segmenter
 from data.lattice.tokenizer import Vocabulary
 from data.processed import Processed
 from data.split import make_splits
@@ -133,7 +133,7 @@ def _segments(processed: Processed, train: Sequence[int], seed: int) -> tuple[Ma
 
 def word_numbers(text: str) -> np.ndarray:
     """For each character, the number of its word in jieba's segmentation."""
-    sizes = [len(word) for word in jieba.cut(text)]
+    sizes = [len(word) for word in jieba_segmenter().cut(text)]
     return np.repeat(np.arange(len(sizes)), sizes)
 
 
