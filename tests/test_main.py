@@ -508,7 +508,7 @@ def test_a_run_folder_that_cannot_be_is_noticed_before_the_work(refused, tmp_pat
     def work(*_, **__):
         raise AssertionError("a network was made")
 
-    monkeypatch.setattr("model.training.folds.fresh_network", work)
+    monkeypatch.setattr("model.training.network_fold.fresh_network", work)
     (tmp_path / "file").write_text("mine")
     message = refused("train", "--set", f"run.folder={tmp_path / place}")
     assert "cannot be written" in message and str(tmp_path / place) in message
