@@ -1,8 +1,8 @@
 """All settings: one model for each section, with the bounds and the meaning of each setting.
 
-A run is described by the defaults below, then by YAML files in the order given (a file says only what differs), then by
-`section.key=value` pairs from the command line. Everything is checked before anything is read or computed, and all
-mistakes are reported together. docs/settings.md and configs/schema.json are made from this file.
+The defaults below come first. YAML files change them, in the order given; a file says only what differs. Then
+`section.key=value` pairs of the command line change them. Everything is checked before anything is read or computed,
+and all mistakes are reported together. docs/settings.md and configs/schema.json are made from this file.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, field_validator
 
-from utils.errors import UserError as UserError
 from utils.errors import nearest
 from utils.settings import Follows, Layer, Settings, build, read_layers
 
@@ -41,7 +40,7 @@ class RunConfig(Settings):
     threads: int = Field(0, ge=0)
     """Processor threads for PyTorch. 0 leaves the number to PyTorch."""
     workers: int = Field(0, ge=0)
-    """Processes that prepare batches. They help only with a GPU."""
+    """Processes that prepare batches. Useful only with a GPU."""
 
     def mistakes(self) -> Iterator[str]:
         if not self.name or Path(self.name).name != self.name or self.name in (".", ".."):
@@ -53,7 +52,7 @@ CorpusFormat = Literal["auto", "ccf", "cluener", "bmes", "jsonl", "labelstudio"]
 
 
 class CorpusConfig(Settings):
-    """One corpus on disk. A bare string stands for its path, with defaults for the rest."""
+    """One corpus on disk. A bare string is its path, with defaults for the rest."""
 
     bare = "path"
 
@@ -230,7 +229,7 @@ class MrcConfig(Settings):
     """A question for every category (Li et al., ACL 2020), for model.name `mrc`."""
 
     queries: dict[str, str] = Field({})
-    """Question of each category. A category without one is asked for by its name."""
+    """Question of each category. If it is empty, the name of each category is its question."""
     asked: int = Field(0, ge=0)
     """Questions about a text in a training step, some with an answer and some without. 0 asks all."""
 
@@ -262,7 +261,7 @@ class TrainConfig(Settings):
     """Optimisation, and which weights are kept."""
 
     epochs: int = Field(10, ge=1)
-    """Times that the training part is gone through."""
+    """Passes over the training part."""
     batch_size: int = Field(16, ge=1)
     """Segments in a batch if `train.batch_tokens` is 0."""
     batch_tokens: int = Field(0, ge=0)
@@ -286,7 +285,7 @@ class TrainConfig(Settings):
     freeze_epochs: int = Field(0, ge=0)
     """Epochs at the start in which the encoder is frozen."""
     unfreeze_every: int = Field(0, ge=0)
-    """Epochs from unfreezing one encoder layer to the next, from the top down. 0 unfreezes all layers at once."""
+    """Epochs between unfreezing one encoder layer and the next, from the top down. 0 unfreezes all layers at once."""
     clip: float = Field(5.0, ge=0)
     """Largest norm of the gradient. 0 does not clip."""
     precision: Precision = "auto"
@@ -314,7 +313,7 @@ class PretrainConfig(Settings):
     """Masked-language-model training of the encoder on the corpora's text (`--mode pretrain`)."""
 
     epochs: int = Field(3, ge=1)
-    """Times that the texts are gone through."""
+    """Passes over the texts."""
     rate: Positive = 5e-5
     """Learning rate."""
 
@@ -375,7 +374,7 @@ class RegularisationConfig(Settings):
     dropout_samples: int = Field(1, ge=1)
     """Dropout masks before the head, whose losses are averaged (Inoue, 2019)."""
     label_smoothing: Share = 0.0
-    """Share of the loss that pulls the scores of all tags towards equal values."""
+    """Share of the loss whose target is the uniform distribution over tags."""
 
 
 DoubtfulAction = Literal["keep", "mask", "mask_all", "weight", "remove"]
@@ -685,8 +684,8 @@ def load_config(paths: Iterable[str | Path] | None = None, overrides: Iterable[s
     """Defaults, then each YAML file in turn, then each `section.key=value`.
 
     Raises:
-        UserError: a file is missing or is not YAML; or with a line for each mistake: unknown keys (the nearest known
-            one is named), values of the wrong type or out of bounds, and settings that contradict each other.
+        UserError: a file is missing or is not YAML. Or with a line for each mistake: unknown keys, values of the wrong
+            type or out of bounds, and settings that contradict each other.
     """
     return change_config(Config(), read_layers(paths, overrides))
 

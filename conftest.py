@@ -1,4 +1,4 @@
-"""What holds for every test, whichever room it looks at."""
+"""What holds for every test, whichever folder it is in."""
 
 import os
 

@@ -10,7 +10,7 @@
     python main.py --mode pipeline --config configs/ccf_small.yaml --set folds.count=5 --dry-run
     python main.py --mode dictionary --config configs/dictionary_demo.yaml
 
-Exit status 0, or 2 with one line on standard error, or 130 after Ctrl-C.
+Exit status 0, or 2 with a line for each mistake on standard error, or 130 after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def predict(config: Config, options: argparse.Namespace) -> None:
 
     from data.corpus.texts import read_texts
     from model.reading.mixture import mixture_of
-    from model.reading.vote import PredictionWriter
+    from model.reading.prediction_files import PredictionWriter
     from utils.files import atomic_file, check_writable
     from utils.memory import peak_memory_mib
 
@@ -250,7 +250,7 @@ def _settings_flags(parser: Parser) -> None:
 
 
 def _no_flags(parser: Parser) -> None:
-    """Of the modes that need only settings."""
+    """For modes that take only settings."""
 
 
 def _train_flags(parser: Parser) -> None:

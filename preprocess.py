@@ -2,11 +2,11 @@
 
     python preprocess.py --config configs/demo.yaml
     python preprocess.py --sample 600                                 write the made-up sample corpus
-    python preprocess.py --leakcheck --config configs/demo.yaml       what of each corpus stands in each other
+    python preprocess.py --leakcheck --config configs/demo.yaml       how much text corpora share
     python preprocess.py --noise CORPUS --output F --noise-type 0.2   a copy with wrong labels, the truth beside it
     python preprocess.py --dictionary CORPUS --output F --share 0.5   a dictionary from its labels
 
-Exit status 0, or 2 with one line on standard error, or 130 after Ctrl-C.
+Exit status 0, or 2 with a line for each mistake on standard error, or 130 after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import get_args
 
 from config import CorpusConfig, CorpusFormat, load_config
-from data.noise.label_errors import KINDS
+from data.noise.label_errors import ERROR_KINDS
 from data.noise.noise import NoiseRates
 from experiments.corpus_commands import leakcheck, write_copy_with_noise, write_dictionary_of, write_sample_corpus
 from model.prepare import prepare
@@ -94,13 +94,14 @@ def _seed_flag(parser: Parser) -> None:
 
 
 def _noise_flags(parser: Parser) -> None:
-    for kind in KINDS:
+    for kind in ERROR_KINDS:
         per = "per remaining label" if kind in ("type", "boundary") else "per label"
         parser.add_argument(f"--noise-{kind}", type=float, default=0.0, metavar="RATE", help=f"{kind} labels, {per}")
 
 
 def _leakcheck(options: argparse.Namespace) -> None:
-    leakcheck(load_config(options.config, options.set), Path(options.output) if options.output else None)
+    config = load_config(options.config, options.set)
+    leakcheck(config.data, config.folds, Path(options.output) if options.output else None)
 
 
 def _copy(options: argparse.Namespace) -> None:
@@ -133,10 +134,10 @@ def _labelled_corpus(path: str, options: argparse.Namespace) -> CorpusConfig:
 
 
 def _noise_rates(options: argparse.Namespace) -> NoiseRates:
-    return NoiseRates(**{kind: getattr(options, f"noise_{kind}") for kind in KINDS})
+    return NoiseRates(**{kind: getattr(options, f"noise_{kind}") for kind in ERROR_KINDS})
 
 
-# If flags of several commands are given, the first command here is the one that is meant.
+# If flags of several commands are given, the first command in this order is chosen.
 COMMANDS = {
     "--leakcheck": Command("measure how much of each corpus occurs in each other", _leakcheck, _leakcheck_flags),
     "--noise": Command("copy a labelled corpus with label errors", _copy, _copy_flags),

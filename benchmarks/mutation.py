@@ -1,4 +1,4 @@
-"""The strength of the tests: lines of model/ and data/ are broken one at a time, and the tests have to notice.
+"""Measures the strength of the tests: breaks lines of model/ and data/ one at a time, and counts failing tests.
 
     python benchmarks/mutation.py --lines 30 --seed 1
 
@@ -78,7 +78,7 @@ def main() -> int:
 
 def source_files() -> list[Path]:
     """Every module of model/ and data/ that holds code."""
-    return sorted(path for room in ("model", "data") for path in (ROOT / room).rglob("*.py") if path.stat().st_size)
+    return sorted(path for folder in ("model", "data") for path in (ROOT / folder).rglob("*.py") if path.stat().st_size)
 
 
 def draw(sources: dict[Path, str], count: int, random_lines: random.Random) -> list[Break]:
@@ -102,7 +102,7 @@ def breaks(path: Path, source: str) -> Iterator[Break]:
         return len(encoded[: starts[line - 1] + column].decode())
 
     def between(left: ast.expr, right: ast.expr, operator: type, line: int) -> Iterator[Break]:
-        """The operator stands alone between its operands, but for brackets and line ends."""
+        """The break of an operator, if only brackets and line ends are beside it between its operands."""
         begin = offset(left.end_lineno or left.lineno, left.end_col_offset or 0)
         end = offset(right.lineno, right.col_offset)
         if operator in OPERATORS and "#" not in source[begin:end]:

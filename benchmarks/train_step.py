@@ -28,7 +28,7 @@ from data.lattice.lattice import LatticeSlice
 from data.lattice.tokenizer import SPECIALS, Vocabulary
 from model.build import assemble
 from model.layers.character_encoder import encoder_from_config, scratch_config
-from model.model import DataShape, TaggingNetwork, WordTable
+from model.model import DataShape, LexiconSize, TaggingNetwork
 from model.training.optimizer import build_optimizer
 from utils.device import set_up_processor
 
@@ -102,7 +102,7 @@ def build(config: Config) -> TaggingNetwork:
     torch.manual_seed(0)
     encoder = encoder_from_config(scratch_config(config.encoder, VOCABULARY, LENGTH + 2, 0), "last")
     categories = [f"c{number}" for number in range(CATEGORIES)]
-    return assemble(config, encoder, DataShape(categories, vocabulary(), WordTable(20_000, config.lexicon.dimension)))
+    return assemble(config, encoder, DataShape(categories, vocabulary(), LexiconSize(20_000, config.lexicon.dimension)))
 
 
 def vocabulary() -> Vocabulary:

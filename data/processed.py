@@ -85,7 +85,7 @@ def input_files(config: Config) -> list[Path]:
 
 
 def _files_below(folder: Path) -> list[Path]:
-    """Without hidden ones, which no reader takes and any look at the folder may leave there."""
+    """All files but hidden ones. Readers ignore those, and file managers leave them in folders that they show."""
     files = (file for file in folder.rglob("*") if file.is_file())
     return sorted(file for file in files if not is_hidden(file.relative_to(folder)))
 
@@ -106,7 +106,7 @@ def fingerprints(paths: list[Path]) -> dict[str, dict[str, Any]]:
     """Size, time and digest of each file.
 
     Raises:
-        UserError: one is not there, which nobody may have noticed yet where the settings make no use of it.
+        UserError: a file is missing. Files that the settings name and do not use are opened only here.
     """
     for path in paths:
         require(path)
@@ -174,7 +174,7 @@ def load_processed(config: Config) -> Processed:
 
 
 def _refuse_incomplete(processed: Processed, folder: Path, again: str) -> None:
-    """What does not fit together would fail much later, or train on the wrong words."""
+    """Raise UserError if the files do not fit together. Training would fail late, or learn from the wrong words."""
     counts = {len(processed.documents), len(processed.lattices), len(processed.groups)}
     words = len(processed.lexicon.words)
     fits = (

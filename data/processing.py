@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from config import Config, DataConfig, LexiconConfig
+from config import Config, DataConfig, LexiconConfig, shaping_settings
 from data.corpus.document import Document, category_counts
 from data.corpus.duplicates import group_near_duplicates
-from data.corpus.formats import check_categories, read_corpus, why_unlabelled
+from data.corpus.formats import keep_categories, read_corpus, why_unlabelled
 from data.lattice.lattice import Lattices, build_lattices
 from data.lattice.lexicon import Lexicon, jieba_words, usable_words
 from data.lattice.segment import cut_spans, segment_bounds
@@ -29,7 +29,6 @@ from data.processed import (
     input_files,
     named_corpora,
     save_processed,
-    shaping_settings,
 )
 from data.processed_report import describe, print_report
 from utils.errors import UserError
@@ -53,7 +52,7 @@ def process(config: Config, encode_words: EncodeWords) -> Processed:
     check_replaceable(config.processed_folder, FILES, "data.processed")
     started = time.perf_counter()
     problems = Problems()
-    documents, parts, categories = read_documents(config.data, problems)
+    documents, parts, categories = read_corpora(config.data, problems)
     vocabulary = _vocabulary(config.encoder.name, documents, parts)
     lattices, lexicon = _lattices(config.lexicon, documents, parts, vocabulary, problems)
     segments, lost = _segments(config.data.max_len, documents, problems)
@@ -78,7 +77,7 @@ def process(config: Config, encode_words: EncodeWords) -> Processed:
 # ---------------------------------------------------------------------------------------------------------- documents
 
 
-def read_documents(data: DataConfig, problems: Problems) -> tuple[list[Document], list[Part], list[str]]:
+def read_corpora(data: DataConfig, problems: Problems) -> tuple[list[Document], list[Part], list[str]]:
     """Read all corpora.
 
     Returns:
@@ -99,7 +98,7 @@ def read_documents(data: DataConfig, problems: Problems) -> tuple[list[Document]
     parts: list[Part] = []
     for part, corpus in named_corpora(data):
         read = train if part == "train" else read_corpus(corpus, problems, labelled=part != "unlabelled")
-        kept = check_categories(read, categories, problems, corpus.path)
+        kept = keep_categories(read, categories, problems, corpus.path)
         if part == "train" and not category_counts(kept):
             raise UserError(f"{corpus.path}: no span of data.categories {', '.join(categories)}; check the names")
         documents += kept

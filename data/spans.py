@@ -43,7 +43,7 @@ class Doubt(NamedTuple):
     belief: float = 0.0
 
 
-Kind = TypeVar("Kind", Span, Doubt)
+SpanOrDoubt = TypeVar("SpanOrDoubt", Span, Doubt)
 
 
 class ScoredSpan(NamedTuple):
@@ -73,7 +73,7 @@ def place_in_text(span: AnySpan) -> tuple[int, int, str]:
     return span.begin, span.end, span.category
 
 
-def sorted_spans(spans: Iterable[Kind]) -> tuple[Kind, ...]:
+def sorted_spans(spans: Iterable[SpanOrDoubt]) -> tuple[SpanOrDoubt, ...]:
     """The spans by begin, end, category, without repetitions."""
     return tuple(sorted(set(spans), key=lambda span: (span.begin, span.end, span)))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from config import Config, DataConfig, FoldsConfig
+from config import DataConfig, FoldsConfig
 from data.corpus.document import Document
 from data.corpus.duplicates import leaking
 from data.processed import Processed
@@ -32,21 +32,21 @@ class Split:
     like_dev: int = 0
 
 
-def make_splits(processed: Processed, config: Config) -> list[Split]:
-    """Divide the documents as `data` and `folds` say: one split, or one for each fold.
+def make_splits(processed: Processed, data: DataConfig, folds: FoldsConfig) -> list[Split]:
+    """Divide the documents as the settings `data` and `folds` say: one split, or one for each fold.
 
     Raises:
         UserError: there are too few documents, or too few groups of near-duplicates, to divide. Or additional documents
             leak, and data.additional_leaks is refuse.
     """
     train = processed.of_part("train")
-    if config.folds.count and config.data.dev.path:
+    if folds.count and data.dev.path:
         raise UserError("folds.count divides the training corpus itself, but data.dev is given too; drop one of them")
-    if config.data.dev.path:
+    if data.dev.path:
         parts = [(train, processed.of_part("dev"))]
     else:
-        parts = divide_train(processed.documents, processed.groups, train, config.data, config.folds)
-    return [_split(processed, config.data, own, dev) for own, dev in parts]
+        parts = divide_train(processed.documents, processed.groups, train, data, folds)
+    return [_split(processed, data, own, dev) for own, dev in parts]
 
 
 def divide_train(

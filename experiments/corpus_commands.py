@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from config import Config, CorpusConfig
+from config import CorpusConfig, DataConfig, FoldsConfig
 from data.corpora import corpora_by_name
 from data.corpus.dictionary import write_dictionary
 from data.corpus.duplicates import DUPLICATE_SHARE
@@ -24,7 +24,7 @@ from utils.errors import UserError
 from utils.files import check_writable, write_json, write_text
 
 
-def leakcheck(config: Config, output: Path | None) -> None:
+def leakcheck(data: DataConfig, folds: FoldsConfig, output: Path | None) -> None:
     """Print how much text each corpus shares with each other one, and write the details to `output` if it is given.
 
     Raises:
@@ -34,7 +34,7 @@ def leakcheck(config: Config, output: Path | None) -> None:
         _check_file(output)  # before the work
     started = time.perf_counter()
     problems = Problems()
-    corpora = corpora_by_name(config, problems)
+    corpora = corpora_by_name(data, folds, problems)
     if len(corpora) < 2:
         raise UserError("--leakcheck compares corpora, and the settings name fewer than two; name more in section data")
     pairs = len(corpora) * (len(corpora) - 1)

@@ -164,7 +164,7 @@ class NoiseStudy:
         """Training and dev documents with their gold labels."""
         processed = load_processed(self.given)
         single = load_config(self.configs, [*self.overrides, "folds.count=0"])
-        (split,) = make_splits(processed, single)
+        (split,) = make_splits(processed, single.data, single.folds)
         # Additional documents train as they are, without added noise.
         train = [number for number in split.train if processed.parts[number] == "train"]
         if 0 < self.documents < len(train):

@@ -11,7 +11,7 @@ __all__ = ["Tagger", "load_tagger"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import the tagger when it is first asked for: PyTorch takes seconds, and preprocessing does without it."""
+    """Import the tagger when it is first used: PyTorch takes seconds, and preprocessing does without it."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from model.reading import tagger

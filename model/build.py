@@ -6,13 +6,13 @@ from pathlib import Path
 
 import torch
 
-from config import Config
+from config import Config, LexiconConfig
 from data.processed import Part, Processed
 from model.heads.chains import ChainHead
 from model.heads.head import MakeHead
 from model.heads.span import SpanHead
 from model.layers.character_encoder import CharacterEncoder, encoder_from_config
-from model.model import DataShape, TaggingNetwork, WordTable
+from model.model import DataShape, LexiconSize, TaggingNetwork
 from model.networks import network_class
 from model.pretrained import build_encoder
 from model.run_folder import RunParts, load_tensors
@@ -35,7 +35,7 @@ def fresh_network(config: Config, processed: Processed, seed: int, make_head: Ma
         UserError: the encoder cannot be loaded or does not fit, or the network refuses the settings.
     """
     torch.manual_seed(seed)
-    words = WordTable(len(processed.lexicon.words), word_size(config, processed))
+    words = LexiconSize(len(processed.lexicon.words), word_size(config.lexicon, processed))
     data = DataShape(processed.categories, processed.vocabulary, words)
     longest = network_class(config.model.name).longest_input(config, data)
     encoder = build_encoder(config.encoder, len(processed.vocabulary), longest, processed.vocabulary.pad)
@@ -55,7 +55,7 @@ def load_network(parts: RunParts, weights: Path) -> TaggingNetwork:
     """
     assert parts.encoder is not None, "a traditional system has no network"
     encoder = encoder_from_config(parts.encoder, parts.config.encoder.output)
-    words = WordTable(len(parts.lexicon.words), parts.word_size)
+    words = LexiconSize(len(parts.lexicon.words), parts.word_size)
     network = assemble(parts.config, encoder, DataShape(parts.categories, parts.vocabulary, words))
     try:
         network.load_state_dict(load_tensors(weights))
@@ -65,11 +65,11 @@ def load_network(parts: RunParts, weights: Path) -> TaggingNetwork:
     return network.eval()
 
 
-def word_size(config: Config, processed: Processed) -> int:
-    """Width of the word vectors; 0 if there are none."""
-    if config.lexicon.vectors == "none":
+def word_size(settings: LexiconConfig, processed: Processed) -> int:
+    """The size of the word vectors; 0 if there are none."""
+    if settings.vectors == "none":
         return 0
-    return config.lexicon.dimension if processed.vectors is None else processed.vectors.shape[1]
+    return settings.dimension if processed.vectors is None else processed.vectors.shape[1]
 
 
 def assemble(

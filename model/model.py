@@ -26,16 +26,16 @@ Words = dict[str, Tensor]  # what a network's `inputs` makes of lattices beside 
 
 
 @dataclass(frozen=True)
-class WordTable:
-    """Size of the lexicon.
+class LexiconSize:
+    """The number of words in the lexicon, and the size of their vectors.
 
     Attributes:
         count: number of words.
-        size: width of their vectors, 0 if they have none.
+        word_size: size of their vectors, 0 if they have none.
     """
 
     count: int
-    size: int
+    word_size: int
 
 
 class DataShape(NamedTuple):
@@ -43,7 +43,7 @@ class DataShape(NamedTuple):
 
     categories: Sequence[str]
     vocabulary: Vocabulary
-    words: WordTable
+    words: LexiconSize
 
 
 class TaggingNetwork(nn.Module):
@@ -136,15 +136,15 @@ class TaggingNetwork(nn.Module):
             vectors *= length / vectors.square().sum(dim=1).mean().sqrt().clamp_min(1e-6)
 
 
-def word_embeddings(words: WordTable) -> nn.Embedding:
+def word_embeddings(words: LexiconSize) -> nn.Embedding:
     """Random embeddings of the words. Row 0 is the pad.
 
     Raises:
         UserError: the words have no vectors.
     """
-    if not words.size:
+    if not words.word_size:
         raise UserError("model.name needs word vectors, but lexicon.vectors is none; set it to random")
-    return nn.Embedding(words.count + 1, words.size, padding_idx=0)
+    return nn.Embedding(words.count + 1, words.word_size, padding_idx=0)
 
 
 def chosen_words(chosen: Tensor, *of_words: Tensor) -> tuple[Tensor, ...]:

@@ -34,6 +34,7 @@ from utils.errors import UserError, looked_in
 from utils.files import atomic_file, digest_file, read_json, write_json
 
 VERSION = 3
+WEIGHTS_FILE = "model.safetensors"
 REMEDY = "train again, or name another run with --set run.name=NAME"
 
 
@@ -141,11 +142,11 @@ def lexicon_digest(words: list[str]) -> str:
     return hashlib.sha256("\n".join(words).encode()).hexdigest()
 
 
-def save_tensors(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
+def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
     """Write a safetensors file atomically."""
     with atomic_file(path) as temporary:
         contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        safetensors.torch.save_file(contiguous, temporary, metadata)
+        safetensors.torch.save_file(contiguous, temporary)
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:
@@ -163,7 +164,7 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def trained_folds(
-    run: Path, select: str, only: Sequence[int] | None = None, filename: str = "model.safetensors"
+    run: Path, select: str, only: Sequence[int] | None = None, filename: str = WEIGHTS_FILE
 ) -> dict[int, Path]:
     """The weight files of a run by fold number, in order.
 
@@ -191,7 +192,7 @@ def fold_folders(run: Path) -> dict[int, Path]:
     return {fold: fold_folder(run, fold) for fold in sorted(int(number) for number in numbers if number.isdecimal())}
 
 
-def weights_path(fold: Path, select: str, filename: str = "model.safetensors") -> Path:
+def weights_path(fold: Path, select: str, filename: str = WEIGHTS_FILE) -> Path:
     """The weight file of a fold folder. `select` is best, last or the name of an average."""
     return fold / select / filename
 

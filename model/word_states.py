@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from data.batches.inputs import padded_tokens
 from data.lattice.tokenizer import Vocabulary
 from model.layers.character_encoder import CharacterEncoder
 
@@ -59,7 +60,5 @@ def _batches(words: Sequence[str]) -> Iterator[list[int]]:
 
 def _encode(words: Sequence[str], vocabulary: Vocabulary) -> tuple[torch.Tensor, torch.Tensor]:
     """(B, C + 2) tokens with [CLS] and [SEP], and (B, C) a mask of ones."""
-    characters = np.stack([vocabulary.encode(word) for word in words]).astype(np.int64)  # (B, C)
-    tokens = np.pad(characters, ((0, 0), (1, 1)), constant_values=vocabulary.begin)
-    tokens[:, -1] = vocabulary.end
-    return torch.from_numpy(tokens), torch.ones(characters.shape, dtype=torch.bool)
+    tokens = padded_tokens([vocabulary.encode(word) for word in words], vocabulary)
+    return torch.from_numpy(tokens), torch.ones(len(words), len(words[0]), dtype=torch.bool)

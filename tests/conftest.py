@@ -12,12 +12,13 @@ import yaml
 import preprocess
 from data.corpus.document import Document, category_counts
 from data.corpus.duplicates import group_near_duplicates
+from data.corpus.format_ccf import write_ccf
 from data.lattice.lattice import build_lattices
 from data.lattice.lexicon import Lexicon
 from data.lattice.segment import segment_bounds
 from data.lattice.tokenizer import Vocabulary
 from data.processed import Processed
-from data.sample.sample import make_documents, write_ccf
+from data.sample.sample import make_documents
 from data.spans import Span, sorted_spans
 
 ALPHABET = "天地玄黄宇宙洪荒日月盈昃辰宿列张"

@@ -643,7 +643,7 @@ def test_a_process_elsewhere_whose_reader_leaves_ends_quietly(home, tmp_path):
 def test_in_a_log_of_both_streams_the_error_comes_last(tmp_path):
     """The last line of a command's log is what a table says of a cell that failed."""
     program = (
-        "from config import UserError\nfrom utils.command_line import run_command\n"
+        "from utils.errors import UserError\nfrom utils.command_line import run_command\n"
         "def command():\n    print('18 documents are left out')\n    raise UserError('no such thing')\n"
         "run_command('main.py', command, '')"
     )

@@ -376,7 +376,7 @@ def test_an_output_that_cannot_be_is_noticed_before_the_work(run, workspace, mon
     def work(*_):
         raise AssertionError("corpora were read")
 
-    monkeypatch.setattr(data.processing, "read_documents", work)
+    monkeypatch.setattr(data.processing, "read_corpora", work)
     (workspace.folder / "file").write_text("mine")
     refused(run, workspace, f"data.processed={workspace.folder}/file/deeper")
 

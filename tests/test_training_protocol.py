@@ -164,7 +164,7 @@ def test_votes_of_two_documents_do_not_add_up():
 
 def test_out_of_fold_means_unseen_and_doubtful_labels_do_not_reach_the_loss(prepared):
     config, processed = prepared
-    splits = make_splits(processed, config)
+    splits = make_splits(processed, config.data, config.folds)
     for split in splits:
         assert not set(split.train) & set(split.dev)
     assert sorted(itertools.chain(*(split.dev for split in splits))) == processed.of_part("train")
@@ -260,6 +260,6 @@ def test_the_test_part_neither_trains_nor_chooses(prepared, trained):
     test = set(processed.of_part("test"))
     assert test and not test & set(trained_on)
     assert len(scored_on) == 2 * 3, "the network and its average, in every epoch"
-    first = make_splits(processed, prepared[0])[0]
+    first = make_splits(processed, prepared[0].data, prepared[0].folds)[0]
     assert all(documents == first.dev for documents in scored_on) and not test & set(first.dev)
     assert not set(trained_on) & set(first.dev)

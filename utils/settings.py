@@ -43,8 +43,8 @@ Origins = dict[Keys, str]  # which layer gave a value
 class Settings(BaseModel):
     """A section of settings, or a section within a section.
 
-    Types are strict: `true` is not a number. Two conversions are made, because YAML reads `1e-5` as text and `007` as a
-    number: a number written as text is a number, a whole number may be written as 1.0, and a text may be a number.
+    Types are strict: `true` is not a number. There are three exceptions, because YAML reads `1e-5` as text and `007` as
+    a number. Text that is a number can be one, 1.0 can be a whole number, and a number can be text.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
@@ -180,8 +180,8 @@ def build(base: Model, layers: Iterable[Layer], retired: Mapping[str, Any] | Non
         retired: settings that exist no longer, as `section.key`, and the value or `Follows` that they always have now.
 
     Raises:
-        UserError: with a line for each mistake: unknown keys, which name the nearest known one, wrong types, values out
-            of bounds, contradictions between valid values, and retired settings with another value.
+        UserError: with a line for each mistake: unknown keys, wrong types, values out of bounds, contradictions between
+            valid values, and retired settings with another value. An unknown key comes with the nearest known one.
     """
     values, origins = merge(base, layers)
     gone = _take_retired(values, retired or {})

@@ -6,7 +6,7 @@ B batch.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,9 +17,7 @@ from data.batches.labels import Labeller
 from data.lattice.lattice import Lattices, LatticeSlice
 from data.lattice.tokenizer import Vocabulary
 from data.processed import Processed
-from data.spans import Doubt, Span
-
-Place = TypeVar("Place", Span, Doubt)
+from data.spans import Doubt, SpanOrDoubt
 
 LABELS = ("labels", "weights")  # entries of a batch that only the loss reads
 
@@ -65,7 +63,7 @@ class SegmentDataset(Dataset[Sample]):
         return Sample(processed.lattices.slice(document, begin, end), labels, source.weight)
 
 
-def _shift(place: Place, by: int) -> Place:
+def _shift(place: SpanOrDoubt, by: int) -> SpanOrDoubt:
     return place._replace(begin=place.begin - by, end=place.end - by)
 
 

@@ -19,6 +19,21 @@ Batch = dict[str, Any]  # the keyword arguments of a network's forward
 Inputs = Callable[[Sequence[LatticeSlice], Vocabulary], Batch]
 
 
+def padded_tokens(texts: Sequence[np.ndarray], vocabulary: Vocabulary) -> np.ndarray:
+    """int64 (B, L + 2), the tokens of each text between [CLS] and [SEP], and padding after them."""
+    tokens = np.full((len(texts), max(map(len, texts)) + 2), vocabulary.pad, dtype=np.int64)
+    tokens[:, 0] = vocabulary.begin
+    for row, text in zip(tokens, texts, strict=True):
+        row[1 : len(text) + 1] = text
+        row[len(text) + 1] = vocabulary.end
+    return tokens
+
+
+def to_device(batch: Batch, device: torch.device) -> Batch:
+    """The batch with its tensors on a device."""
+    return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
+
+
 def collate_characters(slices: Sequence[LatticeSlice], vocabulary: Vocabulary) -> Batch:
     """Characters without words.
 
@@ -30,13 +45,8 @@ def collate_characters(slices: Sequence[LatticeSlice], vocabulary: Vocabulary) -
         token_ids int64 (B, L + 2) with [CLS] and [SEP], and character_mask (B, L) bool.
     """
     lengths = [len(part.tokens) for part in slices]
-    tokens = np.full((len(slices), max(lengths) + 2), vocabulary.pad, dtype=np.int64)
-    tokens[:, 0] = vocabulary.begin
-    for row, part in enumerate(slices):
-        tokens[row, 1 : lengths[row] + 1] = part.tokens
-        tokens[row, lengths[row] + 1] = vocabulary.end
     return {
-        "token_ids": torch.from_numpy(tokens),
+        "token_ids": torch.from_numpy(padded_tokens([part.tokens for part in slices], vocabulary)),
         "character_mask": torch.arange(max(lengths)) < torch.tensor(lengths)[:, None],
     }
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from data.batches.inputs import Batch
+from data.batches.inputs import Batch, padded_tokens
 from data.lattice.tokenizer import Vocabulary
 
 MASKED, REPLACED = 0.8, 0.1
@@ -100,14 +100,10 @@ def hide(
 
 def collate_hidden(segments: Sequence[Hidden], vocabulary: Vocabulary) -> Batch:
     """token_ids and targets int64 (B, L + 2) with [CLS], [SEP] and padding; seen int64 (B, L + 2), 0 for padding."""
-    width = max(len(one.tokens) for one in segments) + 2
-    tokens = np.full((len(segments), width), vocabulary.pad, dtype=np.int64)
+    tokens = padded_tokens([one.tokens for one in segments], vocabulary)
     targets = np.full(tokens.shape, NOT_A_TARGET, dtype=np.int64)
-    tokens[:, 0] = vocabulary.begin
     seen = np.zeros(tokens.shape, dtype=np.int64)
     for row, (read, wanted) in enumerate(segments):
-        tokens[row, 1 : len(read) + 1] = read
-        tokens[row, len(read) + 1] = vocabulary.end
         targets[row, 1 : len(read) + 1] = wanted
         seen[row, : len(read) + 2] = 1
     return {"token_ids": torch.from_numpy(tokens), "targets": torch.from_numpy(targets), "seen": torch.from_numpy(seen)}

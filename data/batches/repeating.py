@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import torch
 from torch.utils.data import DataLoader
 
-from data.batches.dataset import Batch, BucketSampler
+from data.batches.dataset import BucketSampler
+from data.batches.inputs import Batch, to_device
 
 
 class RepeatingBatches(Iterator[Batch]):
@@ -34,8 +35,7 @@ class RepeatingBatches(Iterator[Batch]):
         self._batches = self._from(epoch)
 
     def __next__(self) -> Batch:
-        batch = next(self._batches)
-        return {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
+        return to_device(next(self._batches), self.device)
 
     def _from(self, epoch: int) -> Iterator[Batch]:
         turn = 0

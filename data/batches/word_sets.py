@@ -76,7 +76,7 @@ def words_of(lattices: Lattices, document: int) -> tuple[np.ndarray, np.ndarray,
 
 def covered(heads: np.ndarray, tails: np.ndarray) -> np.ndarray:
     """Which words are inside another one, bool. The words are distinct and sorted by head, then tail."""
-    # A word is inside another if one that begins no later ends no earlier. Of equal heads the longest comes first.
+    # A word is inside another if one that begins no later ends no earlier. With equal heads the longest comes first.
     order = np.lexsort((-tails, heads))
     reach = np.maximum.accumulate(tails[order])
     inside = np.zeros(len(heads), dtype=bool)

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from data.corpus.document import Document
-from data.spans import AnySpan, Kind, Span, overlap, sorted_spans
+from data.spans import AnySpan, Span, SpanOrDoubt, overlap, sorted_spans
 
 Edit = tuple[int, int, str]  # begin, end (exclusive) and the new text
-Segment = Callable[[str], Iterable[str]]  # a text as words, which join to the text
+Segmentation = Callable[[str], Iterable[str]]  # a text as words, which join to the text
 
 
 def surface_forms(documents: Iterable[Document]) -> dict[str, list[str]]:
@@ -37,7 +37,7 @@ def swap_entities(
     return rewrite(document, edits)
 
 
-def drop_words(document: Document, segment: Segment, share: float, draw: random.Random) -> Document:
+def drop_words(document: Document, segment: Segmentation, share: float, draw: random.Random) -> Document:
     """Leave out a share of the words outside all labels, but never all words of a text."""
     edits = [(begin, end, "") for begin, end in _free_words(document, segment) if draw.random() < share]
     if sum(end - begin for begin, end, _ in edits) == len(document.text):
@@ -46,7 +46,7 @@ def drop_words(document: Document, segment: Segment, share: float, draw: random.
 
 
 def replace_words(
-    document: Document, segment: Segment, synonyms: Mapping[str, Sequence[str]], share: float, draw: random.Random
+    document: Document, segment: Segmentation, synonyms: Mapping[str, Sequence[str]], share: float, draw: random.Random
 ) -> Document:
     """Replace a share of the words outside all labels by synonyms, if they have any."""
     edits = []
@@ -81,7 +81,7 @@ def rewrite(document: Document, edits: Sequence[Edit]) -> Document:
         pieces += [document.text[place:begin], new]
         place = end
 
-    def follow(span: Kind) -> Kind:
+    def follow(span: SpanOrDoubt) -> SpanOrDoubt:
         stop = span.end + 1
         for begin, end, _ in edits:
             inside = span.begin <= begin and end <= stop
@@ -89,14 +89,14 @@ def rewrite(document: Document, edits: Sequence[Edit]) -> Document:
                 raise ValueError(f"an edit of document {document.id} cuts the label at character {span.begin}")
         return span._replace(begin=moved[span.begin], end=moved[stop] - 1)
 
-    def kept(spans: Sequence[Kind]) -> tuple[Kind, ...]:
+    def kept(spans: Sequence[SpanOrDoubt]) -> tuple[SpanOrDoubt, ...]:
         return sorted_spans(span for span in map(follow, spans) if span.begin <= span.end)
 
     spans, doubtful = kept(document.spans), kept(document.doubtful)
     return replace(document, text="".join(pieces), spans=spans, doubtful=doubtful)
 
 
-def _free_words(document: Document, segment: Segment) -> list[tuple[int, int]]:
+def _free_words(document: Document, segment: Segmentation) -> list[tuple[int, int]]:
     """Begin and end (exclusive) of the words that share no character with a label or a doubt."""
     marked: list[AnySpan] = [*document.spans, *document.doubtful]
     words, begin = [], 0

@@ -20,7 +20,7 @@ from typing import TypeVar
 from utils.errors import UserError, looked_in
 
 UTF8_NAME = 0x800  # flag of a file in a zip
-Source = TypeVar("Source")  # what is read to get a file: its path, or what a zip knows of it
+Source = TypeVar("Source")  # what a file is read from: its path, or its entry in a zip
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,8 +77,3 @@ def to_jsonl(documents: Iterable[Document]) -> str:
 def category_counts(documents: Iterable[Document]) -> Counter[str]:
     """How many spans each category has."""
     return Counter(span.category for document in documents for span in document.spans)
-
-
-def iterate_spans(documents: Iterable[Document]) -> Iterator[tuple[str, Span]]:
-    """Every span with the id of its document."""
-    return ((document.id, span) for document in documents for span in document.spans)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +16,10 @@ from data.corpus.reader import Located, Lost, Reader
 from data.problems import Problems
 from data.spans import Span, sorted_spans
 from utils.errors import UserError
+from utils.files import csv_row
 
-COLUMNS = ("Category", "Pos_b", "Pos_e", "Privacy")  # ID repeats the file's name and is not read
+HEADER = ("ID", "Category", "Pos_b", "Pos_e", "Privacy")  # of a label file
+COLUMNS = HEADER[1:]  # ID repeats the file's name and is not read
 
 
 def read_ccf(corpus: CorpusConfig, problems: Problems) -> Iterator[Located]:
@@ -90,6 +92,36 @@ def _spans(file: NamedFile, text: str, problems: Problems) -> tuple[tuple[Span, 
     except csv.Error as error:
         return (), Lost("not valid CSV from here on", f"{file.where}:{rows.line_num + 1}", str(error))
     return sorted_spans(span for span in spans if span), None
+
+
+def write_ccf(documents: Iterable[Document], text_folder: Path, label_folder: Path) -> None:
+    """Write texts as `text_folder/ID.txt` and labels as `label_folder/ID.csv`; see `write_label_files`."""
+    documents = list(documents)
+    text_folder.mkdir(parents=True, exist_ok=True)
+    for document in documents:
+        with _path(text_folder, document, "txt").open("w", encoding="utf-8", newline="") as file:
+            file.write(document.text)
+    write_label_files(documents, label_folder)
+
+
+def write_label_files(documents: Iterable[Document], label_folder: Path) -> None:
+    """Write the spans of each document as `label_folder/ID.csv`, with byte-order mark and inclusive offsets.
+
+    Raises:
+        UserError: the id of a document cannot name a file.
+    """
+    label_folder.mkdir(parents=True, exist_ok=True)
+    for document in documents:
+        with _path(label_folder, document, "csv").open("w", encoding="utf-8-sig", newline="") as file:
+            file.write(csv_row(HEADER))
+            for category, begin, end in document.spans:
+                file.write(csv_row((document.id, category, begin, end, document.text[begin : end + 1])))
+
+
+def _path(folder: Path, document: Document, suffix: str) -> Path:
+    if not document.id or Path(document.id).name != document.id or "\0" in document.id:
+        raise UserError(f"document {document.id!r} cannot name a file in {folder}; give it an id without slashes")
+    return folder / f"{document.id}.{suffix}"
 
 
 def _is_ccf(path: Path) -> bool:

@@ -49,9 +49,9 @@ def read_labelstudio(corpus: CorpusConfig, problems: Problems) -> Iterator[Locat
             continue
         identity = str(named if data.get("id") is None else data["id"])
         annotations = _objects(task.get("annotations"), "annotations", where, problems)
-        standing = [one for one in annotations if not one.get("was_cancelled")]
-        if standing:
-            spans = (span for span in _spans(data["text"], standing[-1], where, problems) if span)
+        valid = [one for one in annotations if not one.get("was_cancelled")]
+        if valid:
+            spans = (span for span in _spans(data["text"], valid[-1], where, problems) if span)
             yield Located(where, Document(identity, data["text"], sorted_spans(spans)))
         else:  # skipped or not annotated yet, so whether it has labels is unknown
             lost = Lost("task without an annotation", where, f"{len(annotations)} were cancelled")
@@ -115,14 +115,14 @@ def _spans(text: str, annotation: dict[str, Any], where: str, problems: Problems
 
 def _bounds(text: str, values: list[dict[str, Any]]) -> list[Bounds]:
     """Begin and end of each label of a task, in characters. Places outside the text are left for `check_label`."""
-    stated = [(value.get("start"), value.get("end")) for value in values]
-    moved = _from_utf16(text, stated)
-    stands, fits = _fitting(text, stated, values), _fitting(text, moved, values)
-    if all(one or not other for one, other in zip(stands, fits, strict=True)):
-        return stated
+    written = [(value.get("start"), value.get("end")) for value in values]
+    converted = _from_utf16(text, written)
+    fits, converted_fits = _fitting(text, written, values), _fitting(text, converted, values)
+    if all(one or not other for one, other in zip(fits, converted_fits, strict=True)):
+        return written
     # A label whose text fits its place in characters only is still read in characters.
-    kept = [one and not other for one, other in zip(stands, fits, strict=True)]
-    return [one if keep else other for keep, one, other in zip(kept, stated, moved, strict=True)]
+    kept = [one and not other for one, other in zip(fits, converted_fits, strict=True)]
+    return [one if keep else other for keep, one, other in zip(kept, written, converted, strict=True)]
 
 
 def _objects(values: Any, key: str, where: str, problems: Problems) -> list[dict[str, Any]]:

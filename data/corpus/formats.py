@@ -17,7 +17,7 @@ from data.corpus.corpus_files import is_tree, read_lines, require
 from data.corpus.document import Document
 from data.corpus.reader import Located, Reader
 from data.problems import Problems
-from data.spans import ANY_CATEGORY, Kind, sorted_spans
+from data.spans import ANY_CATEGORY, SpanOrDoubt, sorted_spans
 from utils.errors import UserError, nearest
 
 NAMES = tuple(name for name in get_args(CorpusFormat) if name != "auto")
@@ -92,7 +92,7 @@ def why_unlabelled(corpus: CorpusConfig, problems: Problems) -> str:
     return f"read as {name}, which has its labels in {readers()[name].labels}"
 
 
-def check_categories(documents: list[Document], allowed: list[str], problems: Problems, where: str) -> list[Document]:
+def keep_categories(documents: list[Document], allowed: list[str], problems: Problems, where: str) -> list[Document]:
     """Drop spans of categories that are not `allowed`, with a line in `problems` each. An empty list allows all.
 
     Doubtful stretches of such categories are dropped without a line.
@@ -151,7 +151,7 @@ def _warn_of_unused(corpus: CorpusConfig, documents: Sequence[Document], problem
 def _renamed(document: Document, categories: dict[str, str]) -> Document:
     """The document with new names of categories. An empty new name drops the span."""
 
-    def rename(spans: tuple[Kind, ...]) -> tuple[Kind, ...]:
+    def rename(spans: tuple[SpanOrDoubt, ...]) -> tuple[SpanOrDoubt, ...]:
         renamed = (span._replace(category=categories.get(span.category, span.category)) for span in spans)
         return sorted_spans(span for span in renamed if span.category)
 

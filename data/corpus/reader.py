@@ -37,8 +37,8 @@ class Read(Protocol):
     def __call__(self, corpus: CorpusConfig, problems: Problems) -> Iterator[Located]:
         """Yield the documents of a corpus, one at a time.
 
-        Labels must fit their text: `label_check.check_label` tells. Categories keep the names that they have in the
-        file. Empty texts and repeated ids may be left in, because `read_corpus` drops them.
+        Labels must fit their text; see `label_check.check_label`. Categories keep the names that they have in the file.
+        Empty texts and repeated ids may be left in, because `read_corpus` drops them.
 
         Args:
             corpus: its path exists.
@@ -75,8 +75,9 @@ class Reader:
         files: what a corpus of this format is, for messages: "a folder or zip of N.txt".
         labels: where its labels are, for messages: "`entities`, a list of ...".
         read: yields its documents.
-        recognises: tells it by its path.
-        recognises_line: tells it by one of its first lines, if no format recognises the path.
+        recognises: whether a path is a corpus of this format.
+        recognises_line: whether a line is of this format. It gets the first lines of a file whose path no format
+            recognises.
     """
 
     files: str

@@ -5,6 +5,7 @@ jieba's dictionary is read as data, with `word frequency tag` on each line.
 
 from __future__ import annotations
 
+import functools
 import logging
 import re
 from collections.abc import Iterable, Iterator
@@ -41,7 +42,7 @@ class Lexicon:
         self.match = match
         self._numbers = {word: number for number, word in enumerate(words)}
         self._automaton = _automaton(words) if match == "all" and words else None
-        self._segmenter = _segmenter() if match == "segment" and words else None
+        self._segmenter = jieba_segmenter() if match == "segment" and words else None
 
     def find(self, text: str) -> list[Match]:
         """All matches in a text, by head, then tail."""
@@ -71,7 +72,9 @@ def _automaton(words: list[str]) -> ahocorasick.Automaton:
     return automaton
 
 
-def _segmenter() -> jieba.Tokenizer:
+@functools.cache  # loading takes about a second
+def jieba_segmenter() -> jieba.Tokenizer:
+    """jieba's segmenter with its own dictionary. It prints nothing when it loads."""
     jieba.setLogLevel(logging.WARNING)
     return jieba.Tokenizer()
 

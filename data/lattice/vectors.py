@@ -28,7 +28,7 @@ from tqdm import tqdm
 from data.problems import Problems
 from utils.errors import UserError
 
-BLOCK_SIZE = 1 << 20  # bytes; a block must hold a few rows, because the first one tells the layout
+BLOCK_SIZE = 1 << 20  # bytes; a block must hold a few rows, because the layout is recognised from the first block
 SAMPLE_LINES = 100
 GZIP, BZIP2, XZ = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00"  # first bytes of compressed files
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -95,7 +95,7 @@ def read_vectors(path: Path, wanted: Collection[str], problems: Problems, block_
     return WordVectors(words, matrix, rows_read)
 
 
-def read_vocabulary(path: Path, problems: Problems, block_size: int = BLOCK_SIZE) -> Iterator[str]:
+def read_vocabulary(path: Path, problems: Problems) -> Iterator[str]:
     """The words of the file in its order, repetitions included. Values are not read.
 
     Problems are reported as by `read_vectors`.
@@ -104,7 +104,7 @@ def read_vocabulary(path: Path, problems: Problems, block_size: int = BLOCK_SIZE
         UserError: as by `read_vectors`. The call itself raises it for a file that cannot be read; the end of the
             iteration raises it for a file without a usable row.
     """
-    _, rows = _open(path, problems, block_size)
+    _, rows = _open(path, problems, BLOCK_SIZE)
     return (row.word for row in rows)
 
 
@@ -155,7 +155,7 @@ def _unpacked(file: BufferedReader) -> _Stream:
 
 
 def _block(stream: _Stream, size: int, path: Path, problems: Problems) -> bytes:
-    """The next `size` bytes, or the rest. Of a truncated compressed file, all that can be unpacked."""
+    """The next `size` bytes, or fewer at the end. A truncated compressed file gives all that can be unpacked."""
     parts: list[bytes] = []
     try:
         # read() would lose what it has already unpacked of a truncated file.

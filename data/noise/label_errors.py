@@ -9,8 +9,8 @@ from typing import Literal, NamedTuple
 from data.corpus.document import Document
 from data.spans import Span, sorted_spans
 
-Kind = Literal["missing", "type", "boundary", "spurious"]
-KINDS: tuple[Kind, ...] = ("missing", "type", "boundary", "spurious")
+ErrorKind = Literal["missing", "type", "boundary", "spurious"]
+ERROR_KINDS: tuple[ErrorKind, ...] = ("missing", "type", "boundary", "spurious")
 
 
 class LabelError(NamedTuple):
@@ -29,7 +29,7 @@ class LabelError(NamedTuple):
     noisy: Span | None
 
     @property
-    def kinds(self) -> tuple[Kind, ...]:
+    def kinds(self) -> tuple[ErrorKind, ...]:
         """One kind, or two at once."""
         if self.noisy is None:
             return ("missing",)
@@ -57,8 +57,8 @@ class LabelError(NamedTuple):
 def label_errors(true: Iterable[Span], noisy: Iterable[Span]) -> list[LabelError]:
     """All differences between the true and the noisy spans of a text, in order of their places.
 
-    A true span is paired with a noisy span that overlaps it. The most similar spans are paired first: those that differ
-    in one kind before those that differ in two, then those that share a larger part of their characters. No span is
+    A true span is paired with a noisy span that overlaps it. The most similar spans are paired first. Spans that
+    differ in one kind come before those that differ in two, then those that share more of their characters. No span is
     paired twice. True spans without a partner are missing, and noisy spans without one are spurious.
     """
     true, noisy = set(true), set(noisy)
@@ -75,7 +75,7 @@ def label_errors(true: Iterable[Span], noisy: Iterable[Span]) -> list[LabelError
     return sorted(errors, key=lambda error: place[error.span])
 
 
-def count_errors(truth: Sequence[Document], noisy: Sequence[Document]) -> dict[str, Counter[Kind]]:
+def count_errors(truth: Sequence[Document], noisy: Sequence[Document]) -> dict[str, Counter[ErrorKind]]:
     """Count the label errors of each kind in each category. A span with errors of two kinds counts for both.
 
     Args:
@@ -85,7 +85,7 @@ def count_errors(truth: Sequence[Document], noisy: Sequence[Document]) -> dict[s
     Raises:
         ValueError: they are not the same documents.
     """
-    counts: dict[str, Counter[Kind]] = {}
+    counts: dict[str, Counter[ErrorKind]] = {}
     for document, other in zip(truth, noisy, strict=True):
         if (document.id, document.text) != (other.id, other.text):
             raise ValueError(f"document {document.id!r} is compared with {other.id!r} or with another text")
@@ -94,8 +94,8 @@ def count_errors(truth: Sequence[Document], noisy: Sequence[Document]) -> dict[s
     return counts
 
 
-def _differences(one: Span, other: Span) -> tuple[Kind, ...]:
-    differs: dict[Kind, bool] = {"type": one.category != other.category, "boundary": one[1:] != other[1:]}
+def _differences(one: Span, other: Span) -> tuple[ErrorKind, ...]:
+    differs: dict[ErrorKind, bool] = {"type": one.category != other.category, "boundary": one[1:] != other[1:]}
     return tuple(kind for kind, wrong in differs.items() if wrong)
 
 

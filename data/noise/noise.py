@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 from itertools import accumulate
 from typing import TypeVar
 
-from data.corpus.document import Document, iterate_spans
+from data.corpus.document import Document
 from data.spans import Span, clash, sorted_spans
 from utils.errors import UserError
 
@@ -51,7 +51,7 @@ def add_noise(
     """Return copies of the documents with some labels wrong.
 
     The changes of a document depend on the seed, its id and the whole corpus, not on the order of documents. Spans of
-    one category are not made to overlap. A change for which a text has no room is left out. Crowded texts therefore
+    one category are not made to overlap. A change that does not fit into a text is left out. Crowded texts therefore
     have fewer spurious spans than their rate says.
 
     Args:
@@ -61,7 +61,8 @@ def add_noise(
         by_category: the rates of some categories. The rates of a span are those of its true category. The spurious rate
             of a category is per true span of this category.
     """
-    shapes = sorted((span.category, span.end - span.begin + 1) for _, span in iterate_spans(documents))
+    labels = [span for document in documents for span in document.spans]
+    shapes = sorted((span.category, span.end - span.begin + 1) for span in labels)
     if not shapes:
         return list(documents)
     categories = sorted({category for category, _ in shapes})
@@ -126,8 +127,8 @@ def _spurious(
 ) -> list[Span]:
     """Draw up to `wanted` spans that overlap no true and no other span.
 
-    Their categories and lengths are drawn from `shapes`; `weights` is the running sum of the weights of these. If there
-    is no room for a shape, other lengths of its category are tried.
+    Their categories and lengths are drawn from `shapes`; `weights` is the running sum of the weights of these. If a
+    shape fits nowhere, other lengths of its category are tried.
     """
     taken = bytearray(character in MARKS for character in document.text)
     for span in (*document.spans, *spans):
@@ -137,8 +138,8 @@ def _spurious(
         lengths: list[tuple[str, int]] = []
         for _ in range(TRIES):
             category, length = _pick(lengths, draw) if lengths else _weighted(shapes, weights, draw)
-            room = bytes(length)
-            begins = [begin for begin in range(len(taken) - length + 1) if taken.startswith(room, begin)]
+            free = bytes(length)
+            begins = [begin for begin in range(len(taken) - length + 1) if taken.startswith(free, begin)]
             if begins:
                 begin = _pick(begins, draw)
                 taken[begin : begin + length] = b"\1" * length

@@ -18,14 +18,14 @@ from typing import Any
 from config import CorpusConfig
 from data.corpus.document import Document, category_counts, to_jsonl
 from data.corpus.formats import read_corpus, why_unlabelled
-from data.noise.label_errors import KINDS, count_errors
+from data.noise.label_errors import ERROR_KINDS, count_errors
 from data.noise.noise import NoiseRates, add_noise
 from data.problems import Problems
 from utils.errors import UserError, nearest
 from utils.files import atomic_file, check_writable
 
 FILES = ("noisy.jsonl", "truth.jsonl", "noise.json")
-COLUMNS = ("labels", *KINDS)
+COLUMNS = ("labels", *ERROR_KINDS)
 
 
 def write_noisy_copy(
@@ -88,7 +88,7 @@ def read_rates(given: Sequence[str], rates: NoiseRates, categories: Collection[s
         category, _, kind = name.rpartition(":")
         if not category:
             raise UserError(f"--noise-rate {text}: expected CATEGORY:KIND=RATE, as in name:missing=0.5")
-        for what, word, known in (("category", category, categories), ("kind", kind, KINDS)):
+        for what, word, known in (("category", category, categories), ("kind", kind, ERROR_KINDS)):
             if word not in known:
                 raise UserError(f"--noise-rate {text}: unknown {what} {word}{nearest(word, known)}")
         try:
@@ -102,7 +102,7 @@ def _changes(truth: Sequence[Document], noisy: Sequence[Document]) -> dict[str, 
     """Counts of true labels and of label errors of each kind: `changed` by category, and `total`."""
     labels, errors = category_counts(truth), count_errors(truth, noisy)
     changed = {
-        category: {"labels": labels[category], **{kind: errors.get(category, Counter())[kind] for kind in KINDS}}
+        category: {"labels": labels[category], **{kind: errors.get(category, Counter())[kind] for kind in ERROR_KINDS}}
         for category in sorted(labels)
     }
     return {"changed": changed, "total": {name: sum(row[name] for row in changed.values()) for name in COLUMNS}}

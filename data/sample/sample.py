@@ -15,20 +15,19 @@ import re
 import shutil
 import tempfile
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from data.corpus.document import Document, category_counts
+from data.corpus.format_ccf import write_ccf, write_label_files
 from data.noise.noise import NoiseRates, add_noise
 from data.sample.grammar import CATEGORIES, PAIRS, PATTERNS, RARE, RARE_SHARE, WORDS
 from data.sample.themes import ANYWHERE, THEMES
 from data.spans import Span, sorted_spans
 from utils.errors import UserError
-from utils.files import csv_row
 
-HEADER = ("ID", "Category", "Pos_b", "Pos_e", "Privacy")  # of the CCF label files
 MARKER = ".sample"  # a file in folders that write_sample made, with their settings
 PARTS = ("train_data", "train_label", "train_label_clean", "test_data", "test_label")
 
@@ -243,40 +242,10 @@ def _write_folder(
         new, old = Path(made) / "new", Path(made) / "old"
         write_ccf(train, new / "train_data", new / "train_label_clean" if noise else new / "train_label")
         if noise:
-            write_labels(add_noise(train, noise, seed), new / "train_label")
+            write_label_files(add_noise(train, noise, seed), new / "train_label")
         write_ccf(test, new / "test_data", new / "test_label")
         (new / MARKER).write_text(json.dumps(report, ensure_ascii=False, indent=1), encoding="utf-8")
         if folder.exists():
             os.replace(folder, old)
         os.replace(new, folder)
         shutil.rmtree(old, ignore_errors=True)
-
-
-def write_ccf(documents: Iterable[Document], text_folder: Path, label_folder: Path) -> None:
-    """Write texts as `text_folder/ID.txt` and labels as `label_folder/ID.csv`; see `write_labels`."""
-    documents = list(documents)
-    text_folder.mkdir(parents=True, exist_ok=True)
-    for document in documents:
-        with _path(text_folder, document, "txt").open("w", encoding="utf-8", newline="") as file:
-            file.write(document.text)
-    write_labels(documents, label_folder)
-
-
-def write_labels(documents: Iterable[Document], label_folder: Path) -> None:
-    """Write the spans of each document as `label_folder/ID.csv`, with byte-order mark and inclusive offsets.
-
-    Raises:
-        UserError: the id of a document cannot name a file.
-    """
-    label_folder.mkdir(parents=True, exist_ok=True)
-    for document in documents:
-        with _path(label_folder, document, "csv").open("w", encoding="utf-8-sig", newline="") as file:
-            file.write(csv_row(HEADER))
-            for category, begin, end in document.spans:
-                file.write(csv_row((document.id, category, begin, end, document.text[begin : end + 1])))
-
-
-def _path(folder: Path, document: Document, suffix: str) -> Path:
-    if not document.id or Path(document.id).name != document.id or "\0" in document.id:
-        raise UserError(f"document {document.id!r} cannot name a file in {folder}; give it an id without slashes")
-    return folder / f"{document.id}.{suffix}"

@@ -47,8 +47,8 @@ def training_costs(folds: Sequence[dict[str, Any]]) -> dict[str, float]:
 def system_costs(folds: Sequence[dict[str, Any]]) -> dict[str, float]:
     """The columns that compare systems.
 
-    They are: parameters, seconds of a training, characters a second in training (each counted once a pass) and in
-    scoring, and peak memory, of the GPU where there is one and else of the process.
+    They are: parameters, seconds of a training, characters a second in training and in scoring, and peak memory.
+    Training counts each character once a pass. The memory is that of the GPU, or else of the process.
     """
     trained = sum(fold["passes"] * fold["train_characters"] for fold in folds)
     training = sum(fold["train_seconds"] for fold in folds)

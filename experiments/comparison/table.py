@@ -100,8 +100,8 @@ def plot(rows: Sequence[Row], path: Path, title: str) -> None:
     axes.set_yticks(places, [row.system for row in shown])
     if shown:
         values = [value for row in shown for value in row.f1]
-        room = max(1.0, (max(values) - min(values)) / 2)
-        axes.set_xlim(max(0.0, min(values) - room), min(100.0, max(values) + room))
+        margin = max(1.0, (max(values) - min(values)) / 2)
+        axes.set_xlim(max(0.0, min(values) - margin), min(100.0, max(values) + margin))
     axes.set_xlabel("dev F1, per cent")
     axes.set_title(title)
     figure.savefig(path, format="png", dpi=150)

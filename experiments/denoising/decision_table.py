@@ -19,7 +19,7 @@ from data.corpus.label_check import check_label
 from data.problems import Problems
 from data.spans import Span
 from experiments.denoising.decision_page import page
-from experiments.denoising.decisions import ACTIONS, Decision, Kind
+from experiments.denoising.decisions import ACTIONS, Decision, DecisionKind
 from experiments.denoising.votes import Tally
 from utils.errors import UserError
 from utils.files import atomic_file, csv_row, digest_file, write_text
@@ -56,13 +56,13 @@ def keep_corrections(folder: Path) -> Path | None:
 def read_decisions(path: Path, documents: Sequence[Document], problems: Problems) -> list[Decision]:
     """The decisions of a table that a person may have corrected.
 
-    A row that fits no text or label is dropped with a line in `problems`. The column `label` tells which label a
+    A row that fits no text or label is dropped with a line in `problems`. The column `label` names the label that a
     doubtful row is about, even if its bounds or category were changed. If it is empty, the row is about the label at
     its own bounds.
 
     Raises:
-        UserError: the file is missing or not such a table, or it holds an unknown kind, an unknown action, or
-            something else than a number where a number is expected.
+        UserError: the file is missing or not such a table, or it has an unknown kind or action, or text in a column of
+            numbers.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -112,11 +112,11 @@ def _decision(
     return Decision(document.id, kind, span, tally, share, row["action"], corrected)
 
 
-def _kind(written: str, where: str) -> Kind:
-    for kind in get_args(Kind):
+def _kind(written: str, where: str) -> DecisionKind:
+    for kind in get_args(DecisionKind):
         if written == kind:
             return kind
-    raise UserError(f"{where}: kind {written!r}; it is {' or '.join(get_args(Kind))}")
+    raise UserError(f"{where}: kind {written!r}; it is {' or '.join(get_args(DecisionKind))}")
 
 
 def _number(row: Mapping[str, str], name: str, where: str) -> float:

@@ -30,7 +30,7 @@ ADDING = ("add", "weight")  # the actions after which a span is a label
 # far below `doubtful_below`, because voters also give little probability to true names that are new to them.
 UNSUPPORTED_BELOW = 1e-4
 
-Kind = Literal["doubtful", "missing"]
+DecisionKind = Literal["doubtful", "missing"]
 
 
 class Decision(NamedTuple):
@@ -41,7 +41,7 @@ class Decision(NamedTuple):
     """
 
     document: str
-    kind: Kind
+    kind: DecisionKind
     span: Span
     tally: Tally
     share: float
@@ -62,14 +62,14 @@ def decide(
 ) -> list[Decision]:
     """The doubtful labels and missing spans of all documents, most certain first.
 
-    A label that voters do not find is not doubtful for that alone: they miss every name that is new to them, and an
+    A label is not doubtful only because voters do not find it. They miss every name that is new to them, and an
     annotator does not label at random. A label with a share below `settings.doubtful_below` is doubtful if a missing
     span overlaps it, or if its mean probability is below `unsupported_below`. A label that no voter judged is never
-    doubtful: no window holds it whole, or nobody read the document.
+    doubtful: no window holds it whole, or no voter read the document.
 
-    A candidate missing span is ignored if it overlaps a label that is not doubtful, of whatever category. Voters that
-    take one category for another see both in one place, and few annotators label both: of 16,427 labels in 2,000
-    documents of CCF 45 pairs overlap. Of missing spans that overlap, only the one with the largest share counts.
+    A candidate missing span is ignored if it overlaps a label that is not doubtful, whatever its category. Voters that
+    confuse two categories find both in one place, and annotators rarely label both: 16,427 labels in 2,000 documents of
+    CCF have 45 overlapping pairs. If missing spans overlap, only the one with the largest share counts.
     """
     if settings.finder == "confidence":
         found = _by_confidence(documents, ballots, categories)
@@ -90,7 +90,7 @@ def decide(
 
 
 def label_support(documents: Iterable[Document], ballots: Mapping[str, Ballot]) -> float:
-    """The mean probability that voters give the labels, which tells how much they have learned. 0 without labels."""
+    """The mean probability that voters give the labels, a measure of how much they have learned. 0 without labels."""
     of_labels = [ballots.get(document.id, Ballot()).of(span).probability
                  for document in documents for span in document.spans]  # fmt: skip
     return sum(of_labels) / len(of_labels) if of_labels else 0.0
@@ -147,7 +147,7 @@ def share_of(tally: Tally, finder: str) -> float:
 
 
 def _decision(
-    document: Document, kind: Kind, span: Span, ballots: Mapping[str, Ballot], settings: DenoiseConfig
+    document: Document, kind: DecisionKind, span: Span, ballots: Mapping[str, Ballot], settings: DenoiseConfig
 ) -> Decision:
     tally = ballots[document.id].of(span)
     action = settings.doubtful if kind == "doubtful" else settings.missing
@@ -182,7 +182,7 @@ def _that_fit(labels: Sequence[Span], decisions: Sequence[Decision]) -> list[Dec
     """The decisions of one document that can be applied together: no two labels of a category share a character.
 
     An added span replaces the doubtful labels that it clashes with. A missing span is dropped if it clashes with a
-    label that is kept, or with one that has no decision, as where a person has deleted its row.
+    label that is kept or has no decision. A label has no decision if, for example, a person has deleted its row.
     """
     judged = {one.corrected or one.span for one in decisions if one.kind == "doubtful"}
     kept = [one.span for one in decisions if one.action == "keep"] + [one for one in labels if one not in judged]

@@ -23,7 +23,7 @@ def pseudo_label(
 ) -> list[Document]:
     """The documents with at least one certain span, with labels, doubts and weight.
 
-    A span is a label if its mean probability is at least `settings.certain_from`. Of such spans of one category that
+    A span is a label if its mean probability is at least `settings.certain_from`. If such spans of one category
     overlap, only the most probable is a label. Other spans from `uncertain_from` up are doubts in their own category,
     where training allows any tag, unless they overlap a label of that category.
     """

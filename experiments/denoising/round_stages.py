@@ -85,7 +85,8 @@ class RoundStages:
             from experiments.denoising.fold_votes import write_fold_votes
 
             processed = load_processed(config)
-            held_out = {processed.documents[one].id for one in make_splits(processed, config)[fold].dev}
+            split = make_splits(processed, config.data, config.folds)[fold]
+            held_out = {processed.documents[number].id for number in split.dev}
             documents = [document for document in read_documents(self.came) if document.id in held_out]
             write_fold_votes(config.run_folder, fold, documents, output)
 

@@ -22,7 +22,7 @@ def divide_stage(runs: DenoiseRuns) -> Stage:
 
     def work() -> None:
         processed = load_processed(runs.config)
-        (split,) = make_splits(processed, config)
+        (split,) = make_splits(processed, config.data, config.folds)
         own = set(processed.of_part("train"))
         write_documents(files.train, [processed.documents[number] for number in split.train if number in own])
         if runs.dev:

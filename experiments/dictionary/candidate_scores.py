@@ -29,8 +29,8 @@ FEATURES = 2**20
 RATIO = 1.0
 BAGS = 30  # beat a single sample in every comparison, by 0.7 to 3.7 points, for 30 times the training
 
-Score = Callable[[csr_matrix], np.ndarray]  # rows (M, F) to scores (M,)
-Fit = Callable[[csr_matrix, np.ndarray], Score]  # rows (M, F) and answers (M,), 1 positive and 0 negative
+Scorer = Callable[[csr_matrix], np.ndarray]  # rows (M, F) to scores (M,)
+Fit = Callable[[csr_matrix, np.ndarray], Scorer]  # rows (M, F) and answers (M,), 1 positive and 0 negative
 
 
 def hash_features(features: Iterable[Iterable[str]]) -> csr_matrix:
@@ -39,7 +39,7 @@ def hash_features(features: Iterable[Iterable[str]]) -> csr_matrix:
     return normalize(hasher.transform(features))
 
 
-def fit_logistic(rows: csr_matrix, answers: np.ndarray) -> Score:
+def fit_logistic(rows: csr_matrix, answers: np.ndarray) -> Scorer:
     """A logistic regression whose scores are probabilities. Both classes have equal weight, whatever their sizes."""
     regression = LogisticRegression(C=10.0, class_weight="balanced", max_iter=300)
     used = np.unique(rows.indices)  # features that no row has keep weight 0, so they need not be in the fit
@@ -111,6 +111,6 @@ def known_negative_scores(
     return _train(rows, np.flatnonzero(positive), np.flatnonzero(negative), fit)(rows)
 
 
-def _train(rows: csr_matrix, positive: np.ndarray, negative: np.ndarray, fit: Fit) -> Score:
+def _train(rows: csr_matrix, positive: np.ndarray, negative: np.ndarray, fit: Fit) -> Scorer:
     answers = np.repeat([1, 0], [len(positive), len(negative)])
     return fit(rows[np.concatenate([positive, negative])], answers)

@@ -6,13 +6,11 @@ bounds are not bounds of jieba's words is no candidate, so it cannot be found.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-import jieba
-
+from data.lattice.lexicon import jieba_segmenter
 from data.spans import Span
 
 AROUND = 3  # characters of context on each side
@@ -38,8 +36,7 @@ class Segmenter:
     """jieba's segmentation with its model of unknown words, which recognises many names."""
 
     def __init__(self) -> None:
-        jieba.setLogLevel(logging.WARNING)
-        self._tokenizer = jieba.Tokenizer()
+        self._tokenizer = jieba_segmenter()
 
     def words(self, text: str) -> Iterator[str]:
         """All words, punctuation included. Joined they are the text."""

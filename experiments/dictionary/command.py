@@ -10,7 +10,7 @@ from data.problems import Problems
 from experiments.dictionary.loop import DictionaryLoop
 from experiments.dictionary.ranking import rank_candidates
 from experiments.dictionary.table import markdown
-from experiments.dictionary.texts import read_texts
+from experiments.dictionary.texts import read_learning_texts
 from utils.errors import UserError
 from utils.files import check_writable
 
@@ -33,7 +33,7 @@ def learn(config: Config, problems: Problems) -> str:
         raise UserError("dictionary.path is empty; name the dictionary, a file of `surface form<tab>category` lines")
     check_writable(config.dictionary_folder)
     dictionary = read_dictionary(Path(settings.path), problems)
-    texts = read_texts(config.data, settings.taken_from, problems)
+    texts = read_learning_texts(config.data, settings.taken_from, problems)
     if settings.method in ("direct", "bagging", "negatives"):
         return rank_candidates(settings, texts, dictionary, config.dictionary_folder, config.run.seed)
     loop = DictionaryLoop(config, texts, dictionary)

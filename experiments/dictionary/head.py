@@ -25,7 +25,7 @@ POSITIVE = 1
 
 
 class PositiveScheme:
-    """Spans as positive characters, with the interface of `TagScheme`: K chains of one emission each.
+    """Spans as positive characters: K chains with one emission for each character.
 
     As in Peng et al., a tag does not say where in a span its character is: a dictionary may know only part of a name.
 
@@ -37,7 +37,7 @@ class PositiveScheme:
 
     def __init__(self, categories: Sequence[str]) -> None:
         self.categories = tuple(categories)
-        self.num_chains, self.num_tags = len(self.categories), 1
+        self.num_chains = len(self.categories)
         self._chains = {category: chain for chain, category in enumerate(self.categories)}
 
     def tags_of(self, category: str) -> SpanTags:

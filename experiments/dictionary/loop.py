@@ -1,6 +1,7 @@
 """The dictionary loop of Peng et al., "Distantly Supervised Named Entity Recognition using Positive-Unlabeled Learning"
-(ACL 2019): a dictionary labels the texts, classifiers learn from these labels, and what they always find joins the
-dictionary.
+(ACL 2019).
+
+A dictionary labels the texts, classifiers learn from these labels, and what they always find joins the dictionary.
 
 Every round trains a fresh network with the same seed, for `train.epochs`, on all texts, in one process. Nothing is
 chosen by a score. A round that was stopped goes on after its last whole epoch. round_files.py lists what is written.

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from config import DictionaryConfig
 from data.corpus.dictionary import Dictionary, label, read_forms
-from data.spans import Span
+from data.spans import Span, overlap
 from experiments.dictionary.candidate_scores import bagged_scores, direct_scores, hash_features, known_negative_scores
 from experiments.dictionary.candidates import Candidate, Segmenter, features, find_candidates
 from experiments.dictionary.table import percent, row
@@ -136,9 +136,9 @@ def choose(
     found = [list(spans) for spans in matched]
     above = np.flatnonzero(ranked & (np.nan_to_num(scores) > threshold))
     for number in above[np.argsort(-scores[above], kind="stable")]:
-        one = candidates[number]
-        if all(one.end < span.begin or span.end < one.begin for span in found[one.document]):
-            found[one.document].append(one.span(category))
+        own, chosen = found[candidates[number].document], candidates[number].span(category)
+        if not any(overlap(chosen, span) for span in own):
+            own.append(chosen)
     return [sorted(spans, key=lambda span: span.begin) for spans in found]
 
 

@@ -43,7 +43,7 @@ class Texts:
         return score_spans(truth, [found[number] for number in self.scored], categories)
 
 
-def read_texts(data: DataConfig, taken_from: str, problems: Problems) -> Texts:
+def read_learning_texts(data: DataConfig, taken_from: str, problems: Problems) -> Texts:
     """Read data.train and data.unlabelled.
 
     Args:

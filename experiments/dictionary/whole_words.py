@@ -20,8 +20,8 @@ def whole_words(text: str, spans: Iterable[ScoredSpan], words: Iterable[str]) ->
         words: that joined are the text.
 
     Returns:
-        Spans by begin. The probability is the mean over the span's characters, where a character has the probability
-        of the given span around it, or 0 if that has another category or does not exist.
+        Spans by begin. The probability is the mean over the span's characters. A character has the probability of the
+        given span around it, or 0 if that has another category or does not exist.
     """
     votes: list[ScoredSpan | None] = [None] * len(text)
     for span in spans:

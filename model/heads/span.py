@@ -37,7 +37,7 @@ class SpanHead(Head):
         return self.pointer(states, character_mask)
 
     def losses(self, scores: Tensor, character_mask: Tensor, labels: Labels) -> Tensor:
-        """(B,) the loss of each text, summed over categories. It wants labelled spans above 0 and all others below.
+        """(B,) the loss of each text, summed over categories. Labelled spans should score above 0, all others below.
 
             log(1 + sum over spans of exp(-s)) + log(1 + sum over all others of exp(s))
 

@@ -172,7 +172,7 @@ def span_log_probabilities(
     This is the weight of all taggings in which `TagScheme.find_spans` finds the span, divided by that of all taggings.
     It has three parts: the forward scores at `begin`, the one path through the span, the backward scores after it.
     Usually any tag may follow a span. The exception is a single character in a scheme where it has the tag of a
-    span's first character: then no tag that continues a span may follow.
+    span's first character. Then no tag that continues a span may follow.
 
     Args:
         emissions: (B, L, T).

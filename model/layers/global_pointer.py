@@ -8,7 +8,7 @@ their positions (Su et al., "RoFormer", 2021), so the score depends on j - i:
     shared   s_c(i, j) = (R_i q_i) . (R_j k_j) / sqrt(D)  +  a_c . [q_i k_i]  +  b_c . [q_j k_j]
 
 The second form is the Efficient Global Pointer (section 2.3 of the paper). All categories share one query and key, and
-terms of the two ends tell the categories apart.
+terms of the two ends distinguish the categories.
 
 B batch, C categories, L characters, H size of the states, D size of queries and keys.
 """

@@ -24,7 +24,7 @@ class Network(TaggingNetwork):
     def __init__(self, config: Config, encoder: CharacterEncoder, data: DataShape) -> None:
         super().__init__(config, encoder, data)
         self.words = word_embeddings(data.words)
-        self.flat = FlatEncoder(config.flat, encoder.size, data.words.size, max_distance=config.data.max_len - 1)
+        self.flat = FlatEncoder(config.flat, encoder.size, data.words.word_size, max_distance=config.data.max_len - 1)
         self.size = config.flat.hidden
 
     def states(self, characters: Tensor, character_mask: Tensor, words: Words) -> Tensor:

@@ -26,7 +26,7 @@ class Network(TaggingNetwork):
         super().__init__(config, encoder, data)
         self.words = word_embeddings(data.words)
         self.dropout = nn.Dropout(config.context.dropout)
-        self.lstm = BidirectionalLatticeLSTM(encoder.size, data.words.size, config.context.hidden // 2)
+        self.lstm = BidirectionalLatticeLSTM(encoder.size, data.words.word_size, config.context.hidden // 2)
         self.size = config.context.hidden // 2 * 2
 
     def states(self, characters: Tensor, character_mask: Tensor, words: Words) -> Tensor:

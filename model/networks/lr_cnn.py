@@ -35,8 +35,8 @@ class Network(TaggingNetwork):
                             "context.layers characters; set it to 2 or more")  # fmt: skip
         self.words = word_embeddings(data.words)
         self.dropout = nn.Dropout(config.context.dropout)
-        self.there = RethinkingCNN(encoder.size, data.words.size, hidden, self.layers)
-        self.back = RethinkingCNN(encoder.size, data.words.size, hidden, self.layers)
+        self.there = RethinkingCNN(encoder.size, data.words.word_size, hidden, self.layers)
+        self.back = RethinkingCNN(encoder.size, data.words.word_size, hidden, self.layers)
         self.size = 2 * hidden
 
     def states(self, characters: Tensor, character_mask: Tensor, words: Words) -> Tensor:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from config import CorpusConfig
 from data.corpus.document import Document, category_counts, to_jsonl
-from data.corpus.formats import check_categories, read_corpus, why_unlabelled
+from data.corpus.formats import keep_categories, read_corpus, why_unlabelled
 from data.metrics import Score, Scores, score_spans
 from data.problems import Problems
 from data.processed import load_processed
@@ -60,12 +60,12 @@ def score_corpus(
             f"{corpus.path}: labels only {', '.join(categories)}, but {runs[0].folder} predicts "
             f"{', '.join(together.categories)}; score a run that was trained with the categories of this corpus"
         )
-    # As in `score_split`, a label counts as missed if the runs' data has its category and the runs cannot find it, such
-    # as a name that rules do not look for. Categories that the runs' data does not have are not counted.
+    # As in `score_split`, a label counts as missed if the runs' data has its category and the runs cannot find it. An
+    # example is a name, which rules do not look for. Categories that the runs' data does not have are not counted.
     known = sorted({category for run in runs for category in run.categories})
     unknown = ", ".join(f"{category} {labels[category]}" for category in categories if category not in known)
     note = f"labels that are not counted, since the runs' data has no such category: {unknown}" if unknown else ""
-    documents = check_categories(documents, known, problems, corpus.path)
+    documents = keep_categories(documents, known, problems, corpus.path)
     return Evaluation(*_score(together, documents), documents, note)
 
 
@@ -123,7 +123,7 @@ def _held_out(run: RunParts, part: str) -> list[list[Document]]:
     if part == "test":
         parts = [processed.of_part("test")]
     else:
-        parts = [split.dev for split in make_splits(processed, run.config)]
+        parts = [split.dev for split in make_splits(processed, run.config.data, run.config.folds)]
     return [[processed.documents[number] for number in numbers] for numbers in parts]
 
 

@@ -93,7 +93,7 @@ def _is_taiwanese(digits: str) -> bool:
 
 # ------------------------------------------------------------------------------------------------------------- context
 
-# The word stands right before the number, or up to seven characters earlier if a sign such as ： stands before the
+# The word is right before the number, or up to seven characters earlier if a sign such as ： is right before the
 # number, as in QQ交流群： and 微信公众帐号：. A new line, another clause or a word for telephones ends its reach.
 _PHONE = r"(?:电话|電話|手机|手機|座机|热线|熱線|传真|傳真|tel|phone|mobile)"
 _THEN = rf"(?:(?:(?!{_PHONE})[^0-9a-z，。；;、\r\n\t]){{0,7}}[群号號码是为為：: ])?$"
@@ -104,7 +104,7 @@ AMOUNT = re.compile(r" ?(?:[元块圆万萬亿億名位首次条條款台部张�
 SIGN = re.compile(r"[号號码是为為：: ]$")
 
 
-def _said_before(what: re.Pattern[str], text: str, match: re.Match[str]) -> bool:
+def _is_before(what: re.Pattern[str], text: str, match: re.Match[str]) -> bool:
     return bool(what.search(text[max(0, match.start("span") - 16) : match.start("span")]))
 
 
@@ -113,19 +113,19 @@ def _is_amount(text: str, match: re.Match[str]) -> bool:
 
 
 def _is_qq(text: str, match: re.Match[str]) -> bool:
-    return _said_before(OF_QQ, text, match) and not _is_amount(text, match)
+    return _is_before(OF_QQ, text, match) and not _is_amount(text, match)
 
 
 def _is_wechat(text: str, match: re.Match[str]) -> bool:
     # Ordinary words, such as Android, also follow 微信 directly.
-    clear = not match["span"].isalpha() or _said_before(SIGN, text, match)
-    return clear and _said_before(OF_WECHAT, text, match) and not _is_amount(text, match)
+    clear = not match["span"].isalpha() or _is_before(SIGN, text, match)
+    return clear and _is_before(OF_WECHAT, text, match) and not _is_amount(text, match)
 
 
 def _is_known_phone(text: str, match: re.Match[str]) -> bool:
-    of_account = _said_before(OF_QQ, text, match) or _said_before(OF_WECHAT, text, match)
+    of_account = _is_before(OF_QQ, text, match) or _is_before(OF_WECHAT, text, match)
     # 电话（微信同号）： names both.
-    return is_phone(match["span"]) and (not of_account or _said_before(OF_PHONE, text, match))
+    return is_phone(match["span"]) and (not of_account or _is_before(OF_PHONE, text, match))
 
 
 # ------------------------------------------------------------------------------------------------------------ patterns

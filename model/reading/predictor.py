@@ -10,6 +10,7 @@ from torch import Tensor
 
 from config import PredictConfig
 from data.batches.dataset import Window, collate_windows, window_batches
+from data.batches.inputs import to_device
 from data.corpus.document import Document
 from data.lattice.lattice import Lattices
 from data.lattice.segment import most_central, window_bounds
@@ -23,7 +24,7 @@ from utils.device import choose_half
 # this much context in the other.
 LARGEST_OVERLAP = 64
 
-Kind = TypeVar("Kind", ScoredSpan, JudgedSpan)
+ScoredOrJudged = TypeVar("ScoredOrJudged", ScoredSpan, JudgedSpan)
 
 
 class Predictor:
@@ -126,14 +127,14 @@ class Predictor:
         return self._read(lattices, documents, read)
 
     def _read(
-        self, lattices: Lattices, documents: Sequence[int], read: Callable[..., list[list[Kind]]]
-    ) -> list[list[Kind]]:
+        self, lattices: Lattices, documents: Sequence[int], read: Callable[..., list[list[ScoredOrJudged]]]
+    ) -> list[list[ScoredOrJudged]]:
         """Apply `read` to windows, their scores and masks, and merge the results of each document."""
         training = self.network.training
         self.network.eval()
         bounds = {number: window_bounds(lattices.length(number), self.max_len, self.overlap) for number in documents}
         windows = [Window(number, *bound) for number, own in bounds.items() for bound in own]
-        found: dict[int, set[Kind]] = {number: set() for number in documents}
+        found: dict[int, set[ScoredOrJudged]] = {number: set() for number in documents}
         for batch in window_batches(windows, self.batch_tokens):
             for window, spans in zip(batch, read(batch, *self._scores(lattices, batch)), strict=True):
                 for here in spans:
@@ -147,8 +148,7 @@ class Predictor:
 
     def _scores(self, lattices: Lattices, windows: list[Window]) -> tuple[Tensor, Tensor]:
         """The scores (B, ...) of windows and their character mask (B, L)."""
-        batch = collate_windows(lattices, windows, self.vocabulary, self.network.inputs)
-        batch = {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
+        batch = to_device(collate_windows(lattices, windows, self.vocabulary, self.network.inputs), self.device)
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.half):
             return self.network(**batch).scores, batch["character_mask"]
 

@@ -141,17 +141,24 @@ def files_of_folds(parts: RunParts, only: Sequence[int] | None = None) -> dict[i
 
 
 def _readers(parts: RunParts, files: Iterable[Path]) -> list[Reader]:
-    config = parts.config
     if parts.encoder is None:
-        kind = system_class(config.model.name)
+        kind = system_class(parts.config.model.name)
         return [kind.load(path, parts) for path in files]
+    return [load_predictor(parts, path) for path in files]
+
+
+def load_predictor(parts: RunParts, weights: Path) -> Predictor:
+    """The trained network of one fold on the device of `run.device`, ready to read texts.
+
+    Raises:
+        UserError: there is no such device, or the weights are missing, damaged, or belong to another network.
+    """
+    config = parts.config
     set_up_processor(config.run.threads)
-    place = torch.device(choose_device(config.run.device))
-    networks = (load_network(parts, path).to(place) for path in files)
-    return [
-        Predictor.from_settings(network, parts.vocabulary, parts.categories, place, config.data.max_len, config.predict)
-        for network in networks
-    ]
+    device = torch.device(choose_device(config.run.device))
+    network = load_network(parts, weights).to(device)
+    return Predictor.from_settings(network, parts.vocabulary, parts.categories, device, config.data.max_len,
+                                   config.predict)  # fmt: skip
 
 
 def load_tagger(

@@ -1,17 +1,12 @@
-"""Votes of several models, and prediction files."""
+"""Votes of several models on the spans of a document."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, TextIO
+from typing import NamedTuple
 
-from data.corpus.document import Document, entity_record
 from data.spans import ScoredSpan, clash, place_in_text
-from utils.files import csv_row
-
-COLUMNS = ("ID", "Category", "Pos_b", "Pos_e", "Privacy")
 
 
 class Voter(NamedTuple):
@@ -56,9 +51,9 @@ def vote(
     for key, votes in found.items():
         everyone = sum(voter.weight_of(key[0]) for voter in voters)
         share = sum(weight for weight, _ in votes) / everyone if everyone else 0.0
-        asked = (min_votes_of or {}).get(key[0], min_votes)
+        needed = (min_votes_of or {}).get(key[0], min_votes)
         # A sum of weights may differ from the share in its last digit.
-        if (share > asked and not math.isclose(share, asked)) or math.isclose(share, 1.0):
+        if (share > needed and not math.isclose(share, needed)) or math.isclose(share, 1.0):
             merged.append(ScoredSpan(*key, sum(weight * probability for weight, probability in votes) / everyone))
     return sorted(merged, key=place_in_text) if nested else without_clashes(merged)
 
@@ -86,24 +81,3 @@ def _most_probable(crowd: Sequence[ScoredSpan]) -> list[ScoredSpan]:
         if not any(clash(span, other) for other in kept):
             kept.append(span)
     return kept
-
-
-class PredictionWriter:
-    """Writes predictions to two files: JSON lines, and the competition's CSV, whose begin and end are inclusive."""
-
-    def __init__(self, lines: TextIO, table: TextIO) -> None:
-        self._lines = lines
-        self._table = table
-        self._table.write(csv_row(COLUMNS))
-
-    def write(self, document: Document, spans: Sequence[ScoredSpan]) -> None:
-        self._lines.write(prediction_json(document, spans) + "\n")
-        for span in spans:
-            privacy = document.text[span.begin : span.end + 1]
-            self._table.write(csv_row((document.id, span.category, span.begin, span.end, privacy)))
-
-
-def prediction_json(document: Document, spans: Sequence[ScoredSpan]) -> str:
-    """One JSON line: a document as in `.jsonl` corpora, with a probability for each entity."""
-    entities = [entity_record(document.text, span) | {"probability": round(span.probability, 6)} for span in spans]
-    return json.dumps({"id": document.id, "text": document.text, "entities": entities}, ensure_ascii=False)

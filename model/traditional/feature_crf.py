@@ -1,6 +1,6 @@
 """A linear-chain CRF on features, trained by CRFsuite.
 
-Its one chain has the tags of the scheme `bmes`. Of overlapping labels only the longer one is learned. Doubtful labels
+Its one chain has the tags of the scheme `bmes`. If labels overlap, only the longer one is learned. Doubtful labels
 count as certain, because CRFsuite has no partial likelihood.
 """
 

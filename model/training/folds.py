@@ -45,7 +45,7 @@ def train(
     Raises:
         UserError: the data does not allow these settings, or files cannot be read or written.
     """
-    splits = make_splits(processed, config)
+    splits = make_splits(processed, config.data, config.folds)
     if only_fold is not None and not 0 <= only_fold < len(splits):
         raise UserError(f"--fold {only_fold}: this run has folds 0 to {len(splits) - 1}; see folds.count")
     set_up_processor(config.run.threads)
@@ -59,7 +59,7 @@ def train(
         report(left_out)
     metrics: list[dict[str, Any]] = []
     for fold in chosen:
-        # The first fold makes room for all of them.
+        # Before the first fold, the earlier training of all chosen folds is removed.
         replaced = [] if go_on or metrics else chosen
         metrics.append(_train_fold(config, processed, splits[fold], fold, go_on, replaced, accelerator))
     return metrics

@@ -108,7 +108,7 @@ class NetworkFold:
 
 
 def fold_callbacks(folder: Path, train: TrainConfig, averaging: AveragingConfig, about: str) -> list[Callback]:
-    """The callbacks of a fold, in the order in which they are told of an event.
+    """The callbacks of a fold, in the order in which they act on an event.
 
     Args:
         folder: of the fold.
@@ -158,7 +158,7 @@ def _parts(config: Config, processed: Processed, network: TaggingNetwork) -> Run
         processed.vocabulary,
         processed.lexicon,
         network.encoder.transformer.config,
-        word_size(config, processed),
+        word_size(config.lexicon, processed),
         processed.digest,
         encoder_digest(config.encoder.name),
     )

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
-import jieba
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -23,8 +22,10 @@ from tqdm import tqdm
 from transformers import PreTrainedModel
 
 from config import Config, PretrainConfig
-from data.batches.dataset import Batch, BucketSampler
+from data.batches.dataset import BucketSampler
+from data.batches.inputs import Batch, to_device
 from data.batches.masking import NOT_A_TARGET, MaskedSegments, collate_hidden
+from data.lattice.lexicon import jieba_segmenter
 from data.lattice.tokenizer import Vocabulary
 from data.processed import Processed
 from data.split import make_splits
@@ -98,7 +99,8 @@ def pretrain(config: Config, processed: Processed) -> Pretraining:
     longest = config.data.max_len + 2
     encoder = build_encoder(config.encoder, len(processed.vocabulary), longest, processed.vocabulary.pad)
     filler = WordFiller(encoder.transformer).to(device)
-    train, held_out = _segments(processed, make_splits(processed, config)[0].train, config.run.seed)
+    split = make_splits(processed, config.data, config.folds)[0]
+    train, held_out = _segments(processed, split.train, config.run.seed)
     half = choose_half(config.train.precision, device)
     training = _MaskedTraining(filler, processed.vocabulary, config.run.seed, device, half)
     started = time.perf_counter()
@@ -131,7 +133,7 @@ def _segments(processed: Processed, train: Sequence[int], seed: int) -> tuple[Ma
 
 def word_numbers(text: str) -> np.ndarray:
     """For each character, the number of its word in jieba's segmentation."""
-    sizes = [len(word) for word in jieba.cut(text)]
+    sizes = [len(word) for word in jieba_segmenter().cut(text)]
     return np.repeat(np.arange(len(sizes)), sizes)
 
 
@@ -181,7 +183,7 @@ class _MaskedTraining:
 
     def _forward(self, batch: Batch) -> Tensor:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
-            return self.filler(**{name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()})
+            return self.filler(**to_device(batch, self.device))
 
     def _loader(self, segments: MaskedSegments) -> DataLoader:
         sampler = BucketSampler(segments.lengths, 1, self.seed, BATCH_TOKENS)

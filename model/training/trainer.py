@@ -44,7 +44,7 @@ class Trainer:
         regularisation: R-Drop.
         adversarial: adversarial training, if a method is set.
         evaluate: scores a network after every epoch; None without a dev part.
-        callbacks: in the order in which they are told of an event.
+        callbacks: in the order in which they act on an event.
         name: in the progress bar and the log.
         unlabelled: batches without labels, for `vat`.
 
@@ -96,11 +96,11 @@ class Trainer:
 
     def fit(self) -> TrainingState:
         """Train to the end, or until a callback stops it."""
-        self._tell("on_train_begin")
+        self._notify("on_train_begin")
         while self.state.epoch + 1 < self.epochs and not self.state.stopped:
             self.state.epoch += 1
             self._epoch()
-        self._tell("on_train_end")
+        self._notify("on_train_end")
         return self.state
 
     def recent_loss(self) -> float:
@@ -114,20 +114,20 @@ class Trainer:
         self._sampler.set_epoch(self.state.epoch)
         if self._unlabelled:
             self._unlabelled.set_epoch(self.state.epoch)
-        self._tell("on_epoch_begin")
+        self._notify("on_epoch_begin")
         self._wrapped.train()
         losses = []
         for batch in self._loader:
             losses.append(self._train_on(batch))
-        self._tell("on_epoch_trained")
+        self._notify("on_epoch_trained")
         seconds = time.perf_counter() - started
         loss = torch.stack(losses).mean().item()
         record = {"epoch": self.state.epoch + 1, "loss": loss, "seconds": round(seconds, 3)}
         self.state.history.append(record)
         if self.evaluate is not None:
             self._evaluate(self.evaluate, record)
-            self._tell("on_evaluate")
-        self._tell("on_epoch_end")
+            self._notify("on_evaluate")
+        self._notify("on_epoch_end")
 
     def _evaluate(self, evaluate: Callable[[TaggingNetwork], Scores], record: dict[str, Any]) -> None:
         """Score the network and its averages, add the scores to the record and remember the best."""
@@ -160,10 +160,10 @@ class Trainer:
         self._losses.append(loss)
         if self.accelerator.sync_gradients:
             self.state.step += 1
-            self._tell("on_step_end")
+            self._notify("on_step_end")
         return loss
 
-    def _tell(self, event: str) -> None:
+    def _notify(self, event: str) -> None:
         for callback in self.callbacks:
             getattr(callback, event)(self)
 

@@ -10,8 +10,10 @@ from data.split import Split, describe_left_out, divide, draw_dev, make_splits
 from utils.errors import UserError
 
 
-def config(*overrides):
-    return load_config([], ["data.train=unused", *overrides])
+def splits_of(processed, *overrides):
+    """The splits of processed data with some settings."""
+    config = load_config([], ["data.train=unused", *overrides])
+    return make_splits(processed, config.data, config.folds)
 
 
 def shingles(text):
@@ -40,7 +42,7 @@ def crowded(processed_of, documents_of):
 
 @pytest.mark.parametrize("folds", [2, 5])
 def test_every_document_is_held_out_once_and_trains_otherwise(crowded, folds):
-    splits = make_splits(crowded, config(f"folds.count={folds}"))
+    splits = splits_of(crowded, f"folds.count={folds}")
     assert len(splits) == folds
     held_out = [number for split in splits for number in split.dev]
     assert sorted(held_out) == list(range(len(crowded.documents)))
@@ -54,7 +56,7 @@ def test_no_near_duplicate_of_a_held_out_text_trains(crowded, overrides):
     texts = [document.text for document in crowded.documents]
     pairs = [(i, j) for i, j in combinations(range(len(texts)), 2) if near_duplicates(texts[i], texts[j])]
     assert len(pairs) >= 20, "there must be something to keep together"
-    for split in make_splits(crowded, config(*overrides)):
+    for split in splits_of(crowded, *overrides):
         dev = set(split.dev)
         assert dev
         assert dev.isdisjoint(split.train)
@@ -63,10 +65,10 @@ def test_no_near_duplicate_of_a_held_out_text_trains(crowded, overrides):
 
 def test_the_same_seed_draws_the_same_and_another_another(crowded):
     for overrides in (["folds.count=4"], ["data.dev_share=0.3"]):
-        first = make_splits(crowded, config(*overrides))
-        assert make_splits(crowded, config(*overrides)) == first
-        assert make_splits(crowded, config(*overrides, "run.seed=7")) == first, "a split is not the seed's business"
-        assert make_splits(crowded, config(*overrides, "data.split_seed=7")) != first
+        first = splits_of(crowded, *overrides)
+        assert splits_of(crowded, *overrides) == first
+        assert splits_of(crowded, *overrides, "run.seed=7") == first, "a split is not the seed's business"
+        assert splits_of(crowded, *overrides, "data.split_seed=7") != first
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -93,15 +95,15 @@ def test_whole_groups_go_to_a_fold():
 
 def test_more_folds_than_groups_are_refused(processed_of, documents_of):
     processed = processed_of(documents_of(6, 1), groups=[0, 0, 0, 1, 1, 2])
-    assert len(make_splits(processed, config("folds.count=3"))) == 3
+    assert len(splits_of(processed, "folds.count=3")) == 3
     with pytest.raises(UserError, match=r"folds\.count is 4, but there are fewer groups"):
-        make_splits(processed, config("folds.count=4"))
+        splits_of(processed, "folds.count=4")
 
 
 def test_folds_beside_a_given_dev_part_are_refused(processed_of, documents_of):
     processed = processed_of(documents_of(8, 1), ["train"] * 5 + ["dev"] * 3)
     with pytest.raises(UserError, match="drop one of them"):
-        make_splits(processed, config("folds.count=2", "data.dev=given"))
+        splits_of(processed, "folds.count=2", "data.dev=given")
 
 
 # ------------------------------------------------------------------------------------------------- folds without forms
@@ -125,7 +127,7 @@ def test_no_held_out_form_is_labelled_where_it_trains(labelled):
     documents = labelled.documents
     forms = [forms_of(document) for document in documents]
     hidden_somewhere = set()
-    splits = make_splits(labelled, config("folds.count=8", "folds.disjoint=entity"))
+    splits = splits_of(labelled, "folds.count=8", "folds.disjoint=entity")
     for split in splits:
         trained = set().union(*(forms[number] for number in split.train))
         hidden = set().union(*(forms[number] for number in split.dev)) - trained
@@ -143,7 +145,7 @@ def test_forms_on_every_text_leave_nothing_to_train_on(processed_of):
     spans = (Span("name", 0, 1), Span("name", 2, 3), Span("name", 0, 3))
     documents = [Document(str(n), f"甲乙丙丁{n}戊己庚辛壬癸", spans) for n in range(6)]
     with pytest.raises(UserError, match="leaves one of 3 folds without training documents"):
-        make_splits(processed_of(documents, groups=range(6)), config("folds.count=3", "folds.disjoint=entity"))
+        splits_of(processed_of(documents, groups=range(6)), "folds.count=3", "folds.disjoint=entity")
 
 
 # ---------------------------------------------------------------------------------------------------------- dev share
@@ -160,20 +162,20 @@ def test_about_the_share_is_held_out(share):
 
 def test_only_training_documents_are_held_out(processed_of, documents_of):
     parts = ["train"] * 10 + ["test"] * 5 + ["unlabelled"] * 5 + ["additional"] * 4
-    (split,) = make_splits(processed_of(documents_of(24, 2), parts), config("data.dev_share=0.3"))
+    (split,) = splits_of(processed_of(documents_of(24, 2), parts), "data.dev_share=0.3")
     assert len(split.dev) == 3
     assert set(split.dev) < set(range(10))
     assert sorted(split.train + split.dev) == [*range(10), *range(20, 24)]
 
 
 def test_a_share_of_nothing_leaves_no_dev_part(processed_of, documents_of):
-    (split,) = make_splits(processed_of(documents_of(5, 1)), config("data.dev_share=0", "train.select=last"))
+    (split,) = splits_of(processed_of(documents_of(5, 1)), "data.dev_share=0", "train.select=last")
     assert (split.train, split.dev) == ([0, 1, 2, 3, 4], [])
 
 
 def test_a_given_dev_part_is_taken_as_it_is(processed_of, documents_of):
     processed = processed_of(documents_of(8, 1), ["train"] * 5 + ["dev"] * 3)
-    (split,) = make_splits(processed, config("data.dev=given"))
+    (split,) = splits_of(processed, "data.dev=given")
     assert (split.train, split.dev) == ([0, 1, 2, 3, 4], [5, 6, 7])
 
 
@@ -198,7 +200,7 @@ def leaking(processed_of, documents_of):
 
 @pytest.mark.parametrize("overrides", [["folds.count=5"], ["data.dev_share=0.2"]])
 def test_additional_texts_that_share_text_with_dev_or_test_are_left_out(leaking, overrides):
-    for split in make_splits(leaking, config(*overrides)):
+    for split in splits_of(leaking, *overrides):
         assert len(split.dev) == 2
         left_out = {11 + number for number in split.dev} | {21}
         assert set(split.train) == set(range(10)) - set(split.dev) | set(range(11, 26)) - left_out
@@ -206,17 +208,17 @@ def test_additional_texts_that_share_text_with_dev_or_test_are_left_out(leaking,
 
 
 def test_keep_keeps_them(leaking):
-    for split in make_splits(leaking, config("folds.count=5", "data.additional_leaks=keep")):
+    for split in splits_of(leaking, "folds.count=5", "data.additional_leaks=keep"):
         assert set(split.train) == set(range(26)) - set(split.dev) - {10}
         assert split.leaks == 0
 
 
 def test_refuse_counts_them_and_passes_a_corpus_without(leaking):
     with pytest.raises(UserError, match=r"^3 of 15 additional .* data\.additional_leaks is refuse"):
-        make_splits(leaking, config("folds.count=5", "data.additional_leaks=refuse"))
+        splits_of(leaking, "folds.count=5", "data.additional_leaks=refuse")
     for number in range(11, 22):
         leaking.parts[number] = "unlabelled"
-    (split,) = make_splits(leaking, config("data.additional_leaks=refuse"))
+    (split,) = splits_of(leaking, "data.additional_leaks=refuse")
     assert set(split.train) >= set(range(22, 26))
 
 
@@ -238,5 +240,5 @@ def test_what_is_left_out_is_said_in_a_line(leaks, said):
 
 def test_additional_texts_are_never_held_out(leaking):
     for overrides in (["folds.count=5"], ["data.dev_share=0.4"]):
-        for split in make_splits(leaking, config(*overrides)):
+        for split in splits_of(leaking, *overrides):
             assert max(split.dev) < 10

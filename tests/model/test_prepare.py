@@ -3,8 +3,9 @@
 import pytest
 
 from config import load_config
+from data.corpus.format_ccf import write_ccf
 from data.processed import load_processed
-from data.sample.sample import make_documents, write_ccf
+from data.sample.sample import make_documents
 from model import prepare
 from utils.errors import UserError
 

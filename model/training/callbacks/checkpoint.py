@@ -11,13 +11,14 @@ from utils.errors import UserError
 from utils.files import read_json, write_json
 
 STATE = "state.json"
+REMEDY = "start the run again without --resume"
 
 
 class Checkpoint(Callback):
     """Saves after every epoch.
 
-    Training may be killed at any moment. Therefore each epoch writes its weights and optimizer to new files first, then
-    replaces the state file, which names the epoch, and last removes the files of the epoch before.
+    Training may be killed at any moment. Therefore each epoch writes its weights and optimizer to new files first. Then
+    it replaces the state file, which names the epoch. Last it removes the files of the epoch before.
     """
 
     def __init__(self, fold: Path) -> None:
@@ -55,27 +56,22 @@ class Checkpoint(Callback):
 def epochs_done(fold: Path) -> int:
     """The number of complete epochs of an unfinished training; 0 if nothing was saved."""
     state = fold / "resume" / STATE
-    return read_json(state, "start the run again without --resume")["epoch"] + 1 if state.exists() else 0
+    return read_json(state, REMEDY)["epoch"] + 1 if state.exists() else 0
 
 
-def resume(trainer: RunningTrainer, fold: Path) -> bool:
-    """Load the checkpoint of a stopped training into a fresh trainer.
-
-    Returns:
-        Whether there was a checkpoint.
+def resume(trainer: RunningTrainer, fold: Path) -> None:
+    """Load the checkpoint of a stopped training, if there is one, into a fresh trainer.
 
     Raises:
         UserError: its files are damaged.
     """
     folder = fold / "resume"
     if not (folder / STATE).exists():
-        return False
-    remedy = "start the run again without --resume"
-    state = read_json(folder / STATE, remedy)
+        return
+    state = read_json(folder / STATE, REMEDY)
     try:
         trainer.state = type(trainer.state)(**state)
         trainer.network.load_state_dict(load_tensors(folder / f"model-{trainer.state.epoch}.safetensors"))
         trainer.load_training_tensors(load_tensors(folder / f"optimizer-{trainer.state.epoch}.safetensors"))
     except (TypeError, KeyError, RuntimeError) as error:
-        raise UserError(f"{folder}: does not fit this run ({str(error).splitlines()[0]}); {remedy}") from None
-    return True
+        raise UserError(f"{folder}: does not fit this run ({str(error).splitlines()[0]}); {REMEDY}") from None

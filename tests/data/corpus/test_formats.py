@@ -8,7 +8,7 @@ import pytest
 
 from config import CorpusConfig
 from data.corpus.document import Document, to_json
-from data.corpus.formats import check_categories, read_corpus
+from data.corpus.formats import keep_categories, read_corpus
 from data.problems import Problems
 from data.spans import Doubt, Span
 from utils.errors import UserError
@@ -364,8 +364,8 @@ def test_check_categories():
     spans, doubtful = (Span("name", 0, 1), Span("nmae", 2, 3)), (Doubt("*", 0, 0, 0.5), Doubt("x", 1, 1))
     documents = [Document("7", "张三李四", spans, doubtful)]
     problems = Problems()
-    assert check_categories(documents, [], problems, "dev") == documents and not problems.counts
-    (checked,) = check_categories(documents, ["name"], problems, "dev")
+    assert keep_categories(documents, [], problems, "dev") == documents and not problems.counts
+    (checked,) = keep_categories(documents, ["name"], problems, "dev")
     assert checked == Document("7", "张三李四", (Span("name", 0, 1),), (Doubt("*", 0, 0, 0.5),))
     assert problems.messages == ["dev, document 7: unknown category: nmae '李四'"]
 

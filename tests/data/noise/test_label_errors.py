@@ -4,7 +4,7 @@ from dataclasses import fields
 import pytest
 
 from data.corpus.document import Document
-from data.noise.label_errors import KINDS, LabelError, count_errors, label_errors
+from data.noise.label_errors import ERROR_KINDS, LabelError, count_errors, label_errors
 from data.noise.noise import NoiseRates, add_noise
 from data.sample.sample import make_documents
 from data.spans import Span
@@ -98,7 +98,7 @@ def test_every_difference_is_told_once_in_any_order_of_the_spans(seed):
     assert places == sorted(places)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ERROR_KINDS)
 def test_noise_of_one_kind_is_told_as_that_kind(documents, kind):
     noisy = add_noise(documents, NoiseRates(**{kind: 0.3}), 1)
     counts = count_errors(documents, noisy)
@@ -114,13 +114,13 @@ def test_noise_of_all_kinds_is_told_at_its_rates(documents):
     noisy = add_noise(documents, NoiseRates(0.1, 0.2, 0.3, 0.1), 1)
     counts = count_errors(documents, noisy)
     labels = sum(len(document.spans) for document in documents)
-    shares = {kind: sum(of_category[kind] for of_category in counts.values()) / labels for kind in KINDS}
+    shares = {kind: sum(of_category[kind] for of_category in counts.values()) / labels for kind in ERROR_KINDS}
     expected = {"missing": 0.1, "type": 0.9 * 0.2, "boundary": 0.9 * 0.3, "spurious": 0.1}
     assert shares == pytest.approx(expected, abs=0.03)
 
 
 def test_the_kinds_are_those_of_the_rates():
-    assert tuple(rate.name for rate in fields(NoiseRates)) == KINDS
+    assert tuple(rate.name for rate in fields(NoiseRates)) == ERROR_KINDS
 
 
 def test_counts_are_by_category():

@@ -5,12 +5,13 @@ import pytest
 
 from config import CorpusConfig
 from data.corpus.document import Document, category_counts, to_json
+from data.corpus.format_ccf import write_ccf
 from data.corpus.formats import read_corpus
-from data.noise.label_errors import KINDS, count_errors
+from data.noise.label_errors import ERROR_KINDS, count_errors
 from data.noise.noise import NoiseRates, add_noise
 from data.noise.noisy_copy import FILES, noise_table, read_rates, write_noisy_copy
 from data.problems import Problems
-from data.sample.sample import make_documents, write_ccf
+from data.sample.sample import make_documents
 from data.spans import Span
 from utils.errors import UserError
 
@@ -68,12 +69,15 @@ def test_the_record_counts_what_was_changed(documents, corpus, tmp_path):
     labels, errors = category_counts(documents), count_errors(documents, noisy)
     assert list(record["changed"]) == sorted(labels)
     for category, row in record["changed"].items():
-        assert row == {"labels": labels[category], **{kind: errors.get(category, {}).get(kind, 0) for kind in KINDS}}
+        assert row == {
+            "labels": labels[category],
+            **{kind: errors.get(category, {}).get(kind, 0) for kind in ERROR_KINDS},
+        }
     total = record["total"]
     assert total["labels"] == sum(labels.values())
     assert total["labels"] - total["missing"] + total["spurious"] == record["noisy_labels"]
     assert record["noisy_labels"] == sum(category_counts(noisy).values())
-    assert all(total[kind] for kind in KINDS)
+    assert all(total[kind] for kind in ERROR_KINDS)
 
 
 def test_the_same_seed_writes_the_same_bytes(corpus, tmp_path):
@@ -178,6 +182,6 @@ def test_a_rate_that_means_nothing_is_refused_by_name(text, telling):
 def test_the_table_has_a_line_for_each_category_and_one_for_all(corpus, tmp_path):
     record = write(corpus, tmp_path)
     head, *lines = noise_table(record).splitlines()
-    assert head.split() == ["labels", *KINDS]
+    assert head.split() == ["labels", *ERROR_KINDS]
     rows = {line.split()[0]: list(map(int, line.split()[1:])) for line in lines}
     assert rows == {name: list(row.values()) for name, row in (record["changed"] | {"all": record["total"]}).items()}

@@ -5,11 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from config import CorpusConfig
-from data.corpus.document import Document, category_counts, to_json
-from data.corpus.formats import read_corpus
+from data.corpus.document import category_counts, to_json
 from data.noise.noise import NoiseRates, add_noise
-from data.problems import Problems
 from data.sample.sample import (
     ANYWHERE,
     CATEGORIES,
@@ -20,7 +17,6 @@ from data.sample.sample import (
     WORDS,
     make_documents,
     read_marks,
-    write_ccf,
     write_sample,
 )
 from data.spans import Span
@@ -227,7 +223,7 @@ def test_a_failure_leaves_the_old_folder_whole(tmp_path, monkeypatch):
     def full(*_):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("data.sample.sample.write_labels", full)
+    monkeypatch.setattr("data.corpus.format_ccf.write_label_files", full)
     with pytest.raises(UserError, match="no space left"):
         write_sample(tmp_path / "sample", 3, 1, 42)
     assert content(tmp_path) == before
@@ -236,26 +232,3 @@ def test_a_failure_leaves_the_old_folder_whole(tmp_path, monkeypatch):
 def test_an_empty_part_is_refused(tmp_path):
     with pytest.raises(UserError, match="at least 1"):
         write_sample(tmp_path / "sample", 5, 0, 42)
-
-
-def test_ccf_keeps_line_ends_and_quotes(tmp_path):
-    document = Document("7", '他说"好,吧"\r\n再见', (Span("name", 2, 6),))
-    write_ccf([document], tmp_path / "texts", tmp_path / "labels")
-    assert (tmp_path / "texts/7.txt").read_bytes() == document.text.encode()
-    assert read_labels(tmp_path / "labels/7.csv") == [Span("name", 2, 6)]
-    assert '7,name,2,6,"""好,吧"""' in (tmp_path / "labels/7.csv").read_text(encoding="utf-8-sig")
-
-
-@pytest.mark.parametrize("line_end", ["\r", "\r\n", "\n"])
-def test_ccf_comes_back_whatever_ends_its_lines(tmp_path, line_end):
-    document = Document("7", f"在云帆{line_end}集团", (Span("company", 1, 4 + len(line_end)),))
-    write_ccf([document], tmp_path / "texts", tmp_path / "labels")
-    problems = Problems()
-    corpus = CorpusConfig(path=str(tmp_path / "texts"), labels=str(tmp_path / "labels"))
-    assert read_corpus(corpus, problems) == [document] and not problems.counts
-
-
-@pytest.mark.parametrize("name", ["", "../up", "a/b"])
-def test_an_id_that_is_no_file_name_is_refused(tmp_path, name):
-    with pytest.raises(UserError, match="cannot name a file"):
-        write_ccf([Document(name, "文")], tmp_path / "texts", tmp_path / "labels")

@@ -29,7 +29,7 @@ from experiments.dictionary.classifiers import train_and_find
 from experiments.dictionary.growth import grow
 from experiments.dictionary.loop import DictionaryLoop, kept_spans
 from experiments.dictionary.table import markdown
-from experiments.dictionary.texts import add_where_free, read_texts
+from experiments.dictionary.texts import add_where_free, read_learning_texts
 from main import main
 from model.prepare import prepare
 from preprocess import main as preprocess_main
@@ -77,7 +77,7 @@ def learn(config):
 
 
 def texts_of(config):
-    return read_texts(config.data, config.dictionary.taken_from, Problems())
+    return read_learning_texts(config.data, config.dictionary.taken_from, Problems())
 
 
 @pytest.fixture

@@ -7,9 +7,10 @@ import pytest
 import model.networks
 from config import load_config
 from data.corpus.document import Document
+from data.corpus.format_ccf import write_ccf
 from data.lattice.segment import segment_bounds
 from data.metrics import score_spans
-from data.sample.sample import make_documents, write_ccf
+from data.sample.sample import make_documents
 from model import load_tagger
 from model.prepare import prepare
 from model.traditional import NAMES

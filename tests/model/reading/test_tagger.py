@@ -65,7 +65,7 @@ def test_a_loaded_run_scores_what_training_scored(trained):
     assert result.scores.micro.f1 > 0.05
     processed = load_processed(config)
     assert len(result.by_document) == len(processed.of_part("train"))
-    for fold, split in enumerate(make_splits(processed, config)):
+    for fold, split in enumerate(make_splits(processed, config.data, config.folds)):
         tagger = load_tagger(config.run_folder, folds=[fold])
         documents = [processed.documents[number] for number in split.dev]
         predicted = [spans for _, spans in tagger.predict_documents(documents)]

@@ -127,7 +127,7 @@ def test_dev_and_test_texts_are_not_read(config, monkeypatch):
     monkeypatch.setattr(pretraining, "word_numbers", lambda text: seen.append(text) or np.arange(len(text)))
     config.pretrain.epochs = 1
     pretrain(config, processed)
-    split = make_splits(processed, config)[0]
+    split = make_splits(processed, config.data, config.folds)[0]
     expected = [
         processed.documents[number].text[begin:end]
         for number, begin, end in processed.segments.tolist()

@@ -111,7 +111,7 @@ def test_rates_warm_up_and_decay_with_optimizer_steps_not_batches(run):
     witness = Witness()
     config, _ = run("rates", "train.accumulation=3", "train.warmup=0.25", "train.epochs=4", witness=witness)
     processed = load_processed(config)
-    documents = make_splits(processed, config)[0].train
+    documents = make_splits(processed, config.data, config.folds)[0].train
     segments = int(np.isin(processed.segments[:, 0], documents).sum())
     batches = -(-segments // config.train.batch_size)
     total = 4 * -(-batches // 3)
