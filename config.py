@@ -40,7 +40,7 @@ class RunConfig(Settings):
     threads: int = Field(0, ge=0)
     """Processor threads for PyTorch. 0 leaves the number to PyTorch."""
     workers: int = Field(0, ge=0)
-    """Processes that prepare batches. Useful only with a GPU."""
+    """Processes that prepare batches. They help only with a GPU."""
 
     def mistakes(self) -> Iterator[str]:
         if not self.name or Path(self.name).name != self.name or self.name in (".", ".."):
@@ -78,7 +78,7 @@ class DataConfig(Settings):
     unlabelled: CorpusConfig = Field(default_factory=CorpusConfig)
     """Texts without labels. Their words join the lexicon, and some modes learn from them."""
     additional: list[CorpusConfig] = Field([])
-    """Further training corpora, which no dev or test part is drawn from."""
+    """Further training corpora. No dev part is drawn from them."""
     additional_leaks: Literal["drop", "keep", "refuse"] = "drop"
     """Additional documents that share text with a dev or test part: leave them out, use them, or stop with an error."""
     categories: list[str] = Field([])
@@ -105,7 +105,7 @@ class LexiconConfig(Settings):
     vectors: Literal["random", "encoder", "file", "none"] = "random"
     """Where word vectors come from. `none` is for networks that read only the places of words."""
     path: str = ""
-    """Vectors `file` only: word2vec file, text or binary, plain or compressed with gzip or bzip2."""
+    """Vectors `file` only: word2vec file, text or binary, plain or compressed with gzip, bzip2 or xz."""
     dimension: int = Field(50, ge=1)
     """Size of `random` vectors. Other vectors have a size of their own."""
     length: float = Field(0.0, ge=0)
@@ -191,7 +191,7 @@ class FlatConfig(Settings):
     feed_forward: int = Field(480, ge=1)
     """Size of the feed-forward layers."""
     fusion: Literal["ff", "ff_linear", "ff_two", "attn", "gate"] = "ff"
-    """How the four distances of two spans are fused. `ff` is that of the paper."""
+    """How the four distances of two spans become one vector (model/layers/position.py). `ff` is that of the paper."""
     dropout: Share = 0.15
     """Dropout of the inputs and within the layers."""
 
@@ -205,7 +205,7 @@ class ContextConfig(Settings):
     kind: Literal["lstm", "transformer", "none"] = "lstm"
     """A bidirectional LSTM, a transformer, or the vectors as they are."""
     layers: int = Field(1, ge=1)
-    """Layers. For lr_cnn, the characters of the longest word and n-gram."""
+    """Number of layers. For lr_cnn, the length in characters of the longest word and n-gram."""
     hidden: int = Field(200, ge=2)
     """Size of the states. For an LSTM or a CNN, both directions together."""
     dropout: Share = 0.5
@@ -244,9 +244,10 @@ class FoldsConfig(Settings):
     count: int = Field(0, ge=0)
     """Number of folds, at least 2. 0 trains one network on one split."""
     disjoint: Literal["document", "entity"] = "document"
-    """What a fold may not share with its training part: near-duplicates, or labelled surface forms too (CrossWeigh).
+    """What a held-out fold and its training part do not share: near-duplicates, or labelled surface forms too.
 
-    `entity` removes many training documents, so it needs short texts or many folds.
+    `entity` divides the labelled forms (CrossWeigh), not the documents. It removes many training documents, so it needs
+    short texts or many folds.
     """
     repeats: int = Field(1, ge=1)
     """How often `--mode denoise` draws and trains the folds anew."""
@@ -284,7 +285,7 @@ class TrainConfig(Settings):
     freeze_epochs: int = Field(0, ge=0)
     """Epochs at the start in which the encoder is frozen."""
     unfreeze_every: int = Field(0, ge=0)
-    """Epochs between unfreezing one encoder layer and the next, from the top down. 0 unfreezes all layers at once."""
+    """Epochs from unfreezing one encoder layer to the next, from the top down. 0 unfreezes all layers at once."""
     clip: float = Field(5.0, ge=0)
     """Largest norm of the gradient. 0 does not clip."""
     precision: Precision = "auto"
@@ -318,7 +319,7 @@ class PretrainConfig(Settings):
 
 
 class AdversarialConfig(Settings):
-    """Training on embeddings that are moved to where the loss is worst (model/training/adversarial.py)."""
+    """Training on embeddings that are moved so that the loss grows (model/training/adversarial.py)."""
 
     method: Literal["none", "fgsm", "fgm", "pgd", "freelb", "vat"] = "none"
     """How the embeddings are moved. `vat` needs no labels."""
@@ -352,7 +353,7 @@ class AveragingConfig(Settings):
     unit: Literal["epoch", "step"] = "epoch"
     """Whether weights join the average after each epoch or after each optimizer step."""
     decay: Share = 0.999
-    """Method ema: what remains of the average at each update."""
+    """Method ema: share of the average that stays at each update."""
     rate: Literal["schedule", "constant", "cyclic"] = "schedule"
     """Method swa: learning rates while it averages.
 
@@ -373,7 +374,7 @@ class RegularisationConfig(Settings):
     dropout_samples: int = Field(1, ge=1)
     """Dropout masks before the head, whose losses are averaged (Inoue, 2019)."""
     label_smoothing: Share = 0.0
-    """Share of the loss whose target is the uniform distribution over tags."""
+    """Share of the loss that pulls the scores of all tags towards equal values."""
 
 
 DoubtfulAction = Literal["keep", "mask", "mask_all", "weight", "remove"]
@@ -391,14 +392,14 @@ class DenoiseConfig(Settings):
     doubtful_below: float = Field(0.05, ge=0, le=1)
     """A label with a smaller share is doubtful if the networks find another span there or think it impossible."""
     missing_from: ShareOfMissing = 0.5
-    """A span with at least this share that no label has is missing. Less probable spans than 0.05 are not recorded."""
+    """A span with at least this share that no label has is missing. Spans below 0.05 are not recorded."""
     missing_from_of: dict[str, ShareOfMissing] = Field({})
     """`denoise.missing_from` of single categories."""
     doubtful: DoubtfulAction = "mask"
     """What is done with doubtful labels.
 
-    `mask` leaves the span's tags of its category out of the loss, `mask_all` those of all categories. `weight` lowers
-    the weight of the text.
+    `mask` leaves the span's tags of its category out of the loss, `mask_all` those of all categories. `weight` mixes
+    two losses: with the label, weighted by its share, and as `mask`, weighted by the rest.
     """
     missing: MissingAction = "mask"
     """What is done with missing spans: as for doubtful labels, or `add` them as labels."""
@@ -423,9 +424,10 @@ class DictionaryConfig(Settings):
     taken_from: str = ""
     """File with the ids of the documents whose labels made the dictionary. They are left out of all scores."""
     method: Literal["match", "direct", "bagging", "negatives", "loop"] = "match"
-    """How it is learned from: by matching alone, as span candidates of one category, or in a loop over all categories.
+    """Method: `match` the dictionary only, rank span candidates of one category, or classify characters in a `loop`.
 
-    Candidates are compared with random ones (`direct`), bags of them (`bagging`) or known negatives (`negatives`).
+    The matched candidates are the positive examples. The negative ones are a random sample (`direct`), many samples
+    (`bagging`) or known negatives (`negatives`).
     """
     category: str = ""
     """Methods direct, bagging and negatives: the category to find."""

@@ -49,6 +49,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", metavar="FILE", help="also write the figures there")
     parser.add_argument("--shape", choices=SHAPES, action="append", help="all by default")
+    parser.add_argument("--system", choices=SYSTEMS, action="append", help="all by default")
     parser.add_argument("--precision", choices=["float32", "bf16"], default="float32")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--runs", type=int, default=6)
@@ -58,7 +59,8 @@ def main() -> int:
     for shape in options.shape or SHAPES:
         arguments = (shape, options.precision, options.device, options.threads)
         name = f"{shape}, {BATCH} x {LENGTH}, {options.precision}, {options.device}"
-        results[name] = measure(prepare, {system: (system, *arguments) for system in SYSTEMS}, runs=options.runs)
+        systems = {system: (system, *arguments) for system in options.system or SYSTEMS}
+        results[name] = measure(prepare, systems, runs=options.runs)
     print_table(results)
     save_json(results, options.json)
     return 0

@@ -3,10 +3,14 @@
 import re
 from pathlib import Path
 
+import pytest
+
 import model.networks
 from config import systems
 from main import main
 from preprocess import main as preprocess_main
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 

@@ -18,6 +18,8 @@ from data.sample.sample import write_sample
 from model.run_folder import VERSION
 from preprocess import main as preprocess_main
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 CHANGED = {  # what of the settings differs from the defaults; learns something in seconds
     "data": {"max_len": 60},

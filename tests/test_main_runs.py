@@ -9,6 +9,8 @@ from data.sample.sample import write_sample
 from main import main
 from preprocess import main as preprocess_main
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):

@@ -9,6 +9,8 @@ import pytest
 
 from tests.test_config import ROOT
 
+pytestmark = pytest.mark.slow
+
 NOTEBOOKS = sorted((ROOT / "notebook").glob("*.ipynb"))
 SECONDS = 60
 

@@ -8,6 +8,7 @@ import torch
 import yaml
 
 from config import load_config
+from experiments.comparison import comparison
 from experiments.comparison.grid import systems_of_configs
 from main import main
 from model.build import fresh_network
@@ -15,8 +16,11 @@ from model.prepare import prepare
 from model.run_folder import RunParts
 from model.traditional import is_traditional, system_class
 from model.training.optimizer import build_optimizer
+from tests.experiments.in_process import run_script
 from tests.model.batches import batch_of, samples_of
 from tests.test_config import ROOT
+
+pytestmark = pytest.mark.slow
 
 SYSTEMS = sorted((ROOT / "configs" / "systems").glob("*.yaml"))
 WITHOUT_ENCODER = ROOT / "configs" / "encoders" / "none.yaml"
@@ -93,7 +97,8 @@ def test_every_system_fits_every_corpus(corpus, tmp_path):
         assert len({folders[system] for system in ("flat", "softlexicon", "softword", "exsoftword", "rules")}) == 5
 
 
-def test_systems_are_compared_by_one_command(base, tmp_path, capsys):
+def test_systems_are_compared_by_one_command(base, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(comparison, "run_script", run_script)
     paths = [str(ROOT / "configs" / "systems" / f"{name}.yaml") for name in ("feature_crf", "rules", "bilstm")]
     out = tmp_path / "out"
     settings = ["--config", str(base), "--config", str(WITHOUT_ENCODER), "--set", "train.epochs=1"]

@@ -41,6 +41,8 @@ from model.training.optimizer import build_optimizer
 from tests.model.batches import batch_of, samples_of
 from tests.model.watched import equal, weights
 
+pytestmark = pytest.mark.slow
+
 SMALL = [
     "encoder.name=scratch", "encoder.hidden=16", "encoder.heads=2", "encoder.depth=1", "encoder.feed_forward=32",
     "flat.hidden=16", "flat.heads=2", "flat.feed_forward=32", "lexicon.dimension=8", "data.max_len=66",

@@ -7,6 +7,8 @@ import pytest
 
 from benchmarks.measure import measure, print_table, save_json
 
+pytestmark = pytest.mark.slow
+
 MIB = 1024 * 1024
 
 

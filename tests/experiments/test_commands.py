@@ -1,6 +1,10 @@
 """Commands in processes of their own: what they print, how they fail."""
 
+import pytest
+
 from experiments.commands import run_script
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_command_adds_what_it_prints_to_its_log_and_returns_the_last_line_of_a_failure(tmp_path):

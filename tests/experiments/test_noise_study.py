@@ -20,6 +20,8 @@ from tests.experiments.easy_corpus import easy_documents, write_easy_corpus
 from tests.experiments.in_process import run_script
 from utils.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 
 def test_detection_counts_labels_that_are_not_true_and_true_spans_without_a_label():
     text = "天地玄黄宇宙洪荒日月"

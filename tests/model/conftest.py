@@ -18,8 +18,8 @@ from tests.model.watched import Witness
 SMALL = [
     "encoder.name=scratch", "encoder.hidden=16", "encoder.heads=2", "encoder.depth=2", "encoder.feed_forward=32",
     "flat.hidden=16", "flat.heads=2", "flat.feed_forward=32", "lexicon.dimension=8", "data.max_len=66",
-    "train.epochs=2", "train.batch_size=32", "train.encoder_rate=1e-3", "train.other_rate=1e-2",
-    "run.threads=1",
+    "train.epochs=2", "train.batch_size=32", "train.precision=float32",
+    "train.encoder_rate=1e-3", "train.other_rate=1e-2", "run.threads=1",
 ]  # fmt: skip
 
 

@@ -25,6 +25,8 @@ from tests.experiments.easy_corpus import easy_documents, write_easy_corpus
 from tests.experiments.in_process import run_script
 from utils.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 # -------------------------------------------------------------------------------------------------------- statistics
 
 

@@ -29,6 +29,8 @@ from model.training.trainer import Trainer
 from tests.experiments.easy_corpus import easy_documents, write_easy_corpus
 from tests.experiments.in_process import run_script
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def here(monkeypatch):

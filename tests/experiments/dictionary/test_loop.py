@@ -35,6 +35,8 @@ from model.prepare import prepare
 from preprocess import main as preprocess_main
 from utils.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):

@@ -1,4 +1,4 @@
-"""What every system has to do: learn twenty sentences by heart, and say after a reload what it said before."""
+"""What every system has to do: learn ten sentences by heart, and say after a reload what it said before."""
 
 import pkgutil
 
@@ -16,6 +16,8 @@ from model.prepare import prepare
 from model.traditional import NAMES
 from model.training.folds import train
 
+pytestmark = pytest.mark.slow
+
 SYSTEMS = {
     "encoder": [],
     # One chain, whose categories do not overlap in these sentences.
@@ -31,22 +33,23 @@ SYSTEMS = {
     "lattice_lstm": ["encoder.depth=0"],
     "lr_cnn": ["encoder.depth=0", "context.layers=4"],
     # What a question means takes longer to learn than what a character means.
-    "mrc": ["data.categories=[company,position,name]", "encoder.depth=2", "train.encoder_rate=2e-3",
-            "train.other_rate=5e-3", "train.batch_size=2", "train.epochs=120"],
+    "mrc": ["data.categories=[company,position,name]", "encoder.depth=2",
+            "train.encoder_rate=2e-3", "train.other_rate=5e-3", "train.batch_size=2", "train.epochs=200"],
     "feature_crf": ["data.categories=[company,position,name]"],
 }  # fmt: skip
 SMALL = [
     "encoder.name=scratch", "encoder.hidden=32", "encoder.heads=2", "encoder.depth=1", "encoder.feed_forward=64",
     "flat.hidden=32", "flat.heads=2", "flat.feed_forward=64", "lexicon.dimension=16", "context.hidden=64",
     "context.dropout=0", "flat.dropout=0", "model.dropout=0", "data.max_len=40",
-    "train.epochs=100", "train.batch_size=5", "train.encoder_rate=5e-3", "train.other_rate=1e-2", "train.crf_rate=5e-2",
+    "train.epochs=130", "train.batch_size=5", "train.precision=float32", "train.encoder_rate=5e-3",
+    "train.other_rate=1e-2", "train.crf_rate=5e-2",
     "data.dev_share=0", "train.select=last", "run.threads=1",
 ]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A folder with twenty sentences in it, each with a label."""
+    """A folder with ten sentences in it, each with a label."""
     folder = tmp_path_factory.mktemp("networks")
     sentences = []
     for document in make_documents(20, 3, "train"):
@@ -55,7 +58,7 @@ def home(tmp_path_factory):
                      for span in document.spans if begin <= span.begin and span.end < end]  # fmt: skip
             if spans:
                 sentences.append(Document(str(len(sentences)), document.text[begin:end], tuple(spans)))
-    write_ccf(sentences[:20], folder / "train_data", folder / "train_label")
+    write_ccf(sentences[:10], folder / "train_data", folder / "train_label")
     return folder
 
 

@@ -34,6 +34,8 @@ from model.run_folder import VERSION, load_parts
 from model.training.folds import train
 from utils.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def trained(small_config):

@@ -16,6 +16,8 @@ from model.training.optimizer import build_optimizer
 from tests.model.batches import batch_of, samples_of
 from tests.model.watched import Witness, equal, weights
 
+pytestmark = pytest.mark.slow
+
 METHODS = ["fgsm", "fgm", "pgd", "freelb", "vat"]
 WITH_RANDOM_START = [("freelb", 0), ("vat", 1)]  # and which of their passes has it
 EPSILON = 0.5

@@ -12,6 +12,8 @@ from model.run_folder import fold_folder, selected_epoch
 from model.training import network_fold
 from tests.model.watched import Witness, equal, weights
 
+pytestmark = pytest.mark.slow
+
 SWA = ["averaging.method=swa", "averaging.start_epoch=1", "train.epochs=4"]
 FROM_THE_START = ["averaging.start_epoch=0"]
 PER_STEP = ["averaging.unit=step"]

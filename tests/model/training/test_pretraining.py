@@ -15,6 +15,8 @@ from model.training import pretraining
 from model.training.pretraining import WordFiller, pretrain, word_numbers
 from utils.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 VOCABULARY = Vocabulary.from_texts(["天地玄黄宇宙洪荒日月盈昃"], min_count=1)
 
 

@@ -9,6 +9,8 @@ from model.layers.divergence import kl_divergence
 from model.training.r_drop import r_drop
 from tests.model.batches import batch_of, samples_of
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def setting(small_config):

@@ -12,6 +12,8 @@ from model.training.optimizer import build_optimizer
 from model.training.schedule import Schedule, constant, cosine, cyclic, linear
 from tests.model.watched import Witness
 
+pytestmark = pytest.mark.slow
+
 WARMUP, TOTAL = 4, 20
 
 

@@ -27,6 +27,8 @@ from utils.device import has_bf16
 from utils.errors import UserError
 from utils.random_states import random_states
 
+pytestmark = pytest.mark.slow
+
 ROOT = pathlib.Path(__file__).parents[3]
 CONFIGS = sorted(path for path in (ROOT / "configs").glob("*.yaml") if path.name != "local.yaml")
 
@@ -224,7 +226,7 @@ def test_half_precision_trains_close_to_full_precision(run, system):
 @pytest.mark.half_precision
 def test_precision_auto_is_the_fastest_that_the_processor_has(run):
     chosen = "bf16" if has_bf16(torch.device("cpu")) else "float32"
-    auto, _ = run("auto", "train.epochs=1")
+    auto, _ = run("auto", "train.epochs=1", "train.precision=auto")
     explicit, _ = run("explicit", "train.epochs=1", f"train.precision={chosen}")
     assert equal(weights(auto), weights(explicit))
 
