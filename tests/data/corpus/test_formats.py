@@ -360,7 +360,7 @@ def test_a_corpus_without_a_usable_document_is_refused(tmp_path):
 # --------------------------------------------------------------------------------------------------------- categories
 
 
-def test_check_categories():
+def test_keep_categories():
     spans, doubtful = (Span("name", 0, 1), Span("nmae", 2, 3)), (Doubt("*", 0, 0, 0.5), Doubt("x", 1, 1))
     documents = [Document("7", "张三李四", spans, doubtful)]
     problems = Problems()
