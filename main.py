@@ -90,7 +90,7 @@ def predict(config: Config, options: argparse.Namespace) -> None:
     """`--mode predict`."""
     from tqdm import tqdm
 
-    from data.corpus.texts import read_texts
+    from data.corpus.input_texts import read_texts
     from model.reading.mixture import mixture_of
     from model.reading.prediction_files import PredictionWriter
     from utils.files import atomic_file, check_writable

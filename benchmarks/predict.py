@@ -22,7 +22,7 @@ import torch
 
 from benchmarks.measure import measure, save_json
 from data.corpus.document import Document
-from data.corpus.texts import read_texts
+from data.corpus.input_texts import read_texts
 from data.problems import Problems
 from model import load_tagger
 from model.reading.predictor import Predictor, window_overlap

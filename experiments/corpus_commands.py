@@ -10,11 +10,11 @@ from pathlib import Path
 from tqdm import tqdm
 
 from config import CorpusConfig, DataConfig, FoldsConfig
-from data.corpora import corpora_by_name
 from data.corpus.dictionary import write_dictionary
 from data.corpus.duplicates import DUPLICATE_SHARE
 from data.corpus.formats import read_corpus
 from data.corpus.leaks import find_leaks, leak_table
+from data.named_corpora import corpora_by_name
 from data.noise.noise import NoiseRates
 from data.noise.noisy_copy import noise_table, write_noisy_copy
 from data.problems import Problems

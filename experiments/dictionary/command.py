@@ -7,10 +7,10 @@ from pathlib import Path
 from config import Config
 from data.corpus.dictionary import read_dictionary
 from data.problems import Problems
+from experiments.dictionary.learning_texts import read_learning_texts
 from experiments.dictionary.loop import DictionaryLoop
 from experiments.dictionary.ranking import rank_candidates
 from experiments.dictionary.table import markdown
-from experiments.dictionary.texts import read_learning_texts
 from utils.errors import UserError
 from utils.files import check_writable
 

@@ -26,9 +26,9 @@ from experiments.dictionary.candidates import Segmenter
 from experiments.dictionary.class_prior import labelled_shares, priors_of_round
 from experiments.dictionary.classifiers import train_and_find
 from experiments.dictionary.growth import SHORTEST, grow
+from experiments.dictionary.learning_texts import Texts
 from experiments.dictionary.round_files import RoundFiles
 from experiments.dictionary.table import Record, write_tables
-from experiments.dictionary.texts import Texts
 from experiments.dictionary.whole_words import whole_words
 from model.networks import network_class
 from model.prepare import prepare

@@ -23,8 +23,8 @@ from data.corpus.dictionary import Dictionary, label, read_forms
 from data.spans import Span, overlap
 from experiments.dictionary.candidate_scores import bagged_scores, direct_scores, hash_features, known_negative_scores
 from experiments.dictionary.candidates import Candidate, Segmenter, features, find_candidates
+from experiments.dictionary.learning_texts import Texts, write_labels
 from experiments.dictionary.table import percent, row
-from experiments.dictionary.texts import Texts, write_labels
 from utils.errors import UserError
 from utils.files import csv_row, write_json, write_text
 

@@ -20,8 +20,8 @@ from typing import Any
 from data.corpus.dictionary import Dictionary, label, read_dictionary, write_dictionary
 from data.problems import Problems
 from data.spans import ScoredSpan, Span
+from experiments.dictionary.learning_texts import Texts, add_where_free, write_labels
 from experiments.dictionary.table import KINDS, Record
-from experiments.dictionary.texts import Texts, add_where_free, write_labels
 from utils.errors import UserError
 from utils.files import read_json, write_json
 

@@ -27,9 +27,9 @@ from experiments.dictionary.candidate_scores import bagged_scores
 from experiments.dictionary.candidates import Candidate
 from experiments.dictionary.classifiers import train_and_find
 from experiments.dictionary.growth import grow
+from experiments.dictionary.learning_texts import add_where_free, read_learning_texts
 from experiments.dictionary.loop import DictionaryLoop, kept_spans
 from experiments.dictionary.table import markdown
-from experiments.dictionary.texts import add_where_free, read_learning_texts
 from main import main
 from model.prepare import prepare
 from preprocess import main as preprocess_main

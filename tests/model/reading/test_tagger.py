@@ -16,7 +16,7 @@ import torch
 from config import load_config
 from data.batches.inputs import collate_characters
 from data.corpus.document import Document
-from data.corpus.texts import read_texts
+from data.corpus.input_texts import read_texts
 from data.lattice.lattice import build_lattices
 from data.lattice.lexicon import Lexicon
 from data.lattice.tokenizer import SPECIALS, Vocabulary

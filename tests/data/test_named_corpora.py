@@ -1,8 +1,8 @@
 import pytest
 
 from config import load_config
-from data.corpora import corpora_by_name
 from data.corpus.document import Document, to_json
+from data.named_corpora import corpora_by_name
 from data.problems import Problems
 from data.split import make_splits
 from model.prepare import prepare

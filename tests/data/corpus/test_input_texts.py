@@ -9,7 +9,7 @@ import pytest
 
 from data.corpus import corpus_files as files
 from data.corpus.document import Document, to_json
-from data.corpus.texts import read_texts
+from data.corpus.input_texts import read_texts
 from data.problems import Problems
 from data.spans import Span
 from utils.errors import UserError
