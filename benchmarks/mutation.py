@@ -154,12 +154,14 @@ def code_nodes(module: ast.Module) -> Iterator[ast.AST]:
 
 
 def first_failure(copy: Path, broken: Path, processes: int) -> str | None:
-    """The test that notices, or None. The tests of the same folder come first, since they mostly do."""
+    """The test that notices, or None. Tests that probably do come first: those of the same folder, and fast ones."""
     near = copy / "tests" / broken.parent
     while not near.is_dir() or not any(near.glob("test_*.py")):
         near = near.parent
     variables = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    for arguments in ([str(near)], [str(copy / "tests"), f"--ignore={near}"]):
+    others = [str(copy / "tests"), f"--ignore={near}"]
+    for arguments in (["-m", "not slow", str(near)], ["-m", "not slow", *others], ["-m", "slow", str(near)],
+                      ["-m", "slow", *others]):  # fmt: skip
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", f"--numprocesses={processes}",
              "--dist=loadfile", "--tb=no", *arguments],
