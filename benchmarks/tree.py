@@ -34,6 +34,9 @@ def main() -> int:
         lines[folder_of(path)] += text.count("\n")
     for folder, files in sorted(folders.items()):
         print(f"{folder + ':':<14}{files:>4} files {lines[folder]:>6} lines")
+    names, arrows = imports_between_packages(modules)
+    print(f"packages and modules at the top: {len(names)}, imports between them: {len(arrows)}, "
+          f"both ways: {sum((there, here) in arrows for here, there in arrows) // 2}")  # fmt: skip
     library = {path: text for path, text in modules.items() if folder_of(path) not in ("tests", "benchmarks")}
     taking = {path: count for path, text in library.items() if (count := sum(1 for _ in takes_all_settings(text)))}
     print(f"signatures that take Config: {sum(taking.values())} in {len(taking)} files")
@@ -55,6 +58,19 @@ def tracked(tree: Path, pattern: str) -> list[Path]:
 
 def folder_of(path: Path) -> str:
     return path.parts[0] if len(path.parts) > 1 else "top level"
+
+
+def imports_between_packages(modules: dict[Path, str]) -> tuple[set[str], set[tuple[str, str]]]:
+    """The packages and modules at the top of the tree, and which of them imports which. Tests are left out."""
+    top = {path.parts[0].removesuffix(".py") for path in modules} - {"tests", "conftest", "docs", "notebook"}
+    arrows = set()
+    for path, source in modules.items():
+        here = path.parts[0].removesuffix(".py")
+        for node in ast.walk(ast.parse(source)):
+            named = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            named += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+            arrows |= {(here, name.split(".")[0]) for name in named if name.split(".")[0] in top - {here}}
+    return top, {(here, there) for here, there in arrows if here in top}
 
 
 def takes_all_settings(source: str) -> Iterator[str]:

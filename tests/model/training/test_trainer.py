@@ -310,3 +310,15 @@ def test_every_shipped_config_trains_a_step(path, sample_folder, pretrained_fold
     metrics = train(config, load_processed(config), only_fold=0)
     assert metrics[0]["history"][0]["loss"] > 0
     shutil.rmtree(tmp_path / "runs")
+
+
+def test_the_shown_loss_is_the_mean_of_the_last_batches(run):
+    """Fewer batches than it looks back on, so it is the loss of the epoch."""
+    shown = []
+
+    class Reader(Witness):
+        def on_epoch_trained(self, trainer):
+            shown.append(trainer.recent_loss())
+
+    _, (metrics,) = run("shown_loss", "train.epochs=1", witness=Reader())
+    assert shown == [pytest.approx(metrics["history"][0]["loss"])]
