@@ -609,6 +609,8 @@ def shaping_settings(config: Config) -> dict[str, Any]:
     for section, names in ONLY_TRAINING.items():
         for name in names:
             del settings[section][name]
+    # A constant now. It is still recorded, because data that was made with another value would differ.
+    settings["data"]["duplicate_share"] = RETIRED["data.duplicate_share"]
     settings["encoder"] = {"name": config.encoder.name}
     if config.lexicon.vectors == "encoder":
         settings["encoder"] |= {"layers": config.encoder.layers, "output": config.encoder.output}

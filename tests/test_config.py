@@ -18,9 +18,11 @@ from config import (
     load_config,
     save_config,
     shape_digest,
+    shaping_settings,
     systems,
     to_dict,
 )
+from data.corpus.duplicates import DUPLICATE_SHARE
 from model.traditional import NAMES
 from utils.errors import UserError
 from utils.settings import Follows
@@ -614,3 +616,8 @@ def test_every_shipped_configuration_loads_and_names_its_own_run(path):
 
 def test_some_configurations_are_shipped():
     assert SHIPPED
+
+
+def test_a_constant_that_shapes_the_data_is_recorded_with_the_settings():
+    """As a setting it was recorded too, so the processed data of earlier runs is still known to be the same."""
+    assert shaping_settings(Config())["data"]["duplicate_share"] == DUPLICATE_SHARE == 0.5
