@@ -51,7 +51,8 @@ def train(config: Config, options: argparse.Namespace) -> None:
     for fold in metrics:
         shown = selected_epoch(fold)
         score = f"dev P {shown['precision']:.4f} R {shown['recall']:.4f} F1 {shown['f1']:.4f}" if "f1" in shown else ""
-        print(f"fold {fold['fold']}: {len(fold['history'])} epochs in {fold['train_seconds']:.0f} s; "
+        epochs = f"{len(fold['history'])} epoch{'s' * (len(fold['history']) != 1)}"
+        print(f"fold {fold['fold']}: {epochs} in {fold['train_seconds']:.0f} s; "
               f"{fold['selected']} epoch {shown['epoch']}: {score or 'no dev part'}")  # fmt: skip
     print(f"run: {config.run_folder}")
 

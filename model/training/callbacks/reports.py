@@ -16,7 +16,10 @@ class Progress(Callback):
 
     def on_train_begin(self, trainer: RunningTrainer) -> None:
         done, total = trainer.state.step, trainer.total_steps
-        self._bar = tqdm(desc=trainer.name, initial=done, total=total, unit="step", disable=not trainer.main)
+        if trainer.main:  # without `disable`, because False would overrule TQDM_DISABLE
+            self._bar = tqdm(desc=trainer.name, initial=done, total=total, unit="step")
+        else:
+            self._bar = tqdm(disable=True)
 
     def on_step_end(self, trainer: RunningTrainer) -> None:
         self._bar.update()

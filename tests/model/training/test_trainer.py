@@ -322,3 +322,9 @@ def test_the_shown_loss_is_the_mean_of_the_last_batches(run):
 
     _, (metrics,) = run("shown_loss", "train.epochs=1", witness=Reader())
     assert shown == [pytest.approx(metrics["history"][0]["loss"])]
+
+
+def test_the_bar_is_hidden_by_its_environment_variable(run, capsys):
+    """conftest.py sets TQDM_DISABLE, which an explicit `disable` would overrule."""
+    run("no_bar", "train.epochs=1")
+    assert "step/s" not in capsys.readouterr().err
