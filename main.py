@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from config import Config, CorpusConfig, CorpusFormat, load_config
 from data.problems import Problems
-from utils.command_line import Command, Parser, run_chosen, run_command
+from utils.command_line import Command, Parser, add_settings_flags, run_chosen, run_command
 from utils.errors import UserError, nearest
 
 if TYPE_CHECKING:
@@ -44,7 +44,9 @@ def train(config: Config, options: argparse.Namespace) -> None:
     from model.prepare import load_or_make
     from model.run_folder import selected_epoch
     from model.training.folds import train as train_folds
+    from utils.files import check_writable
 
+    check_writable(config.run_folder)  # before the processed data is made
     metrics = train_folds(config, load_or_make(config), options.fold, options.resume, report=print)
     if like := max(fold["train_documents_like_dev"] for fold in metrics):
         print(f"{like} training texts nearly duplicate dev texts, so the dev score is optimistic")
@@ -133,10 +135,9 @@ def predict(config: Config, options: argparse.Namespace) -> None:
 
 def pretrain(config: Config, options: argparse.Namespace) -> None:
     """`--mode pretrain`."""
-    from model.prepare import load_or_make
     from model.training.pretraining import pretrain as pretrain_encoder
 
-    done = pretrain_encoder(config, load_or_make(config))
+    done = pretrain_encoder(config)
     print(f"{config.pretrain.epochs} epochs over {done.characters} characters in {done.seconds:.0f} s; loss per hidden "
           f"character of unseen segments {done.before:.3f} before, {done.after:.3f} after")  # fmt: skip
     print(f"encoder: {config.pretrained_folder}; use it with --set encoder.name={config.pretrained_folder}")
@@ -245,11 +246,6 @@ def _report_unfinished_training(run: RunParts, fold: int | None) -> None:
 # ------------------------------------------------------------------------------------------------------- command line
 
 
-def _settings_flags(parser: Parser) -> None:
-    parser.add_argument("--config", action="append", metavar="FILE", help="settings; later files win over earlier ones")
-    parser.add_argument("--set", action="append", metavar="KEY=VALUE", help="one setting, e.g. train.epochs=5")
-
-
 def _no_flags(parser: Parser) -> None:
     """For modes that take only settings."""
 
@@ -319,7 +315,7 @@ def _command(mode: str) -> Command:
 
     def add_all_flags(parser: Parser) -> None:
         parser.add_argument("--mode", choices=[mode], help=argparse.SUPPRESS)
-        _settings_flags(parser)
+        add_settings_flags(parser, "train.epochs=5")
         add_flags(parser)
 
     def run(options: argparse.Namespace) -> None:

@@ -22,7 +22,7 @@ from data.noise.label_errors import ERROR_KINDS
 from data.noise.noise import NoiseRates
 from experiments.corpus_commands import leakcheck, write_copy_with_noise, write_dictionary_of, write_sample_corpus
 from model.prepare import prepare
-from utils.command_line import Command, Parser, run_chosen, run_command
+from utils.command_line import Command, Parser, add_settings_flags, run_chosen, run_command
 from utils.errors import UserError
 
 
@@ -36,8 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _config_flags(parser: Parser) -> None:
-    parser.add_argument("--config", action="append", metavar="FILE", help="settings; later files win over earlier ones")
-    parser.add_argument("--set", action="append", metavar="KEY=VALUE", help="one setting, e.g. data.max_len=200")
+    add_settings_flags(parser, "data.max_len=200")
 
 
 def _processing_flags(parser: Parser) -> None:

@@ -1,6 +1,6 @@
 """Measures the Lattice LSTM on whole batches, beside one text at a time as in its authors' code.
 
-    python benchmarks/lattice_cells.py --json lattice_lstm.json
+    python benchmarks/lattice_cells.py --json lattice_cells.json
 
 The work is the same 32 random texts, forward and backward, in batches of different sizes.
 """

@@ -15,7 +15,6 @@ import statistics
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -38,7 +37,7 @@ def main() -> int:
     print(f"packages and modules at the top: {len(names)}, imports between them: {len(arrows)}, "
           f"both ways: {sum((there, here) in arrows for here, there in arrows) // 2}")  # fmt: skip
     library = {path: text for path, text in modules.items() if folder_of(path) not in ("tests", "benchmarks")}
-    taking = {path: count for path, text in library.items() if (count := sum(1 for _ in takes_all_settings(text)))}
+    taking = {path: count for path, text in library.items() if (count := signatures_with_config(text))}
     print(f"signatures that take Config: {sum(taking.values())} in {len(taking)} files")
     print(f"settings: {settings(modules[Path('config.py')])}")
     print(f"modules of over {LONG} lines: {sum(text.count(chr(10)) > LONG for text in library.values())}")
@@ -73,13 +72,14 @@ def imports_between_packages(modules: dict[Path, str]) -> tuple[set[str], set[tu
     return top, {(here, there) for here, there in arrows if here in top}
 
 
-def takes_all_settings(source: str) -> Iterator[str]:
-    """The names of functions with a parameter of the type `Config`."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.FunctionDef):
-            own = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
-            if any(one.annotation and re.search(r"\bConfig\b", ast.unparse(one.annotation)) for one in own):
-                yield node.name
+def signatures_with_config(source: str) -> int:
+    """How many functions have a parameter whose type names `Config`."""
+    signatures = [node.args for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
+    return sum(
+        any(one.annotation and re.search(r"\bConfig\b", ast.unparse(one.annotation))
+            for one in (*own.posonlyargs, *own.args, *own.kwonlyargs))
+        for own in signatures
+    )  # fmt: skip
 
 
 def settings(source: str) -> int:

@@ -22,7 +22,7 @@ def prepare(config: Config, force: bool = False) -> Processed:
             processed = load_processed(config)
             print(f"{config.processed_folder} is up to date")
             return processed
-    return process(config, partial(_encode_words, config))
+    return _make(config)
 
 
 def load_or_make(config: Config) -> Processed:
@@ -41,6 +41,10 @@ def load_or_make(config: Config) -> Processed:
         if replaces_others or int(os.environ.get("WORLD_SIZE", "1")) > 1 or not config.data.train.path:
             raise
     print(f"{config.processed_folder}: no up-to-date processed data, so it is made now", flush=True)
+    return _make(config)
+
+
+def _make(config: Config) -> Processed:
     return process(config, partial(_encode_words, config))
 
 

@@ -24,6 +24,12 @@ class Parser(argparse.ArgumentParser):
         return {flag for action in self._actions for flag in action.option_strings}
 
 
+def add_settings_flags(parser: Parser, example: str) -> None:
+    """The flags that give settings; `example` is one setting, for `--help`."""
+    parser.add_argument("--config", action="append", metavar="FILE", help="settings; later files win over earlier ones")
+    parser.add_argument("--set", action="append", metavar="KEY=VALUE", help=f"one setting, e.g. {example}")
+
+
 class Command(NamedTuple):
     """One of the things that a command line does.
 

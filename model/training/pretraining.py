@@ -9,7 +9,7 @@ B batch, L characters, E the encoder's hidden size, V tokens, M hidden tokens.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -29,6 +29,7 @@ from data.lattice.lexicon import jieba_segmenter
 from data.lattice.tokenizer import Vocabulary
 from data.processed import Processed
 from data.split import make_splits
+from model.prepare import load_or_make
 from model.pretrained import build_encoder
 from model.training.loaders import bucket_sampler
 from model.training.schedule import linear
@@ -79,10 +80,14 @@ def token_embeddings(transformer: PreTrainedModel) -> Tensor:
     return embeddings.weight
 
 
-def pretrain(config: Config, processed: Processed) -> Pretraining:
+def pretrain(config: Config, load: Callable[[Config], Processed] = load_or_make) -> Pretraining:
     """Continue the training of the encoder and write it to `config.pretrained_folder`.
 
     Dev and test texts are not read.
+
+    Args:
+        config: all settings.
+        load: gives the processed data. It is called once nothing in the settings is left to refuse.
 
     Raises:
         UserError: the encoder cannot be loaded or has no [MASK], or the folder cannot be written or holds other files.
@@ -90,6 +95,7 @@ def pretrain(config: Config, processed: Processed) -> Pretraining:
     check_replaceable(config.pretrained_folder, FILES, "run.folder")
     if config.encoder.name == "scratch":
         raise UserError("encoder.name is scratch, but --mode pretrain continues the training of an encoder; name one")
+    processed = load(config)
     if processed.vocabulary.mask is None:
         raise UserError(f"encoder.name: {config.encoder.name} has no [MASK] in its vocabulary, which --mode pretrain "
                         "needs; name another encoder")  # fmt: skip

@@ -6,6 +6,7 @@ from config import load_config
 from data.corpus.format_ccf import write_ccf
 from data.processed import load_processed
 from data.sample.sample import make_documents
+from main import main
 from model import prepare
 from utils.errors import UserError
 
@@ -71,3 +72,13 @@ def test_prepare_says_what_is_up_to_date_and_can_be_forced(config_of, made, caps
     assert "is up to date" in capsys.readouterr().out
     prepare.prepare(config_of(), force=True)
     assert len(made) == 2
+
+
+def test_what_is_refused_anyway_costs_no_processing(config_of, made, tmp_path, capsys):
+    (tmp_path / "file").write_text("mine")
+    settings = ["--set", "data.train=train_data", "--set", "encoder.name=scratch"]
+    assert main(["--mode", "train", *settings, "--set", "run.folder=file"]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+    assert main(["--mode", "pretrain", *settings]) == 2
+    assert "encoder.name is scratch" in capsys.readouterr().err
+    assert made == []

@@ -102,7 +102,7 @@ def config(small_config, pretrained_folder, tmp_path, monkeypatch):
 
 def test_the_encoder_learns_and_training_starts_from_it(config, small_config):
     processed = load_processed(config)
-    done = pretrain(config, processed)
+    done = pretrain(config, lambda _: processed)
     assert done.after < done.before - 0.3
     before = fresh_network(config, processed, 1).encoder.transformer.state_dict()
     config.encoder.name = str(config.pretrained_folder)
@@ -117,7 +117,7 @@ def test_the_rate_follows_the_steps_also_where_no_bar_is_shown(config, monkeypat
     asked = []
     monkeypatch.setattr(pretraining, "linear", lambda step, warmup, total: asked.append((step, total)) or 1.0)
     config.pretrain.epochs = 2
-    pretrain(config, load_processed(config))
+    pretrain(config, load_processed)
     steps, totals = zip(*asked, strict=True)
     assert steps == tuple(range(totals[0])) and len(set(totals)) == 1
 
@@ -126,7 +126,7 @@ def test_dev_and_test_texts_are_not_read(config, monkeypatch):
     processed, seen = load_processed(config), []
     monkeypatch.setattr(pretraining, "word_numbers", lambda text: seen.append(text) or np.arange(len(text)))
     config.pretrain.epochs = 1
-    pretrain(config, processed)
+    pretrain(config, lambda _: processed)
     split = make_splits(processed, config.data, config.folds)[0]
     expected = [
         processed.documents[number].text[begin:end]
@@ -154,18 +154,18 @@ def test_only_an_encoder_is_replaced_and_that_is_known_before_the_work(config, m
     folder.mkdir()
     (folder / "config.json").write_text("{}")
     config.pretrain.epochs = 1
-    pretrain(config, processed)
+    pretrain(config, lambda _: processed)
     monkeypatch.setattr("model.training.pretraining.build_encoder", lambda *_: pytest.fail("the work began"))
     (folder / "thesis.txt").write_text("mine")
     with pytest.raises(UserError, match=r"holds thesis\.txt, which would be lost; set run\.folder to another"):
-        pretrain(config, processed)
+        pretrain(config, lambda _: processed)
     assert (folder / "thesis.txt").read_text() == "mine"
 
 
 def test_what_cannot_be_pretrained_is_one_line(config, small_config):
     processed = load_processed(config)
     with pytest.raises(UserError, match=r"encoder\.name is scratch"):
-        pretrain(small_config("scratch"), load_processed(small_config("scratch")))
+        pretrain(small_config("scratch"), lambda _: pytest.fail("data was read"))
     processed.vocabulary.mask = None
     with pytest.raises(UserError, match=r"no \[MASK\]"):
-        pretrain(config, processed)
+        pretrain(config, lambda _: processed)
