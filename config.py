@@ -48,7 +48,7 @@ class RunConfig(Settings):
 
 
 Precision = Literal["auto", "float32", "bf16"]
-CorpusFormat = Literal["auto", "ccf", "cluener", "bmes", "jsonl", "labelstudio"]
+CorpusFormat = Literal["auto", "ccf", "cluener", "bmes", "tokens", "jsonl", "doccano", "prodigy", "labelstudio", "brat"]
 
 
 class CorpusConfig(Settings):
@@ -62,6 +62,8 @@ class CorpusConfig(Settings):
     """Format `ccf` only: folder or zip archive of the label files. Empty looks for `X_label` beside `X_data`."""
     format: CorpusFormat = "auto"
     """Format of the corpus. `auto` recognises it by its files."""
+    text_key: str = ""
+    """Formats with keys only: key of the text. Empty takes `text`, or in a Label Studio task its only string."""
     categories: dict[str, str] = Field({})
     """New names of categories, by their names in the corpus. An empty new name drops the category."""
 
@@ -81,6 +83,11 @@ class DataConfig(Settings):
     """Further training corpora. No dev part is drawn from them."""
     additional_leaks: Literal["drop", "keep", "refuse"] = "drop"
     """Additional documents that share text with a dev or test part: leave them out, use them, or stop with an error."""
+    allow_unlabelled: bool = False
+    """Whether train, dev, test and additional corpora may have no label, or lose more than half of their labels.
+
+    Their texts then count as texts without entities.
+    """
     categories: list[str] = Field([])
     """Categories to learn. An empty list takes all categories of the training corpus."""
     dev_share: Share = 0.1
@@ -596,9 +603,10 @@ class Config(Settings):
         return Path(self.data.processed or f"data/processed/{shape_digest(self)}")
 
 
-# Settings of `data` and `lexicon` that matter only when training; the others shape the processed data.
-ONLY_TRAINING = {
-    "data": ("dev_share", "split_seed", "processed", "additional_leaks"),
+# Settings of `data` and `lexicon` that do not shape the processed data: they matter only when training, or only decide
+# whether a corpus is refused.
+NOT_SHAPING = {
+    "data": ("dev_share", "split_seed", "processed", "additional_leaks", "allow_unlabelled"),
     "lexicon": ("length",),
 }
 
@@ -606,15 +614,25 @@ ONLY_TRAINING = {
 def shaping_settings(config: Config) -> dict[str, Any]:
     """The settings that the processed data depends on. Paths are as written."""
     settings: dict[str, Any] = {"data": config.data.model_dump(), "lexicon": config.lexicon.model_dump()}
-    for section, names in ONLY_TRAINING.items():
+    for section, names in NOT_SHAPING.items():
         for name in names:
             del settings[section][name]
+    # Recorded only where it is set, so that data made before the setting existed is still up to date.
+    for corpus in (settings["data"][name] for name in ("train", "dev", "test", "unlabelled")):
+        _drop_empty(corpus, "text_key")
+    for corpus in settings["data"]["additional"]:
+        _drop_empty(corpus, "text_key")
     # A constant now. It is still recorded, because data that was made with another value would differ.
     settings["data"]["duplicate_share"] = RETIRED["data.duplicate_share"]
     settings["encoder"] = {"name": config.encoder.name}
     if config.lexicon.vectors == "encoder":
         settings["encoder"] |= {"layers": config.encoder.layers, "output": config.encoder.output}
     return settings
+
+
+def _drop_empty(settings: dict[str, Any], name: str) -> None:
+    if not settings[name]:
+        del settings[name]
 
 
 def shape_digest(config: Config) -> str:

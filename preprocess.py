@@ -2,6 +2,7 @@
 
     python preprocess.py --config configs/demo.yaml
     python preprocess.py --sample 600                                 write the made-up sample corpus
+    python preprocess.py --convert CORPUS --to bio --output F         a corpus in another format
     python preprocess.py --leakcheck --config configs/demo.yaml       how much text corpora share
     python preprocess.py --noise CORPUS --output F --noise-type 0.2   a copy with wrong labels, the truth beside it
     python preprocess.py --dictionary CORPUS --output F --share 0.5   a dictionary from its labels
@@ -18,9 +19,16 @@ from pathlib import Path
 from typing import get_args
 
 from config import CorpusConfig, CorpusFormat, load_config
+from data.corpus.formats import writers
 from data.noise.label_errors import ERROR_KINDS
 from data.noise.noise import NoiseRates
-from experiments.corpus_commands import leakcheck, write_copy_with_noise, write_dictionary_of, write_sample_corpus
+from experiments.corpus_commands import (
+    convert_corpus,
+    leakcheck,
+    write_copy_with_noise,
+    write_dictionary_of,
+    write_sample_corpus,
+)
 from model.prepare import prepare
 from utils.command_line import Command, Parser, add_settings_flags, run_chosen, run_command
 from utils.errors import UserError
@@ -69,6 +77,14 @@ def _copy_flags(parser: Parser) -> None:
                         help="rate of one category, as in name:missing=0.5")  # fmt: skip
 
 
+def _convert_flags(parser: Parser) -> None:
+    parser.add_argument("--convert", metavar="CORPUS", help="corpus of any format, labelled or not")
+    _corpus_flags(parser)
+    formats = "; ".join(f"{name}: {writer.files}" for name, writer in writers().items())
+    parser.add_argument("--to", metavar="FORMAT", help=f"format to write. {formats}")
+    parser.add_argument("--output", metavar="PATH", help="file or folder to write")
+
+
 def _dictionary_flags(parser: Parser) -> None:
     parser.add_argument("--dictionary", metavar="CORPUS", help="labelled corpus of any format")
     _corpus_flags(parser)
@@ -86,6 +102,7 @@ def _corpus_flags(parser: Parser) -> None:
     parser.add_argument(
         "--format", choices=get_args(CorpusFormat), default="auto", help="format of the corpus; default: auto"
     )
+    parser.add_argument("--text-key", default="", metavar="KEY", help="key of the text in JSON; default: text")
 
 
 def _seed_flag(parser: Parser) -> None:
@@ -106,14 +123,20 @@ def _leakcheck(options: argparse.Namespace) -> None:
 def _copy(options: argparse.Namespace) -> None:
     if options.output is None:
         raise UserError("--noise needs --output FOLDER, where the copy with wrong labels is written")
-    corpus, folder = _labelled_corpus(options.noise, options), Path(options.output)
+    corpus, folder = _named_corpus(options.noise, options), Path(options.output)
     write_copy_with_noise(corpus, folder, _noise_rates(options), options.noise_rate, options.seed)
+
+
+def _convert(options: argparse.Namespace) -> None:
+    if not options.to or not options.output:
+        raise UserError("--convert needs --to FORMAT and --output PATH; --convert --help lists the formats")
+    convert_corpus(_named_corpus(options.convert, options), options.to, Path(options.output))
 
 
 def _dictionary(options: argparse.Namespace) -> None:
     if not options.output:
         raise UserError("--dictionary needs --output FILE, where the dictionary is written")
-    corpus = _labelled_corpus(options.dictionary, options)
+    corpus = _named_corpus(options.dictionary, options)
     write_dictionary_of(corpus, Path(options.output), options.share, options.seed)
 
 
@@ -128,8 +151,8 @@ def _process(options: argparse.Namespace) -> None:
     prepare(load_config(options.config, options.set), force=options.force)
 
 
-def _labelled_corpus(path: str, options: argparse.Namespace) -> CorpusConfig:
-    return CorpusConfig(path=path, labels=options.labels, format=options.format)
+def _named_corpus(path: str, options: argparse.Namespace) -> CorpusConfig:
+    return CorpusConfig(path=path, labels=options.labels, format=options.format, text_key=options.text_key)
 
 
 def _noise_rates(options: argparse.Namespace) -> NoiseRates:
@@ -139,6 +162,7 @@ def _noise_rates(options: argparse.Namespace) -> NoiseRates:
 # If flags of several commands are given, the first command in this order is chosen.
 COMMANDS = {
     "--leakcheck": Command("measure how much of each corpus occurs in each other", _leakcheck, _leakcheck_flags),
+    "--convert": Command("write a corpus in another format", _convert, _convert_flags),
     "--noise": Command("copy a labelled corpus with label errors", _copy, _copy_flags),
     "--dictionary": Command("write a dictionary from a corpus's labels", _dictionary, _dictionary_flags),
     "--sample": Command("write the made-up sample corpus; with --config, process it", _sample, _sample_flags),

@@ -28,7 +28,7 @@ def corpora_by_name(data: DataConfig, folds: FoldsConfig, problems: Problems) ->
     additional = itertools.count()
     for part, corpus in named_corpora(data):
         name = f"additional[{next(additional)}]" if part == "additional" else part
-        corpora[name] = read_corpus(corpus, problems, labelled=part != "unlabelled")
+        corpora[name] = read_corpus(corpus, problems, "text" if part == "unlabelled" else "either")
     if "train" not in corpora or "dev" in corpora:
         return corpora
     train = corpora.pop("train")

@@ -15,23 +15,29 @@ class Problems:
         changed: what was kept in another form, by reason.
         messages: a line for each of the first `keep`.
         warnings: probable mistakes for which nothing was dropped or changed.
+        notes: how each corpus was read, such as "train.conll: bmes, tags BIO".
+        labels_lost: how many labels were dropped.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
     changed: Counter[str] = field(default_factory=Counter)
     messages: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    labels_lost: int = 0
     keep: int = 200  # messages; the counts are always complete
 
-    def add(self, reason: str, where: str, detail: str = "") -> None:
+    def add(self, reason: str, where: str, detail: str = "", labels: int = 0) -> None:
         """Record that something was dropped.
 
         Args:
             reason: counted, such as "label text differs".
             where: file and line.
             detail: what was found there.
+            labels: how many labels were dropped with it.
         """
         self._count(self.counts, reason, where, detail)
+        self.labels_lost += labels
 
     def change(self, reason: str, where: str, detail: str = "") -> None:
         """Record that something was kept in another form, such as "unknown tag, read as O"; see `add`."""
@@ -53,8 +59,8 @@ class Problems:
         return dropped + (f"; {_counted('changed', self.changed)}" if self.changed else "")
 
     def report(self, shown: int = 20) -> str:
-        """The warnings, the first messages, the number of the other messages, and the summary, a line each."""
-        lines = [f"  {message}" for message in (*self.warnings, *self.messages[:shown])]
+        """The notes, the warnings, the first messages, the number of the others, and the summary, a line each."""
+        lines = [f"  {message}" for message in (*self.notes, *self.warnings, *self.messages[:shown])]
         if (more := self.counts.total() + self.changed.total() - shown) > 0:
             lines.append(f"  ... and {more} more")
         return "\n".join([*lines, self.summary()])

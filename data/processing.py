@@ -13,7 +13,7 @@ from tqdm import tqdm
 from config import Config, DataConfig, LexiconConfig, shaping_settings
 from data.corpus.document import Document, category_counts
 from data.corpus.duplicates import group_near_duplicates
-from data.corpus.formats import keep_categories, read_corpus, why_unlabelled
+from data.corpus.formats import Use, keep_categories, read_corpus
 from data.lattice.lattice import Lattices, build_lattices
 from data.lattice.lexicon import Lexicon, jieba_words, usable_words
 from data.lattice.segment import cut_spans, segment_bounds
@@ -36,6 +36,7 @@ from utils.files import check_replaceable
 
 LONG_SPAN = "span longer than a segment, alone or with those that overlap it"  # a reason that is counted
 FILL_SEED = 0  # of words without a vector in the file; not run.seed, so that runs of all seeds share processed data
+ALLOW_UNLABELLED = ", or set data.allow_unlabelled=true to take its texts as they are"
 EncodeWords = Callable[[list[str], Vocabulary], np.ndarray]  # float32 (words, size), made with the encoder
 
 
@@ -84,26 +85,44 @@ def read_corpora(data: DataConfig, problems: Problems) -> tuple[list[Document], 
         The documents of one corpus after the other, the part of each document, and the categories.
 
     Raises:
-        UserError: there is no training corpus, or it has no label.
+        UserError: there is no training corpus, or it has no label. Or a corpus that should be labelled is not, and
+            data.allow_unlabelled is false.
     """
     if not data.train.path:
         raise UserError("data.train is empty; set it to the training corpus, or start with configs/demo.yaml")
-    train = read_corpus(data.train, problems)
-    categories = data.categories or sorted(category_counts(train))
-    if not categories:
-        raise UserError(
-            f"{data.train.path}: no labelled span in the training corpus ({why_unlabelled(data.train, problems)})"
-        )
     documents: list[Document] = []
     parts: list[Part] = []
-    for part, corpus in named_corpora(data):
-        read = train if part == "train" else read_corpus(corpus, problems, labelled=part != "unlabelled")
+    categories = data.categories
+    for part, corpus in named_corpora(data):  # the training corpus comes first
+        use: Use = "text" if part == "unlabelled" else "either" if data.allow_unlabelled else "labelled"
+        read = read_corpus(corpus, problems, use, ALLOW_UNLABELLED)
+        if part == "train" and not category_counts(read):
+            raise UserError(f"{corpus.path}: no labelled span in the training corpus; name another in data.train")
+        categories = categories or sorted(category_counts(read))
         kept = keep_categories(read, categories, problems, corpus.path)
-        if part == "train" and not category_counts(kept):
-            raise UserError(f"{corpus.path}: no span of data.categories {', '.join(categories)}; check the names")
+        if use == "labelled" or part == "train":
+            _refuse_other_categories(corpus.path, read, kept, data.categories)
         documents += kept
         parts += [part] * len(kept)
     return documents, parts, categories
+
+
+def _refuse_other_categories(path: str, read: list[Document], kept: list[Document], chosen: list[str]) -> None:
+    """Raise UserError if most labels of a corpus have other categories, so that its entities would count as none.
+
+    If `data.categories` was chosen, labels of other categories are not wanted. Then one label that is left is enough.
+    """
+    before, after = category_counts(read), category_counts(kept)
+    lost = before - after
+    if not lost or (after and (chosen or lost.total() <= after.total())):
+        return
+    others = ", ".join(f"{category} {count}" for category, count in lost.most_common())
+    if chosen:
+        raise UserError(f"{path}: no span of data.categories {', '.join(chosen)}, only {others}; check the names")
+    raise UserError(
+        f"{path}: {lost.total()} of its {before.total()} labels have categories that data.train lacks ({others}); "
+        f"rename them with the corpus's categories, or list data.categories{ALLOW_UNLABELLED}"
+    )
 
 
 def _groups(documents: list[Document], parts: list[Part]) -> np.ndarray:

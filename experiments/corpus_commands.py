@@ -1,4 +1,4 @@
-"""The commands of preprocess.py beside processing: leaks between corpora, noisy copies, dictionaries, the sample."""
+"""The commands of preprocess.py beside processing: conversion, leaks, noisy copies, dictionaries, the sample."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from tqdm import tqdm
 
 from config import CorpusConfig, DataConfig, FoldsConfig
 from data.corpus.dictionary import write_dictionary
+from data.corpus.document import category_counts
 from data.corpus.duplicates import DUPLICATE_SHARE
-from data.corpus.formats import read_corpus
+from data.corpus.formats import read_corpus, writers
 from data.corpus.leaks import find_leaks, leak_table
 from data.named_corpora import corpora_by_name
 from data.noise.noise import NoiseRates
@@ -20,8 +21,8 @@ from data.noise.noisy_copy import noise_table, write_noisy_copy
 from data.problems import Problems
 from data.sample.sample import write_sample
 from experiments.dictionary.growth import take_dictionary
-from utils.errors import UserError
-from utils.files import check_writable, write_json, write_text
+from utils.errors import UserError, nearest
+from utils.files import atomic_file, atomic_folder, check_writable, write_json, write_text
 
 
 def leakcheck(data: DataConfig, folds: FoldsConfig, output: Path | None) -> None:
@@ -116,6 +117,37 @@ def write_dictionary_of(corpus: CorpusConfig, output: Path, share: float, seed: 
     print(f"{len(taken.dictionary)} surface forms of {len(taken.documents)} of {len(documents)} documents in {output}; "
           f"left out: {left_out}")  # fmt: skip
     print(problems.summary())
+
+
+def convert_corpus(corpus: CorpusConfig, to: str, output: Path) -> None:
+    """Write a corpus in another format. Spans that the format cannot hold are left out and counted.
+
+    Args:
+        corpus: to convert, labelled or not.
+        to: the name of a writer of `formats.writers`.
+        output: the file or folder to write. An existing file is replaced, a folder is not.
+
+    Raises:
+        UserError: the corpus cannot be read, an unknown format, or an output that cannot be written.
+    """
+    if to not in writers():
+        raise UserError(f"--to {to}: no such format{nearest(to, list(writers()))}")
+    writer = writers()[to]
+    if output.is_dir() and (not writer.folder or any(output.iterdir())):
+        raise UserError(f"--output {output}: a folder is there already; name another place")
+    check_writable(output.parent)
+    problems = Problems()
+    documents = read_corpus(corpus, problems, "either")
+    spans = category_counts(documents).total()
+    lost_before = problems.labels_lost
+    with (atomic_folder if writer.folder else atomic_file)(output) as temporary:
+        writer.write(documents, temporary, problems)
+    lost = problems.labels_lost - lost_before
+    doubts = sum(len(document.doubtful) for document in documents)
+    print(f"{output}: {len(documents)} documents and {spans - lost} of {spans} labels as {to}")
+    if doubts and to != "jsonl":
+        print(f"{doubts} doubtful stretches and the weights of documents are not written; only jsonl holds them")
+    print(problems.report())
 
 
 def _check_file(output: Path) -> None:

@@ -20,6 +20,7 @@ from typing import TypeVar
 from utils.errors import UserError, looked_in
 
 UTF8_NAME = 0x800  # flag of a file in a zip
+SURROGATE_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 Source = TypeVar("Source")  # what a file is read from: its path, or its entry in a zip
 
 
@@ -39,8 +40,11 @@ class NamedFile:
     raw: bytes
 
     def text(self) -> str:
-        """The content exactly as stored, line ends included. Raises UserError if it is not UTF-8."""
-        return decode(self.raw, self.where)
+        """The content exactly as stored, line ends included. Raises UserError if it is not UTF-8.
+
+        It may hold lone surrogates; see `decode`.
+        """
+        return decode(self.raw, self.where, surrogates=True)
 
 
 def require(path: Path) -> None:
@@ -127,21 +131,21 @@ def printable(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def read_text(path: Path) -> str:
-    """A whole text file, without a byte-order mark.
+def read_text(path: Path, surrogates: bool = False) -> str:
+    """A whole text file, without a byte-order mark. For `surrogates`, see `decode`.
 
     Raises:
         UserError: the file is missing or cannot be read, or is not UTF-8.
     """
     require(path)
     try:
-        return decode(path.read_bytes().removeprefix(codecs.BOM_UTF8), str(path))
+        return decode(path.read_bytes().removeprefix(codecs.BOM_UTF8), str(path), surrogates=surrogates)
     except OSError as error:
         raise UserError(f"{path}: cannot be read as a text file ({error.strerror or error})") from None
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the lines of a text file with their numbers, from 1; see `decode_lines`.
+def read_lines(path: Path, surrogates: bool = False) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a text file with their numbers, from 1; see `decode_lines` and, for `surrogates`, `decode`.
 
     Raises:
         UserError: the file is missing or cannot be read, or is not UTF-8.
@@ -149,14 +153,14 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     require(path)
     try:
         with path.open("rb") as stream:
-            yield from decode_lines(stream, str(path))
+            yield from decode_lines(stream, str(path), surrogates)
     except IsADirectoryError:
         raise UserError(f"{path}: is a folder, and a file was expected; name a file in it") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read as a text file ({error.strerror or error})") from None
 
 
-def decode_lines(stream: Iterable[bytes], where: str) -> Iterator[tuple[int, str]]:
+def decode_lines(stream: Iterable[bytes], where: str, surrogates: bool = False) -> Iterator[tuple[int, str]]:
     """Number and decode lines, without byte-order mark and line ends.
 
     `stream` is split at newlines only. `str.splitlines` would also split at U+2028 and U+0085, which occur in texts.
@@ -164,17 +168,19 @@ def decode_lines(stream: Iterable[bytes], where: str) -> Iterator[tuple[int, str
     offset = 0
     for number, raw in enumerate(stream, start=1):
         mark = len(codecs.BOM_UTF8) if number == 1 and raw.startswith(codecs.BOM_UTF8) else 0
-        yield number, decode(raw[mark:], where, offset + mark).removesuffix("\n").removesuffix("\r")
+        yield number, decode(raw[mark:], where, offset + mark, surrogates).removesuffix("\n").removesuffix("\r")
         offset += len(raw)
 
 
-def decode(raw: bytes, where: str, offset: int = 0) -> str:
+def decode(raw: bytes, where: str, offset: int = 0, surrogates: bool = False) -> str:
     """The text of UTF-8 bytes.
 
     Args:
         raw: bytes.
         where: the name of their file, for messages.
         offset: where they begin in it.
+        surrogates: accept surrogates, which some programs write as three bytes each. Pairs become their character;
+            `label_check.mended` replaces what is left.
 
     Raises:
         UserError: they are not UTF-8. The message says where, and how to convert a file that looks like GBK.
@@ -183,8 +189,15 @@ def decode(raw: bytes, where: str, offset: int = 0) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         problem = f"{where}: not UTF-8 at byte {offset + error.start}"
+    if surrogates:
+        with contextlib.suppress(UnicodeDecodeError):
+            return SURROGATE_PAIR.sub(_character_of_pair, raw.decode("utf-8", "surrogatepass"))
     try:
         raw.decode("gb18030")
     except UnicodeDecodeError:
         raise UserError(f"{problem}; convert it to UTF-8") from None
     raise UserError(f"{problem}; it looks like GBK: convert it with iconv -f GBK -t UTF-8")
+
+
+def _character_of_pair(pair: re.Match[str]) -> str:
+    return pair[0].encode("utf-16", "surrogatepass").decode("utf-16")

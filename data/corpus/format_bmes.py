@@ -108,5 +108,5 @@ READER = Reader(
     files="a character and a tag a line",
     labels="the tag after each character, such as B-name",
     read=read_bmes,
-    recognises_line=is_tagged,
+    recognises_lines=lambda lines: any(map(is_tagged, lines)),
 )

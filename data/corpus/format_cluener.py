@@ -1,4 +1,4 @@
-"""The format of CLUENER: a JSON object on each line, with the labels as a tree."""
+"""The format of CLUENER: JSON objects with the labels as a tree."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from config import CorpusConfig
 from data.corpus.document import Document
-from data.corpus.json_lines import Label, check_labels, parse_line, read_records
+from data.corpus.json_records import Label, check_labels, describe_records, labels_elsewhere, read_records
 from data.corpus.label_check import expect_kind
 from data.corpus.reader import Located, Reader
 from data.problems import Problems
@@ -20,14 +20,15 @@ def read_cluener(corpus: CorpusConfig, problems: Problems) -> Iterator[Located]:
     |---------|-------------------------------------------------------------------|
     | `text`  | the sentence                                                      |
     | `label` | `{category: {text: [[begin, end], ...]}}`, end inclusive          |
-    | `id`    | optional; the line's number, from 0, if not given                 |
+    | `id`    | optional; the record's number, from 0, if not given                 |
 
     Raises:
         UserError: the file is missing or is not UTF-8.
     """
     for where, document, record in read_records(corpus, problems):
         spans = check_labels(document.text, _tree_labels(record.get("label"), where, problems), where, problems)
-        yield Located(where, Document(document.id, document.text, spans))
+        lost = labels_elsewhere(record, ["label"], where)
+        yield Located(where, Document(document.id, document.text, spans), lost)
 
 
 def _tree_labels(tree: Any, where: str, problems: Problems) -> Iterator[Label]:
@@ -39,14 +40,14 @@ def _tree_labels(tree: Any, where: str, problems: Problems) -> Iterator[Label]:
                 yield Label(category, begin, end, expected)
 
 
-def _is_cluener(line: str) -> bool:
-    record = parse_line(line)
-    return isinstance(record, dict) and "text" in record and isinstance(record.get("label"), dict)
+def _is_cluener(record: dict[str, Any]) -> bool:
+    return isinstance(record.get("label"), dict)
 
 
 READER = Reader(
-    files="JSON lines with text and label",
+    files="JSON with text and label",
     labels="`label`, {category: {text: [[begin, end]]}}",
     read=read_cluener,
-    recognises_line=_is_cluener,
+    recognises_record=_is_cluener,
+    describe=describe_records,
 )

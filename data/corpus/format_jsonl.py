@@ -1,16 +1,18 @@
-"""The format of `document.to_json`: a JSON object on each line, with the labels as a list."""
+"""The format of `document.to_json`: JSON objects with the labels as a list."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from config import CorpusConfig
-from data.corpus.document import Document
-from data.corpus.json_lines import Label, check_labels, parse_line, read_records
+from data.corpus.document import Document, to_jsonl
+from data.corpus.json_records import Label, check_labels, describe_records, labels_elsewhere, read_records
 from data.corpus.label_check import check_label, expect_kind
 from data.corpus.reader import Located, Reader
+from data.corpus.writer import Writer
 from data.problems import Problems
 from data.spans import Doubt, sorted_spans
 
@@ -26,7 +28,7 @@ def read_jsonl(corpus: CorpusConfig, problems: Problems) -> Iterator[Located]:
     | `doubtful` | optional; a list like `entities`, each with an optional `belief` from 0 to 1, 0 if not   |
     |            | given; the category may be `*`                                                           |
     | `weight`   | optional; what the document's loss counts for; 1 if not given                            |
-    | `id`       | optional; otherwise the line's number, from 0                                            |
+    | `id`       | optional; otherwise the record's number, from 0                                          |
 
     Raises:
         UserError: the file is missing or is not UTF-8.
@@ -36,7 +38,8 @@ def read_jsonl(corpus: CorpusConfig, problems: Problems) -> Iterator[Located]:
         spans = check_labels(document.text, labels, where, problems)
         doubtful = _doubts(document.text, record.get("doubtful"), where, problems)
         weight = _number(record, "weight", 1.0, where, problems)
-        yield Located(where, Document(document.id, document.text, spans, doubtful, weight))
+        lost = labels_elsewhere(record, ["entities"], where)
+        yield Located(where, Document(document.id, document.text, spans, doubtful, weight), lost)
 
 
 def _list_labels(entities: Any, key: str, where: str, problems: Problems) -> Iterator[Label]:
@@ -63,14 +66,25 @@ def _number(record: dict[str, Any], key: str, default: float, where: str, proble
     return default
 
 
-def _is_jsonl(line: str) -> bool:
-    record = parse_line(line)
-    return isinstance(record, dict) and "text" in record and not isinstance(record.get("label"), dict)
+def _is_jsonl(record: dict[str, Any]) -> bool:
+    entities = record.get("entities")
+    return (
+        isinstance(entities, list)
+        and bool(entities)
+        and all(isinstance(one, dict) and "pos_b" in one for one in entities)
+    )
+
+
+def write_jsonl(documents: Sequence[Document], output: Path, problems: Problems) -> None:
+    """Write documents as `document.to_json` does. Nothing is left out."""
+    output.write_text(to_jsonl(documents), encoding="utf-8", newline="\n")
 
 
 READER = Reader(
     files="JSON lines with text",
     labels="`entities`, a list of {category, pos_b, pos_e}, pos_e inclusive",
     read=read_jsonl,
-    recognises_line=_is_jsonl,
+    recognises_record=_is_jsonl,
+    describe=describe_records,
 )
+WRITERS = {"jsonl": Writer("JSON lines with text and entities", write_jsonl)}

@@ -8,20 +8,24 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
 from tqdm import tqdm
 
 from config import CorpusConfig, CorpusFormat
 from data.corpus.corpus_files import is_tree, read_lines, require
 from data.corpus.document import Document
+from data.corpus.json_records import is_json, read_values
+from data.corpus.label_check import LONE_SURROGATE, mended
 from data.corpus.reader import Located, Reader
+from data.corpus.writer import Writer
 from data.problems import Problems
 from data.spans import ANY_CATEGORY, SpanOrDoubt, sorted_spans
 from utils.errors import UserError, nearest
 
 NAMES = tuple(name for name in get_args(CorpusFormat) if name != "auto")
 FIRST_LINES = 100  # that a format is recognised by
+Use = Literal["labelled", "either", "text"]  # of a corpus; see `read_corpus`
 
 
 @functools.cache
@@ -30,43 +34,69 @@ def readers() -> dict[str, Reader]:
     return {name: importlib.import_module(f"data.corpus.format_{name}").READER for name in NAMES}
 
 
+@functools.cache
+def writers() -> dict[str, Writer]:
+    """Every format that can be written, by its name for `preprocess.py --to`."""
+    modules = [importlib.import_module(f"data.corpus.format_{name}") for name in NAMES]
+    return {name: writer for module in modules for name, writer in getattr(module, "WRITERS", {}).items()}
+
+
 def describe_formats() -> str:
     """All formats, for messages."""
     *most, last = (f"{name} ({reader.files})" for name, reader in readers().items())
     return f"{', '.join(most)} or {last}"
 
 
-def read_corpus(corpus: CorpusConfig, problems: Problems, labelled: bool = True) -> list[Document]:
+def read_corpus(corpus: CorpusConfig, problems: Problems, use: Use = "labelled", way_out: str = "") -> list[Document]:
     """Read a corpus and rename its categories as it asks.
 
     Labels that do not fit their text, empty texts, repeated ids and the like are dropped, with a line in `problems`
-    each. With `labelled`, documents whose labels are lost are dropped too: they would count as texts without entities.
+    each. Unless the corpus is used as text, documents whose labels are lost are dropped too: they would count as texts
+    without entities.
+
+    Args:
+        corpus: names it.
+        problems: gets a line for each thing that is dropped or changed, and how the corpus was read.
+        use: `labelled` refuses a corpus that has no label or lost most of them; see `refuse_unlabelled`. `either` takes
+            it as it is. `text` needs no labels.
+        way_out: what else the user can do if the corpus is refused: ", or ...".
 
     Raises:
         UserError: the path is missing, is not UTF-8, is a damaged zip, has no known format, or has no usable document.
+            Or the corpus is refused.
     """
     if not corpus.path:
         raise UserError("a corpus has no path; set its path")
     path = Path(corpus.path)
     require(path)
     name = _format_of(corpus)
-    before = problems.counts.copy()
-    located = _with_text(readers()[name].read(corpus, problems), problems)
-    usable = _unique(_with_labels(located, problems) if labelled else located, problems)
+    problems.notes.append(f"{path}: read as {name}")
+    before, lost_before = problems.counts.copy(), problems.labels_lost
+    located = _with_text(_mended(readers()[name].read(corpus, problems), problems), problems)
+    usable = _unique(located if use == "text" else _with_labels(located, problems), problems)
     documents = list(tqdm(usable, f"reading {path.name}", unit="doc", delay=1))
+    lost = problems.labels_lost - lost_before
     if not documents:
         dropped = Problems(counts=problems.counts - before).summary()
-        raise UserError(f"{path}: no usable document in format {name} ({dropped}); expected {describe_formats()}")
+        found = readers()[name].describe(corpus)
+        raise UserError(f"{path}: no usable document in format {name} ({dropped}{found and '; '}{found}); "
+                        f"a corpus is {describe_formats()}")  # fmt: skip
+    if use == "labelled":
+        refuse_unlabelled(corpus, documents, lost, problems, way_out)
     _warn_of_unused(corpus, documents, problems)
     return [_renamed(document, corpus.categories) for document in documents]
 
 
 def _format_of(corpus: CorpusConfig) -> str:
-    return recognise(Path(corpus.path)) if corpus.format == "auto" else corpus.format
+    return recognise(Path(corpus.path), corpus.text_key) if corpus.format == "auto" else corpus.format
 
 
-def recognise(path: Path) -> str:
+def recognise(path: Path, text_key: str = "") -> str:
     """The name of the format of the corpus at `path`, which exists.
+
+    Args:
+        path: of the corpus.
+        text_key: see `CorpusConfig`.
 
     Raises:
         UserError: no format fits; the message names them all.
@@ -76,20 +106,69 @@ def recognise(path: Path) -> str:
             return name
     if is_tree(path):
         raise UserError(f"{path}: no .txt in it; a corpus is {describe_formats()}")
-    # Damaged lines are skipped: the reader will report them. The rest of a large foreign file is not read.
-    for _, line in itertools.islice(read_lines(path), FIRST_LINES):
+    if is_json(path):
+        return _recognise_records(path, text_key or "text")
+    # The rest of a large foreign file is not read.
+    lines = [line for _, line in itertools.islice(read_lines(path, surrogates=True), FIRST_LINES)]
+    for name, reader in readers().items():
+        if reader.recognises_lines(lines):
+            return name
+    first = next((line for line in lines if line.strip()), "")
+    raise UserError(
+        f"{path}: format not recognised, its first line is {first[:40]!r}; a corpus is {describe_formats()}"
+    )
+
+
+def _recognise_records(path: Path, text_key: str) -> str:
+    """The format of the first record with labels. Records that only have a text are `jsonl`."""
+    has_text, keys = False, dict[str, None]()
+    for _, _, record in read_values(path):
+        if not isinstance(record, dict):
+            continue
         for name, reader in readers().items():
-            if reader.recognises_line(line):
+            if reader.recognises_record(record):
                 return name
-    raise UserError(f"{path}: format not recognised; a corpus is {describe_formats()}")
+        has_text = has_text or isinstance(record.get(text_key), str)
+        keys |= dict.fromkeys(record)
+    if has_text:
+        return "jsonl"
+    found = f"its records have the keys {', '.join(keys)}" if keys else "no JSON object in it"
+    raise UserError(
+        f"{path}: format not recognised, {found}; name the key of the text with text_key; a corpus is "
+        f"{describe_formats()}"
+    )
 
 
-def why_unlabelled(corpus: CorpusConfig, problems: Problems) -> str:
-    """For messages about a corpus without labels: what was dropped, or where its format has its labels."""
-    if problems.counts:
-        return f"{problems.summary()}; first {problems.messages[0]}"
+# ------------------------------------------------------------------------------------------------------------- labels
+
+
+def refuse_unlabelled(
+    corpus: CorpusConfig, documents: Sequence[Document], lost: int, problems: Problems, way_out: str
+) -> None:
+    """Refuse a corpus whose texts would count as texts without entities although they may have some.
+
+    Args:
+        corpus: names it.
+        documents: with the labels that are left.
+        lost: how many of its labels were dropped.
+        problems: of reading it.
+        way_out: ends the message.
+
+    Raises:
+        UserError: no document has a label, or more than half of the labels were dropped.
+    """
+    kept = sum(len(document.spans) + len(document.doubtful) for document in documents)
+    if kept and lost <= kept:
+        return
     name = _format_of(corpus)
-    return f"read as {name}, which has its labels in {readers()[name].labels}"
+    reader = readers()[name]
+    if kept or lost:
+        first = next((f"; first {message}" for message in problems.messages if message.startswith(corpus.path)), "")
+        what = f"{lost} of its {kept + lost} labels cannot be used, read as {name} ({problems.summary()}{first})"
+    else:
+        found = reader.describe(corpus)
+        what = f"no labels in it, read as {name}, which has them in {reader.labels}{found and '; '}{found}"
+    raise UserError(f"{corpus.path}: {what}; name the right files{way_out}")
 
 
 def keep_categories(documents: list[Document], allowed: list[str], problems: Problems, where: str) -> list[Document]:
@@ -109,6 +188,15 @@ def keep_categories(documents: list[Document], allowed: list[str], problems: Pro
         doubtful = tuple(span for span in document.doubtful if span.category in [*allowed, ANY_CATEGORY])
         checked.append(replace(document, spans=spans, doubtful=doubtful))
     return checked
+
+
+def _mended(located: Iterable[Located], problems: Problems) -> Iterator[Located]:
+    """The documents without lone surrogates, which could not be written."""
+    for one in located:
+        document = one.document
+        if LONE_SURROGATE.search(document.text):
+            document = replace(document, text=mended(document.text, one.where, problems))
+        yield one._replace(document=document)
 
 
 def _with_text(located: Iterable[Located], problems: Problems) -> Iterator[Located]:

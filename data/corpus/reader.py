@@ -1,14 +1,15 @@
 """What the reader of a corpus format takes, gives and raises.
 
-The module `data/corpus/format_X.py` defines a `READER`, which `format: X` in the settings chooses.
+The module `data/corpus/format_X.py` defines a `READER`, which `format: X` in the settings chooses. If the format can be
+written too, the module also defines `WRITERS`; see `writer.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from config import CorpusConfig
 from data.corpus.document import Document
@@ -60,11 +61,25 @@ class RecognisePath(Protocol):
         """
 
 
-class RecogniseLine(Protocol):
-    """Recognises a format by a line of a file."""
+class RecogniseRecord(Protocol):
+    """Recognises a format by a JSON object."""
 
-    def __call__(self, line: str) -> bool:
-        """Whether the line can only be of this format."""
+    def __call__(self, record: dict[str, Any]) -> bool:
+        """Whether the object has labels in the form of this format. An object without labels decides nothing."""
+
+
+class RecogniseLines(Protocol):
+    """Recognises a format by the first lines of a text file that is not JSON."""
+
+    def __call__(self, lines: Sequence[str]) -> bool:
+        """Whether the lines are of this format."""
+
+
+class Describe(Protocol):
+    """Says what a corpus holds, for the message that it has no labels."""
+
+    def __call__(self, corpus: CorpusConfig) -> str:
+        """What was found, such as "its records have the keys id, content". No private text."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +91,16 @@ class Reader:
         labels: where its labels are, for messages: "`entities`, a list of ...".
         read: yields its documents.
         recognises: whether a path is a corpus of this format.
-        recognises_line: whether a line is of this format. It gets the first lines of a file whose path no format
-            recognises.
+        recognises_record: whether a JSON object has labels of this format. It gets the objects of a JSON file that no
+            `recognises` takes, until one format takes one.
+        recognises_lines: whether the first lines of any other text file are of this format.
+        describe: what a corpus without labels holds.
     """
 
     files: str
     labels: str
     read: Read
     recognises: RecognisePath = lambda path: False
-    recognises_line: RecogniseLine = lambda line: False
+    recognises_record: RecogniseRecord = lambda record: False
+    recognises_lines: RecogniseLines = lambda lines: False
+    describe: Describe = lambda corpus: ""

@@ -17,7 +17,7 @@ from typing import Any
 
 from config import CorpusConfig
 from data.corpus.document import Document, category_counts, to_jsonl
-from data.corpus.formats import read_corpus, why_unlabelled
+from data.corpus.formats import read_corpus
 from data.noise.label_errors import ERROR_KINDS, count_errors
 from data.noise.noise import NoiseRates, add_noise
 from data.problems import Problems
@@ -55,8 +55,6 @@ def write_noisy_copy(
     check_writable(folder)
     truth = read_corpus(corpus, problems)
     categories = sorted(category_counts(truth))
-    if not categories:
-        raise UserError(f"{corpus.path}: no labelled span to make wrong ({why_unlabelled(corpus, problems)})")
     by_category = read_rates(given, rates, categories)
     noisy = add_noise(truth, rates, seed, by_category)
     record = {

@@ -68,4 +68,4 @@ def write_documents(path: Path, documents: Sequence[Document]) -> None:
 
 def read_documents(path: Path) -> list[Document]:
     """The inverse of `write_documents`."""
-    return read_corpus(CorpusConfig(path=str(path), format="jsonl"), Problems())
+    return read_corpus(CorpusConfig(path=str(path), format="jsonl"), Problems(), "either")

@@ -95,4 +95,4 @@ class UnlabelledStages:
         write_documents(self.files.pseudo, labelled)
 
     def _read(self) -> list[Document]:
-        return read_corpus(self.runs.config.data.unlabelled, Problems(), labelled=False)
+        return read_corpus(self.runs.config.data.unlabelled, Problems(), "text")

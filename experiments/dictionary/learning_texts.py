@@ -57,8 +57,8 @@ def read_learning_texts(data: DataConfig, taken_from: str, problems: Problems) -
     """
     if not data.train.path:
         raise UserError("data.train is empty; name the corpus to learn from, labelled or not")
-    train = read_corpus(data.train, problems)
-    unlabelled = read_corpus(data.unlabelled, problems, labelled=False) if data.unlabelled.path else []
+    train = read_corpus(data.train, problems, "either")
+    unlabelled = read_corpus(data.unlabelled, problems, "text") if data.unlabelled.path else []
     taken = read_forms(Path(taken_from)) if taken_from else set()
     if missing := sorted(taken - {document.id for document in train}):
         raise UserError(f"{taken_from}: names document {missing[0]!r}, which is not in {data.train.path}; set "

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from config import CorpusConfig
 from data.corpus.document import Document, category_counts, to_jsonl
-from data.corpus.formats import keep_categories, read_corpus, why_unlabelled
+from data.corpus.formats import keep_categories, read_corpus
 from data.metrics import Score, Scores, score_spans
 from data.problems import Problems
 from data.processed import load_processed
@@ -53,8 +53,6 @@ def score_corpus(
     together = mixture_of(runs, only)
     labels = category_counts(documents)
     categories = sorted(labels)
-    if not categories:
-        raise UserError(f"{corpus.path}: no labelled span to score against ({why_unlabelled(corpus, problems)})")
     if not set(categories) & set(together.categories):
         raise UserError(
             f"{corpus.path}: labels only {', '.join(categories)}, but {runs[0].folder} predicts "

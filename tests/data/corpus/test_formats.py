@@ -137,7 +137,7 @@ def test_ccf_without_need_of_labels_keeps_every_document(tmp_path):
     write(tmp_path / "x_label/0.csv", f'{HEADER}0,name,0,1,"张三\n')
     write(tmp_path / "x_label/1.csv", f"{HEADER}1,name,0,1,张三\n")
     problems = Problems()
-    documents = read_corpus(CorpusConfig(path=str(tmp_path / "x_data")), problems, labelled=False)
+    documents = read_corpus(CorpusConfig(path=str(tmp_path / "x_data")), problems, "text")
     assert [document.id for document in documents] == ["0", "1", "2"] and not problems.messages
 
 

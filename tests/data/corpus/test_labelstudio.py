@@ -58,7 +58,7 @@ def test_a_task_that_was_skipped_or_not_looked_at_is_none_without_names(tmp_path
     )
     assert documents == [Document("9", "无")]
     assert problems.counts == {"task without an annotation": 2}
-    texts = read_corpus(CorpusConfig(path=str(tmp_path / "export.json")), Problems(), labelled=False)
+    texts = read_corpus(CorpusConfig(path=str(tmp_path / "export.json")), Problems(), "text")
     assert [document.text for document in texts] == ["张三😀在北京", "张三", "无"]
 
 

@@ -1,0 +1,166 @@
+"""Corpora of JSON objects, one on each line or all in one list: what their readers share."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from config import CorpusConfig
+from data.corpus.corpus_files import read_lines, read_text
+from data.corpus.document import Document
+from data.corpus.label_check import check_label, writable_record
+from data.corpus.reader import Lost
+from data.problems import Problems
+from data.spans import Span, sorted_spans
+from utils.errors import UserError
+
+LABEL_KEYS = ("label", "labels", "entities", "spans", "annotations", "ner")  # that labels of some format stand under
+BEGIN_KEYS = ("start", "start_offset", "begin", "pos_b", "value")  # of a label, in some format
+SAMPLE = 100  # records that a message describes
+
+
+class Label(NamedTuple):
+    """A label as read, so that its values may have any type."""
+
+    category: Any
+    begin: Any
+    end: Any
+    expected: Any  # its own copy of its text
+
+
+# ------------------------------------------------------------------------------------------------------------- values
+
+
+def parse_json(text: str) -> Any:
+    """The JSON value of a text, or None if it is not JSON."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def is_json(path: Path) -> bool:
+    """Whether the first line that is not blank begins like a JSON object or list. Raises UserError as `read_lines`."""
+    return _first_line(path).lstrip().startswith(("{", "["))
+
+
+def _first_line(path: Path) -> str:
+    return next((line for _, line in read_lines(path) if line.strip()), "")
+
+
+class Value(NamedTuple):
+    """A JSON value of a file.
+
+    Attributes:
+        number: of its line, or in its list, from 0.
+        where: its place, for messages: `train.json:12`, or `train.json, item 3`.
+        value: the value. A line that is not JSON gives its first characters as a string.
+    """
+
+    number: int
+    where: str
+    value: Any
+
+
+def read_values(path: Path) -> Iterator[Value]:
+    """The values on the lines of a file, or the items of its only list.
+
+    Raises:
+        UserError: the file is missing or is not UTF-8, or its list is not valid JSON.
+    """
+    if not _is_one_list(path):
+        for number, line in read_lines(path, surrogates=True):
+            if line.strip():
+                value = parse_json(line)
+                yield Value(number - 1, f"{path}:{number}", line[:80] if value is None else value)
+        return
+    try:
+        values = json.loads(read_text(path, surrogates=True))
+    except (ValueError, RecursionError) as error:
+        raise UserError(
+            f"{path}: not valid JSON ({error}); write the file again as one list or as JSON lines"
+        ) from None
+    for number, value in enumerate(values):
+        yield Value(number, f"{path}, item {number}", value)
+
+
+def _is_one_list(path: Path) -> bool:
+    """Whether the file is one JSON list, on one line or many. A list on each of several lines is not one."""
+    lines = [line for _, line in itertools.islice(((n, line) for n, line in read_lines(path) if line.strip()), 2)]
+    if not lines or not lines[0].lstrip().startswith("["):
+        return False
+    return len(lines) == 1 or not isinstance(parse_json(lines[0]), list)
+
+
+# ------------------------------------------------------------------------------------------------------------ records
+
+
+def read_records(corpus: CorpusConfig, problems: Problems) -> Iterator[tuple[str, Document, dict[str, Any]]]:
+    """Place, the document without labels, and the whole record, of every object that has a text.
+
+    The text is under `corpus.text_key`, or `text`. The id is the record's `id`, or else its `Value.number`.
+
+    Raises:
+        UserError: the file is missing, is not UTF-8 or is not JSON.
+    """
+    key = corpus.text_key or "text"
+    for number, where, record in read_objects(Path(corpus.path), problems):
+        if isinstance(record.get(key), str):
+            identity = record.get("id")
+            yield where, Document(str(number if identity is None else identity), record[key]), record
+        else:
+            found = f"it is {record[key]!r:.80}" if key in record else f"its keys are {', '.join(record) or 'none'}"
+            problems.add("record without a text", where, found)
+
+
+def read_objects(path: Path, problems: Problems) -> Iterator[Value]:
+    """Every JSON object of a file, with surrogates mended. Other values are reported.
+
+    Raises:
+        UserError: as `read_values`.
+    """
+    for number, where, value in read_values(path):
+        if isinstance(value, dict):
+            yield Value(number, where, writable_record(value, where, problems))
+        else:
+            problems.add("not a JSON object", where, f"{value!r:.80}")
+
+
+def check_labels(text: str, labels: Iterable[Label], where: str, problems: Problems) -> tuple[Span, ...]:
+    """The spans of the labels that fit the text. The others are reported."""
+    spans = (check_label(text, *label, where, problems) for label in labels)
+    return sorted_spans(span for span in spans if span)
+
+
+def labels_elsewhere(record: dict[str, Any], own: Collection[str], where: str) -> Lost | None:
+    """Why the labels of a record are unknown: it has none under the keys of its format, but some under another."""
+    if any(record.get(key) is not None for key in own):
+        return None
+    elsewhere = [key for key in LABEL_KEYS if key not in own and looks_like_labels(record.get(key))]
+    if not elsewhere:
+        return None
+    return Lost("labels under another key", where, f"{', '.join(elsewhere)}, not {' or '.join(own)}")
+
+
+def looks_like_labels(value: Any) -> bool:
+    """Whether a value is a list of labels, or a tree of them by category."""
+    if isinstance(value, dict):
+        return bool(value) and all(isinstance(own, dict) for own in value.values())
+    return isinstance(value, list) and bool(value) and all(map(_looks_like_label, value))
+
+
+def _looks_like_label(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(key in value for key in BEGIN_KEYS)
+    return isinstance(value, list) and len(value) == 3
+
+
+def describe_records(corpus: CorpusConfig) -> str:
+    """The keys of the first records, for messages."""
+    keys: dict[str, None] = {}
+    for _, _, value in itertools.islice(read_values(Path(corpus.path)), SAMPLE):
+        keys |= dict.fromkeys(value if isinstance(value, dict) else ())
+    return f"its records have the keys {', '.join(keys)}" if keys else "it has no JSON object"
