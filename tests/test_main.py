@@ -204,7 +204,7 @@ def test_broken_lines_are_reported_and_the_others_read(command, tmp_path):
     path.write_text('{"text": "张三"}\nnot json\n{"txt": 1}\n{"text": "李四", "id": 0}\n', encoding="utf-8")
     status, out, _ = command("predict", "--input", path, "--output", tmp_path / "out")
     assert status == 0
-    assert f"{path}:2: line is not a JSON object" in out
+    assert f"{path}:2: not a JSON object" in out
     assert out.splitlines()[-1].startswith("dropped 2: ") and "; changed 1: id given before" in out
     lines = (tmp_path / "out" / "predict.jsonl").read_text().splitlines()
     assert [json.loads(line)["id"] for line in lines] == ["0", "broken#4"]
@@ -415,10 +415,10 @@ def test_data_made_again_from_other_texts_is_not_scored(home, command, refused, 
     ("line", "telling"),
     [
         ('{"text": "张三", "entities": [{"category": "PER", "pos_b": 0, "pos_e": 1}]}', ["labels only PER", "company"]),
-        ('{"text": "张三"}', ["no labelled span", "`entities`, a list of {category, pos_b, pos_e}"]),
+        ('{"text": "张三"}', ["no labels in it", "`entities`, a list of {category, pos_b, pos_e}"]),
         (
             '{"text": "张三", "entities": [{"category": "name", "pos_b": 3, "pos_e": 40}]}',
-            ["no labelled span", "dropped 1", "corpus.jsonl:1"],
+            ["1 of its 1 labels cannot be used", "dropped 1", "corpus.jsonl:1"],
         ),
         ("not json", ["format not recognised"]),
         ("", ["format not recognised"]),

@@ -175,7 +175,7 @@ def test_odd_texts_are_kept_as_they_are(workspace, run, tmp_path):
 def test_a_scratch_encoder_learns_the_characters_of_training_texts_alone(workspace, run, tmp_path):
     dev = write_jsonl(tmp_path / "dev.jsonl", [Document("0", "鬱鬱鬱")])
     extra = write_jsonl(tmp_path / "extra.jsonl", [Document("0", "龘龘龘靐")])
-    overrides = [f"data.dev={dev}", f"data.additional=[{extra}]"]
+    overrides = [f"data.dev={dev}", f"data.additional=[{extra}]", "data.allow_unlabelled=true"]
     assert run(*overrides)[0] == 0
     vocabulary = load_processed(config_of(workspace, *overrides)).vocabulary
     assert vocabulary.row("龘") != vocabulary.unknown
@@ -191,7 +191,7 @@ def test_random_vectors_are_only_for_words_of_training_texts(workspace, run, tmp
     more = write_jsonl(tmp_path / "more.jsonl", [Document("0", "广州")])
     extra = write_jsonl(tmp_path / "extra.jsonl", [Document("0", "深圳")])
     overrides = [f"data.train={train}", f"data.dev={dev}", f"data.unlabelled={more}", f"data.additional=[{extra}]"]
-    overrides.append("lexicon.match=all")
+    overrides += ["lexicon.match=all", "data.allow_unlabelled=true"]
     assert run(*overrides)[0] == 0
     processed = load_processed(config_of(workspace, *overrides))
     assert set(processed.lexicon.words) == {"北京", "大学", "北京大学", "深圳"}
@@ -313,7 +313,9 @@ def test_missing_labels_are_one_line(run, workspace):
 
 def test_a_corpus_without_a_single_label_is_one_line(run, workspace, tmp_path):
     path = write_jsonl(tmp_path / "bare.jsonl", [Document("0", "没有标签")])
-    assert f"{path}: no labelled span" in refused(run, workspace, f"data.train={path}")
+    assert f"{path}: no labels in it" in refused(run, workspace, f"data.train={path}")
+    message = refused(run, workspace, f"data.train={path}", "data.allow_unlabelled=true")
+    assert f"{path}: no labelled span in the training corpus" in message
 
 
 def test_a_text_in_gbk_names_the_file_and_how_to_convert_it(run, workspace):

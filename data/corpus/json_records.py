@@ -48,7 +48,7 @@ def is_json(path: Path) -> bool:
 
 
 def _first_line(path: Path) -> str:
-    return next((line for _, line in read_lines(path) if line.strip()), "")
+    return next((line for _, line in read_lines(path, surrogates=True) if line.strip()), "")
 
 
 class Value(NamedTuple):
@@ -89,7 +89,8 @@ def read_values(path: Path) -> Iterator[Value]:
 
 def _is_one_list(path: Path) -> bool:
     """Whether the file is one JSON list, on one line or many. A list on each of several lines is not one."""
-    lines = [line for _, line in itertools.islice(((n, line) for n, line in read_lines(path) if line.strip()), 2)]
+    filled = (line for _, line in read_lines(path, surrogates=True) if line.strip())
+    lines = list(itertools.islice(filled, 2))
     if not lines or not lines[0].lstrip().startswith("["):
         return False
     return len(lines) == 1 or not isinstance(parse_json(lines[0]), list)

@@ -19,7 +19,8 @@ def configure(workspace, tmp_path):
     for name, text in texts.items():
         path[name].write_text(to_json(Document("0", text)) + "\n", encoding="utf-8")
     named = [f"data.test={path['test']}", f"data.additional=[{path['first']}, {path['second']}]",
-             f"data.unlabelled={path['unlabelled']}", "data.dev_share=0.25"]  # fmt: skip
+             f"data.unlabelled={path['unlabelled']}", "data.dev_share=0.25",
+             "data.allow_unlabelled=true"]  # fmt: skip
     return lambda *changes: load_config([workspace.settings], [*named, *changes])
 
 

@@ -5,7 +5,10 @@ import json
 import pytest
 
 import preprocess
+from config import CorpusConfig
 from data.corpus.document import Document
+from data.corpus.formats import read_corpus
+from data.problems import Problems
 from experiments import corpus_commands
 from tests.preprocess_command import left_over, refused, write_jsonl
 
@@ -81,9 +84,9 @@ def test_noise_writes_a_copy_and_says_what_was_changed(workspace, capsys, tmp_pa
     out = capsys.readouterr().out.splitlines()
     labels = sum(len(document.spans) for document in workspace.documents)
     record = json.loads((folder / "noise.json").read_text(encoding="utf-8"))
-    assert out[-3].split()[:2] == ["all", str(labels)]
-    assert out[-2].startswith(f"wrote {folder}: 8 documents with {labels} true labels (truth.jsonl) and ")
-    assert out[-1] == "dropped nothing"
+    assert out[-4].split()[:2] == ["all", str(labels)]
+    assert out[-3].startswith(f"wrote {folder}: 8 documents with {labels} true labels (truth.jsonl) and ")
+    assert out[-2:] == [f"  {workspace.texts}: read as ccf", "dropped nothing"]
     assert (record["seed"], record["rates"]["missing"]) == (1, 0.3)
     assert [record["category_rates"][name]["missing"] for name in ("name", "company")] == [0.9, 0]
     assert record["category_rates"]["name"]["type"] == 0.5
@@ -96,7 +99,7 @@ def test_noise_reads_labels_and_formats_as_told(workspace, capsys, tmp_path):
     elsewhere = workspace.labels.rename(workspace.folder / "elsewhere")
     arguments = ["--noise", str(workspace.texts), "--output", str(tmp_path / "noisy"), "--noise-type", "0.3"]
     assert preprocess.main(arguments) == 2
-    assert "no labelled span" in capsys.readouterr().err
+    assert "no labels in it" in capsys.readouterr().err
     assert preprocess.main([*arguments, "--format", "bmes"]) == 2
     assert "is a folder, and a file was expected" in capsys.readouterr().err
     assert preprocess.main([*arguments, "--labels", str(elsewhere), "--format", "ccf"]) == 0
@@ -156,8 +159,11 @@ def test_the_sample_corpus_is_written_and_named_in_one_line(tmp_path, capsys, mo
         ("--leakcheck --sample 6", "--sample does not belong to --leakcheck; give one of them"),
         ("--config a.yaml --leakcheck --force", "--force does not belong to --leakcheck, but to --sample and --config"),
         ("--leakcheck --noise-type 0", "--noise-type does not belong to --leakcheck, but to --noise and --sample"),
-        ("--config a.yaml --output b", "--output does not belong to --config, but to --leakcheck and --noise"),
-        ("--sample 6 --output b", "--output does not belong to --sample, but to --leakcheck and --noise"),
+        (
+            "--config a.yaml --output b",
+            "--output does not belong to --config, but to --leakcheck and --convert",
+        ),
+        ("--sample 6 --output b", "--output does not belong to --sample, but to --leakcheck and --convert and --noise"),
         ("--sample 6 --noise-rate a:type=0.1", "--noise-rate does not belong to --sample, but to --noise"),
         ("--config a.yaml --seed 0", "--seed does not belong to --config, but to --noise and --dictionary and"),
         ("--config a.yaml --sample-folder b", "--sample-folder does not belong to --config, but to --sample"),
@@ -228,4 +234,37 @@ def test_a_dictionary_that_cannot_be_taken_is_one_line(workspace, tmp_path, caps
 def test_a_dictionary_out_of_a_corpus_without_labels_is_one_line(tmp_path, capsys):
     bare = write_jsonl(tmp_path / "bare.jsonl", [Document("0", "天地玄黄")])
     assert preprocess.main(["--dictionary", str(bare), "--output", str(tmp_path / "half.tsv")]) == 2
-    assert "no label to take a surface form from" in capsys.readouterr().err
+    assert "bare.jsonl: no labels in it" in capsys.readouterr().err
+
+
+# ------------------------------------------------------------------------------------------------------------- convert
+
+
+def convert(corpus, to, output, *flags):
+    return preprocess.main(["--convert", str(corpus), "--to", to, "--output", str(output), *flags])
+
+
+def test_convert_writes_a_corpus_that_reads_back(workspace, capsys, tmp_path):
+    output = tmp_path / "new" / "corpus.jsonl"
+    assert convert(workspace.texts, "jsonl", output, "--labels", str(workspace.labels)) == 0
+    labels = sum(len(document.spans) for document in workspace.documents)
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == f"{output}: {len(workspace.documents)} documents and {labels} of {labels} labels as jsonl"
+    assert read_corpus(CorpusConfig(path=str(output)), Problems()) == workspace.documents
+
+
+@pytest.mark.parametrize(
+    ("arguments", "telling"),
+    [
+        (["--to", "jsonl"], "--convert needs --to FORMAT and --output PATH"),
+        (["--output", "OUT"], "--convert needs --to FORMAT and --output PATH"),
+        (["--to", "jsnol", "--output", "OUT"], "--to jsnol: no such format; did you mean jsonl?"),
+        (["--to", "jsonl", "--output", "."], "--output .: a folder is there already; name another place"),
+    ],
+)
+def test_a_conversion_that_cannot_be_done_is_one_line(workspace, capsys, tmp_path, monkeypatch, arguments, telling):
+    monkeypatch.chdir(tmp_path)
+    assert preprocess.main(["--convert", str(workspace.texts), *arguments]) == 2
+    err = capsys.readouterr().err
+    assert telling in err and err.count("\n") == 1
+    assert not (tmp_path / "OUT").exists()

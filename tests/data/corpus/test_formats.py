@@ -19,7 +19,7 @@ HEADER = "ID,Category,Pos_b,Pos_e,Privacy\n"
 
 def read(path, **settings):
     problems = Problems()
-    return read_corpus(CorpusConfig(path=str(path), **settings), problems), problems
+    return read_corpus(CorpusConfig(path=str(path), **settings), problems, "either"), problems
 
 
 def write(path, content):
@@ -191,7 +191,9 @@ def test_a_renamed_category_that_no_label_has_is_told(tmp_path):
         f"{path}: categories renames nmae, which no label has; did you mean name?",
         f"{path}: categories renames scene, which no label has; known here: book, name",
     ]
-    assert problems.report().splitlines() == [*(f"  {one}" for one in problems.warnings), "dropped nothing"]
+    assert problems.report().splitlines() == [
+        f"  {path}: read as jsonl", *(f"  {one}" for one in problems.warnings), "dropped nothing"
+    ]  # fmt: skip
     bare = write(tmp_path / "y.jsonl", to_json(Document("0", "张三在北京")))
     assert not read(bare, categories={"nmae": "person"})[1].warnings, "where nothing is labelled nothing is renamed"
 
@@ -233,7 +235,7 @@ def test_jsonl_drops_and_reports_bad_lines(tmp_path):
     documents, problems = read(write(tmp_path / "a.jsonl", "\n".join(lines)))
     assert documents == [Document("4", "好"), Document("6", "张三")]
     assert problems.counts == {
-        "line is not a JSON object": 2, "line without a text": 1, "empty text": 1, "duplicate id": 1,
+        "not a JSON object": 2, "record without a text": 1, "empty text": 1, "duplicate id": 1,
         "offsets are not numbers": 1, "labels of another shape": 1,
     }  # fmt: skip
     assert "a.jsonl:1" in problems.messages[0]

@@ -120,7 +120,7 @@ def test_files_are_read_as_they_come(tmp_path, monkeypatch):
     for number in range(3):
         (tmp_path / f"{number}.txt").write_text("字", encoding="utf-8")
     decoded = []
-    monkeypatch.setattr(files, "decode", lambda raw, where, offset=0: decoded.append(where) or raw.decode())
+    monkeypatch.setattr(files, "decode", lambda raw, where, **more: decoded.append(where) or raw.decode())
     texts = read_texts(tmp_path, None, Problems())
     next(texts)
     assert len(decoded) == 1

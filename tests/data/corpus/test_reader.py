@@ -18,7 +18,7 @@ from utils.errors import UserError
 
 def test_every_format_of_the_settings_has_a_reader_that_says_what_it_reads():
     readers = formats.readers()
-    assert list(readers) == ["ccf", "cluener", "bmes", "jsonl", "labelstudio"]
+    assert list(readers) == list(formats.NAMES)
     for name, reader in readers.items():
         assert isinstance(reader, Reader) and f"{name} ({reader.files})" in formats.describe_formats()
 
@@ -35,7 +35,9 @@ def test_a_reader_needs_a_module_and_a_name_in_the_settings_only(tmp_path, monke
     try:
         (tmp_path / "corpus").write_text("mine 张三\nmine 李四", encoding="utf-8")
         corpus = CorpusConfig(path=str(tmp_path / "corpus"))
-        assert [document.text for document in read_corpus(corpus, Problems())] == ["张三", "李四"]
+        assert [document.text for document in read_corpus(corpus, Problems(), "either")] == ["张三", "李四"]
+        with pytest.raises(UserError, match="no labels in it, read as mine, which has them in nowhere; name the right"):
+            read_corpus(corpus, Problems())
         (tmp_path / "foreign").write_text("foreign", encoding="utf-8")
         with pytest.raises(UserError, match=r"or mine \(lines that begin with mine\)"):
             read_corpus(CorpusConfig(path=str(tmp_path / "foreign")), Problems())

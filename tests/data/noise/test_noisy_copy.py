@@ -138,7 +138,7 @@ def test_a_corpus_is_not_overwritten_by_its_own_copy(tmp_path, name):
 def test_what_cannot_be_made_noise_of_is_refused(corpus, tmp_path, monkeypatch):
     path = tmp_path / "bare.jsonl"
     path.write_text(to_json(Document("1", "张三")), encoding="utf-8")
-    with pytest.raises(UserError, match="no labelled span"):
+    with pytest.raises(UserError, match="no labels in it"):
         write(CorpusConfig(path=str(path)), tmp_path / "out")
     with pytest.raises(UserError, match="all noise rates are 0"):
         write(corpus, tmp_path / "out", NoiseRates())
