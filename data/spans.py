@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import NamedTuple, Protocol, TypeVar
 
 
@@ -86,3 +86,27 @@ def overlap(one: AnySpan, other: AnySpan) -> bool:
 def clash(one: AnySpan, other: AnySpan) -> bool:
     """Whether two spans have the same category and share a character, so that no chain of tags can hold both."""
     return one.category == other.category and overlap(one, other)
+
+
+def fit_in_chains(spans: Iterable[Span], chain_of: Callable[[Span], Hashable]) -> tuple[list[Span], list[Span]]:
+    """Divide spans into those that chains of tags can hold, and those that overlap a longer one in their chain.
+
+    Longer spans come first, and of equally long ones the first in the text. `TagScheme.encode` follows the same rule.
+
+    Args:
+        spans: of one text.
+        chain_of: the chain of a span, such as its category.
+
+    Returns:
+        The spans that are held and those that are left out, longest first.
+    """
+    held, left_out = [], []
+    taken: set[tuple[Hashable, int]] = set()
+    for span in sorted(spans, key=lambda span: (span.begin - span.end, span.begin)):
+        places = {(chain_of(span), place) for place in range(span.begin, span.end + 1)}
+        if taken & places:
+            left_out.append(span)
+        else:
+            taken |= places
+            held.append(span)
+    return held, left_out

@@ -1,112 +1,149 @@
-"""Tagged characters, one on each line, as in CoNLL files."""
+"""Tagged tokens, one on each line, as in CoNLL files."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 from config import CorpusConfig
 from data.corpus.corpus_files import read_lines
 from data.corpus.document import Document
 from data.corpus.reader import Located, Reader
+from data.corpus.tag_schemes import LOOKS_LIKE_TAG, TaggedTokens, describe_tags, read_tagged, write_tags
+from data.corpus.writer import Writer
 from data.problems import Problems
-from data.spans import Span, sorted_spans
 
-# The character may itself be white space, such as U+3000.
-LINE = re.compile(r"(.)[ \t]+(\S+)[ \t]*")
-TAG = re.compile(r"O|[BIMES]-\S+")
+# The token may itself be white space, such as U+3000.
+COLUMNS = re.compile(r"(.+?)[ \t]+(?:.*[ \t])?(\S+)[ \t]*", re.DOTALL)
+SEPARATORS = ",|;"  # that columns may have instead of white space
+NUMBERED = re.compile(r"(.+?)([0-9]+)", re.DOTALL)  # a character and its place in its word, as golden-horse has them
+SAMPLE_LINES = 1000  # that the separator is chosen by
+LINE_BREAK = re.compile("[\r\n]")
+BLANK = "\ufeff \t\r\x0b\x0c\x85\xa0\u2028\u2029\u3000"  # characters of a blank line
+DOCUMENT_START = "-DOCSTART-"
 
-
-def is_tagged(line: str) -> bool:
-    """Whether a line is one character and a tag of BMES, BIOES or BIO."""
-    matched = LINE.fullmatch(line)
-    return matched is not None and TAG.fullmatch(matched[2]) is not None
-
-
-class Tagged(NamedTuple):
-    """A character of a sentence, its tag, and the number of its line."""
-
-    line: int
-    character: str
-    tag: str
+Split = Callable[[str], tuple[str, str] | None]  # the first and the last column of a line, or None
 
 
 def read_bmes(corpus: CorpusConfig, problems: Problems) -> Iterator[Located]:
     """Sentences, separated by blank lines. The id is the running number, from 0.
 
-    | scheme | span of one character | of three     | a span ends                 |
-    |--------|-----------------------|--------------|-----------------------------|
-    | BMES   | S-X                   | B-X M-X E-X  | at its E                    |
-    | BIOES  | S-X                   | B-X I-X E-X  | at its E                    |
-    | BIO    | B-X                   | B-X I-X I-X  | at the last of the I-X      |
+    The first column is the token, the last one its tag; `tag_schemes.py` says which tags are read. White space
+    separates columns, or another mark if that reads more lines. A token is one character or more. `-DOCSTART-`
+    separates sentences too. Lines that begin with # and do not end in a tag are comments.
 
-    A file with an E, M or S anywhere is BMES or BIOES. In such a file, a B without an E is broken. Broken tags are
-    reported and their span is dropped; the sentence is kept.
+    If every token is a character and a number, as in golden-horse's Weibo files, the numbers are left out.
 
     Raises:
         UserError: the file is missing or not UTF-8.
     """
-    sentences = list(_sentences(corpus, problems))
-    closes = any(tagged.tag[0] in "EMS" for sentence in sentences for tagged in sentence)
-    for running, sentence in enumerate(sentences):
-        text = "".join(tagged.character for tagged in sentence)
-        spans = _spans(sentence, closes, corpus.path, problems)
-        yield Located(f"{corpus.path}:{sentence[0].line}", Document(str(running), text, sorted_spans(spans)))
+    lines = list(read_lines(Path(corpus.path), surrogates=True))
+    sentences = list(_sentences(corpus.path, lines, choose_split([line for _, line in lines]), problems))
+    yield from read_tagged(_without_numbers(sentences, corpus.path, problems), corpus.path, problems)
 
 
-def _sentences(corpus: CorpusConfig, problems: Problems) -> Iterator[list[Tagged]]:
-    sentence: list[Tagged] = []
-    for number, line in read_lines(Path(corpus.path)):
-        if matched := LINE.fullmatch(line):
-            character, tag = matched.groups()
-            if not TAG.fullmatch(tag):
-                problems.change("unknown tag, read as O", f"{corpus.path}:{number}", repr(tag))
-                tag = "O"
-            sentence.append(Tagged(number, character, tag))
-        elif line.strip():
-            problems.add("line is not one character and a tag", f"{corpus.path}:{number}", repr(line[:80]))
-        elif sentence:
-            yield sentence
-            sentence = []
-    if sentence:
-        yield sentence
+def choose_split(lines: Sequence[str]) -> Split:
+    """How lines are split into columns: the way that finds most tags in the first lines; of equals white space."""
+    filled = [line for line in lines[: 2 * SAMPLE_LINES] if line.strip()][:SAMPLE_LINES]
+    ways: list[Split] = [_by_white_space, *(partial(_by_mark, mark) for mark in SEPARATORS)]
+    return max(ways, key=lambda split: sum(_has_tag(line, split) for line in filled))
 
 
-def _spans(sentence: list[Tagged], closes: bool, path: str, problems: Problems) -> Iterator[Span]:
-    """The spans of a sentence. With `closes`, every B needs an E."""
-    # The category of the current span, "" outside, and its first place: None if it is broken, and reported already.
-    category: str = ""
-    begin: int | None = None
+def _by_white_space(line: str) -> tuple[str, str] | None:
+    matched = COLUMNS.fullmatch(line)
+    return (matched[1], matched[2]) if matched else None
 
-    def broken(line: int, detail: str) -> None:
-        problems.add("broken tags", f"{path}:{line}", detail)
 
-    for position, (line, _, tag) in enumerate([*sentence, Tagged(sentence[-1].line, "", "O")]):
-        kind, _, name = tag.partition("-")
-        if kind in "OBS":
-            if begin is not None and closes:
-                broken(sentence[position - 1].line, f"B-{category} is not closed by E-{category}")
-            elif begin is not None:
-                yield Span(category, begin, position - 1)
-            category, begin = (name, position) if kind == "B" else ("", None)
-            if kind == "S":
-                yield Span(name, position, position)
+def _by_mark(mark: str, line: str) -> tuple[str, str] | None:
+    token, found, rest = line.partition(mark)
+    if not token and rest.startswith(mark):  # the mark itself is the token
+        token, rest = mark, rest[1:]
+    return (token, rest.rpartition(mark)[2].strip()) if found and token else None
+
+
+def _has_tag(line: str, split: Split) -> bool:
+    columns = split(line)
+    return columns is not None and LOOKS_LIKE_TAG.fullmatch(columns[1]) is not None
+
+
+def _sentences(path: str, lines: Sequence[tuple[int, str]], split: Split, problems: Problems) -> Iterator[TaggedTokens]:
+    running = 0
+    sentence = TaggedTokens("0", [], [], [])
+    for number, line in [*lines, (0, "")]:
+        columns = split(line)
+        if line.startswith("#") and not _has_tag(line, split):
             continue
-        if name != category:
-            if begin is not None or not category:
-                broken(line, f"{tag} after B-{category}" if category else f"{tag} without a B-{name}")
-            category, begin = name, None
-        if kind == "E":
-            if begin is not None:
-                yield Span(category, begin, position)
-            category, begin = "", None
+        if line.startswith(DOCUMENT_START) or (columns is None and not line.strip(BLANK)):
+            if sentence.tokens:
+                yield sentence
+                running += 1
+                sentence = TaggedTokens(str(running), [], [], [])
+            continue
+        place = f"{path}:{number}"
+        if columns is None and LOOKS_LIKE_TAG.fullmatch(line.strip()):
+            problems.add("line without a token", place, line.strip())
+            columns = "", ""  # an unknown tag, so that no span goes across it
+        token, tag = columns or (line.strip(), "")
+        sentence.places.append(place)
+        sentence.tokens.append(token)
+        sentence.tags.append(tag)
+    assert not sentence.tokens, "the last line is blank"
+
+
+def _without_numbers(sentences: list[TaggedTokens], path: str, problems: Problems) -> list[TaggedTokens]:
+    """The sentences with their characters only, if every token is a character and a number."""
+    if not all(NUMBERED.fullmatch(token) for sentence in sentences for token in sentence.tokens):
+        return sentences
+    if all(token.isascii() for sentence in sentences for token in sentence.tokens):
+        return sentences  # such as A1 and B2
+    problems.notes.append(f"{path}: the number after each character is left out")
+
+    def bare(token: str) -> str:
+        # A digit has its own number: 20 is the digit 2 at place 0.
+        return token[0] if token[1:].isdecimal() else token.rstrip("0123456789")
+
+    return [replace(one, tokens=[bare(token) for token in one.tokens]) for one in sentences]
+
+
+def _is_tagged(lines: Sequence[str]) -> bool:
+    filled = [line for line in lines if line.strip() and not line.startswith(("#", DOCUMENT_START))]
+    split = choose_split(filled)
+    return bool(filled) and 2 * sum(_has_tag(line, split) for line in filled) >= len(filled)
+
+
+def _describe(corpus: CorpusConfig) -> str:
+    lines = [line for _, line in read_lines(Path(corpus.path), surrogates=True)]
+    split = choose_split(lines)
+    return describe_tags(columns[1] for line in lines if (columns := split(line)))
+
+
+def _write(inside: str, end: str, single: str, documents: Sequence[Document], output: Path, problems: Problems) -> None:
+    """Write a character and its tag on each line, and a blank line after each document."""
+    with output.open("w", encoding="utf-8", newline="\n") as lines:
+        for number, document in enumerate(documents):
+            text, breaks = LINE_BREAK.subn(" ", document.text)
+            if breaks:
+                problems.change("line break, written as a blank", f"document {document.id}", f"{breaks} characters")
+            if not text:
+                problems.add("empty text", f"document {document.id}")
+            elif number == 0 and text[0] == "\ufeff":
+                lines.write("\ufeff")  # readers leave out the first one
+            for character, tag in zip(text, write_tags(document, inside, end, single, problems), strict=True):
+                lines.write(f"{character}\t{tag}\n")
+            lines.write("\n")
 
 
 READER = Reader(
-    files="a character and a tag a line",
-    labels="the tag after each character, such as B-name",
+    files="a token and a tag a line",
+    labels="the tag after each token, such as B-name",
     read=read_bmes,
-    recognises_lines=lambda lines: any(map(is_tagged, lines)),
+    recognises_lines=_is_tagged,
+    describe=_describe,
 )
+WRITERS = {
+    "bmes": Writer("a character and its tag on each line, in BMES", partial(_write, "M", "E", "S")),
+    "bio": Writer("a character and its tag on each line, in BIO", partial(_write, "I", "I", "B")),
+}

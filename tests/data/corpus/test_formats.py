@@ -281,7 +281,7 @@ def test_the_three_schemes_name_the_same_spans(tmp_path, tags):
         ("O M-X E-X S-X", [(3, 3)], 2),  # not opened
         ("B-X M-Y E-Y S-X", [(3, 3)], 2),  # another category inside
         ("B-X E-X E-X O", [(0, 1)], 3),
-        ("O I-X I-X B-X", [(3, 3)], 2),  # BIO: not opened
+        ("B-X O I-X I-X", [(0, 0)], 3),  # BIO: not opened
         ("B-X I-Y I-Y B-X", [(3, 3)], 2),  # BIO: another category inside
     ],
 )
@@ -291,16 +291,6 @@ def test_a_broken_span_is_reported_once_and_the_others_stay(tmp_path, tags, span
     assert documents == [Document("0", "天地玄黄", tuple(Span("X", *span) for span in spans))]
     assert problems.counts == {"broken tags": 1}
     assert f"a.bmes:{line}:" in problems.messages[0]
-
-
-def test_bmes_reports_lines_that_are_no_character_and_tag(tmp_path):
-    documents, problems = read(write(tmp_path / "a.bmes", "天 O\n地玄 O\n黄 L-X\n宇 S-X\n"))
-    assert documents == [Document("0", "天黄宇", (Span("X", 2, 2),))]
-    assert problems.counts == {"line is not one character and a tag": 1}
-    assert problems.changed == {"unknown tag, read as O": 1}
-    assert problems.messages[1].endswith("a.bmes:3: unknown tag, read as O: 'L-X'")
-    assert problems.summary() == ("dropped 1: line is not one character and a tag 1; "
-                                  "changed 1: unknown tag, read as O 1")  # fmt: skip
 
 
 # ----------------------------------------------------------------------------------------------------------- refusals
@@ -347,7 +337,7 @@ def test_a_zip_with_a_damaged_name_or_member_is_refused(tmp_path):
     assert "damaged or not a zip" in refusal(write(tmp_path / "lzma.zip", bytes(packed)))
 
 
-@pytest.mark.parametrize("content", ["", "plain words\n", "天0 O\n", '{"content": "张三"}'])
+@pytest.mark.parametrize("content", ["", "plain words\n", "天 NR\n地 VV\n", '{"content": "张三"}'])
 def test_what_is_not_recognised_is_refused_with_the_formats(tmp_path, content):
     message = refusal(write(tmp_path / "a.data", content))
     assert all(name in message for name in ("ccf", "cluener", "bmes", "jsonl"))

@@ -11,8 +11,9 @@ from data.problems import Problems
 from data.spans import Span, clash, overlap, sorted_spans
 
 CATEGORIES = ["PER", "org", "地址", "B-PER", "I_X", "名.称", "a:b", "O", "S"]
-PIECES = ["陆", "晓岚", "iPhone", "12", " ", "  ", "\u3000", "\t", "\n", "\r\n", "\u2028", "\u0085", "\ufeff", "😀", "e\u0301",
-          "#", "-", "_", ",", '"', "\\", "<b>", "O", "B-PER", "。", "\x0b", "\U0001f469\u200d\U0001f467"]  # fmt: skip
+PIECES = ["陆", "晓岚", "iPhone", "12", " ", "  ", "\u3000", "\t", "\n", "\r\n", "\u2028", "\u0085", "\ufeff", "😀",
+          "e\u0301", "#", "-", "_", ",", '"', "\\", "<b>", "O", "B-PER", "。", "\x0b",
+          "\U0001f469\u200d\U0001f467"]  # fmt: skip
 
 
 def random_document(number, draw):
