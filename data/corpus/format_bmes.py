@@ -11,6 +11,7 @@ from pathlib import Path
 from config import CorpusConfig
 from data.corpus.corpus_files import read_lines
 from data.corpus.document import Document
+from data.corpus.label_check import bare
 from data.corpus.reader import Located, Reader
 from data.corpus.tag_schemes import LOOKS_LIKE_TAG, TaggedTokens, describe_tags, read_tagged, write_tags
 from data.corpus.writer import Writer
@@ -101,11 +102,11 @@ def _without_numbers(sentences: list[TaggedTokens], path: str, problems: Problem
         return sentences  # such as A1 and B2
     problems.notes.append(f"{path}: the number after each character is left out")
 
-    def bare(token: str) -> str:
+    def character(token: str) -> str:
         # A digit has its own number: 20 is the digit 2 at place 0.
         return token[0] if token[1:].isdecimal() else token.rstrip("0123456789")
 
-    return [replace(one, tokens=[bare(token) for token in one.tokens]) for one in sentences]
+    return [replace(one, tokens=[character(token) for token in one.tokens]) for one in sentences]
 
 
 def _is_tagged(lines: Sequence[str]) -> bool:
@@ -124,16 +125,27 @@ def _write(inside: str, end: str, single: str, documents: Sequence[Document], ou
     """Write a character and its tag on each line, and a blank line after each document."""
     with output.open("w", encoding="utf-8", newline="\n") as lines:
         for number, document in enumerate(documents):
-            text, breaks = LINE_BREAK.subn(" ", document.text)
-            if breaks:
-                problems.change("line break, written as a blank", f"document {document.id}", f"{breaks} characters")
-            if not text:
-                problems.add("empty text", f"document {document.id}")
-            elif number == 0 and text[0] == "\ufeff":
+            document = _writable(document, problems)
+            if number == 0 and document.text.startswith("\ufeff"):
                 lines.write("\ufeff")  # readers leave out the first one
-            for character, tag in zip(text, write_tags(document, inside, end, single, problems), strict=True):
-                lines.write(f"{character}\t{tag}\n")
+            tags = write_tags(document, inside, end, single, problems)
+            lines.writelines(f"{character}\t{tag}\n" for character, tag in zip(document.text, tags, strict=True))
             lines.write("\n")
+
+
+def _writable(document: Document, problems: Problems) -> Document:
+    """The document without what a column cannot hold: line breaks, and categories with white space."""
+    where = f"document {document.id}"
+    text, breaks = LINE_BREAK.subn(" ", document.text)
+    if breaks:
+        problems.change("line break, written as a blank", where, f"{breaks} characters")
+    if not text:
+        problems.add("empty text", where)
+    for span in document.spans:
+        if span.category != bare(span.category):
+            problems.add("category with white space", where, repr(span.category), labels=1)
+    spans = tuple(span for span in document.spans if span.category == bare(span.category))
+    return replace(document, text=text, spans=spans)
 
 
 READER = Reader(

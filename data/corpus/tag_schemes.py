@@ -26,7 +26,7 @@ from itertools import accumulate, product
 from typing import NamedTuple
 
 from data.corpus.document import Document
-from data.corpus.reader import Located
+from data.corpus.reader import Located, Lost
 from data.problems import Problems
 from data.spans import Span, fit_in_chains, sorted_spans
 
@@ -45,12 +45,14 @@ class TaggedTokens:
         places: where each token stands, for messages.
         tokens: each is one character or more. The text is all of them, one after the other.
         tags: one for each token; empty where the file has none.
+        lost: set if its tags are unknown.
     """
 
     id: str
     places: list[str]
     tokens: list[str]
     tags: list[str]
+    lost: Lost | None = None
 
 
 class Tag(NamedTuple):
@@ -199,7 +201,8 @@ def read_tagged(sentences: Sequence[TaggedTokens], path: str, problems: Problems
         begins = list(accumulate(map(len, sentence.tokens), initial=0))
         spans = (Span(category, begins[first], begins[last + 1] - 1)
                  for category, first, last in _Decoder(grammar, sentence.places, problems).decode(own))  # fmt: skip
-        yield Located(sentence.places[0], Document(sentence.id, "".join(sentence.tokens), sorted_spans(spans)))
+        document = Document(sentence.id, "".join(sentence.tokens), sorted_spans(spans))
+        yield Located(sentence.places[0], document, sentence.lost)
 
 
 def describe_tags(tags: Iterable[str]) -> str:
@@ -217,16 +220,10 @@ def write_tags(document: Document, inside: str, end: str, single: str, problems:
     Args:
         document: to write.
         inside, end, single: the letters of a scheme: M, E, S for BMES, and I, I, B for BIO.
-        problems: gets the spans that overlap a longer one, and those whose category cannot be part of a tag.
+        problems: gets the spans that overlap a longer one.
     """
     tags = ["O"] * len(document.text)
-    writable = []
-    for span in document.spans:
-        if span.category == "".join(span.category.split()):
-            writable.append(span)
-        else:
-            problems.add("category with white space", f"document {document.id}", repr(span.category), labels=1)
-    held, left_out = fit_in_chains(writable, lambda span: None)
+    held, left_out = fit_in_chains(document.spans, lambda span: None)
     for span in left_out:
         place = f"{span.category} {span.begin} to {span.end}"
         problems.add("span that overlaps a longer one", f"document {document.id}", place, labels=1)
