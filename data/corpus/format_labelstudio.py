@@ -1,9 +1,12 @@
-"""JSON of Label Studio: a list of tasks, each with a text, annotations and predictions.
+"""JSON of Label Studio: tasks, each with a text, annotations and predictions.
 
     [{"data": {"id": "0", "text": "..."},
       "annotations": [{"result": [{"from_name": "label", "to_name": "text", "type": "labels",
                                    "value": {"start": 76, "end": 79, "text": "...", "labels": ["name"]}}]}],
       "predictions": [...]}]
+
+Earlier releases have `completions` instead of `annotations`. The export JSON_MIN has the values of the results in the
+task itself, under the name of their control: `[{"id": 0, "text": "...", "label": [{"start": 76, ...}]}]`.
 
 `end` is exclusive. Offsets count characters, but some releases counted UTF-16 units, which differ after an emoji. The
 labels of a task are read in UTF-16 units if the text of one of them fits its place in these units only. A text can fit
@@ -14,60 +17,140 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from config import CorpusConfig
-from data.corpus.corpus_files import is_tree, read_lines, read_text
 from data.corpus.document import Document
-from data.corpus.label_check import check_label, expect_kind, writable_record
+from data.corpus.json_records import describe_records, read_objects
+from data.corpus.label_check import bare, check_label, each_of_kind, expect_kind
 from data.corpus.reader import Located, Lost, Reader
+from data.corpus.writer import Writer
 from data.problems import Problems
 from data.spans import Span, sorted_spans
-from utils.errors import UserError
 
+Value = dict[str, Any]  # of a label: its offsets, text and categories
 Bounds = tuple[Any, Any]  # begin and end (exclusive) of a label, as read and so of any type
+ANNOTATIONS = ("annotations", "completions")
+ANNOTATOR = ("annotator", "annotation_id", "completed_by")  # one of them is in each annotated task of JSON_MIN
+# Strings in the data of a task that are not its text.
+DESCRIPTIONS = {"id", "url", "source", "file_upload", "created_at", "updated_at", "completed_at", *ANNOTATOR}
 
 
 def read_labelstudio(corpus: CorpusConfig, problems: Problems) -> Iterator[Located]:
     """Documents of an export, each with the labels of its task's last annotation that was not cancelled.
 
+    The text is under `corpus.text_key`, or `text`, or is the only string in the task's data. Results other than labels,
+    such as relations and choices, are not read.
+
     Raises:
-        UserError: the file is missing, is not UTF-8, or is not a list of tasks.
+        UserError: the file is missing, is not UTF-8 or is not JSON.
     """
-    tasks = parse_tasks(read_text(Path(corpus.path)))
-    if tasks is None:
-        raise UserError(f"{corpus.path}: not a list of Label Studio tasks; export the project as JSON")
-    for number, task in enumerate(tasks):
-        task = writable_record(task, f"{corpus.path}, task {number}", problems)
-        data = task["data"]
+    for number, _, task in read_objects(Path(corpus.path), problems):
         named = number if task.get("id") is None else task["id"]
         where = f"{corpus.path}, task {named}"
-        if not isinstance(data.get("text"), str):
-            problems.add("task without a text", where, f"its data are {', '.join(data) or 'nothing'}")
+        whole = isinstance(task.get("data"), dict)
+        data = task["data"] if whole else task
+        text = _text(data, corpus.text_key, where, problems)
+        if text is None:
             continue
+        values, lost = _values(task, where, problems) if whole else _values_of_min(task, where)
+        spans = sorted_spans(_spans(text, values, where, problems))
         identity = str(named if data.get("id") is None else data["id"])
-        annotations = _objects(task.get("annotations"), "annotations", where, problems)
-        valid = [one for one in annotations if not one.get("was_cancelled")]
-        if valid:
-            spans = (span for span in _spans(data["text"], valid[-1], where, problems) if span)
-            yield Located(where, Document(identity, data["text"], sorted_spans(spans)))
-        else:  # skipped or not annotated yet, so whether it has labels is unknown
-            lost = Lost("task without an annotation", where, f"{len(annotations)} were cancelled")
-            yield Located(where, Document(identity, data["text"]), lost)
+        yield Located(where, Document(identity, text, spans), lost)
 
 
-def parse_tasks(text: str) -> list[dict[str, Any]] | None:
-    """The tasks of a JSON text, or None if it is not a list of tasks."""
-    try:
-        tasks = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    fits = isinstance(tasks, list) and all(
-        isinstance(task, dict) and isinstance(task.get("data"), dict) for task in tasks
-    )
-    return tasks if fits and tasks else None
+def _text(data: dict[str, Any], key: str, where: str, problems: Problems) -> str | None:
+    strings = [name for name, value in data.items() if isinstance(value, str) and name not in DESCRIPTIONS]
+    if not key:
+        key = "text" if "text" in strings else strings[0] if len(strings) == 1 else ""
+    if isinstance(data.get(key), str):
+        return data[key]
+    found = f"its strings are {', '.join(strings)}; name one with text_key" if strings else f"keys {', '.join(data)}"
+    problems.add("task without a text", where, found)
+    return None
+
+
+def _values(task: dict[str, Any], where: str, problems: Problems) -> tuple[list[Value], Lost | None]:
+    """The labels of a task, or none and why they are unknown."""
+    key = next((key for key in ANNOTATIONS if task.get(key) is not None), ANNOTATIONS[0])
+    annotations = list(each_of_kind(dict, task.get(key), key, where, problems))
+    valid = [one for one in annotations if not one.get("was_cancelled")]
+    if not valid:  # skipped or not annotated yet
+        return [], Lost("task without an annotation", where, f"{len(annotations)} were cancelled")
+    results = each_of_kind(dict, valid[-1].get("result"), "result", where, problems)
+    return [expect_kind(dict, result.get("value"), "value", where, problems) for result in results], None
+
+
+def _values_of_min(task: dict[str, Any], where: str) -> tuple[list[Value], Lost | None]:
+    """The same for a task of JSON_MIN, in which a control without labels has no key."""
+    values = [value for own in task.values() if _is_list_of_values(own) for value in own]
+    if values or any(task.get(key) is not None for key in ANNOTATOR):
+        return values, None
+    return [], Lost("task without an annotation", where, "it has neither labels nor an annotator")
+
+
+def _is_list_of_values(own: Any) -> bool:
+    return isinstance(own, list) and bool(own) and all(
+        isinstance(value, dict) and {"start", "end", "labels"} <= value.keys() for value in own
+    )  # fmt: skip
+
+
+def _spans(text: str, values: list[Value], where: str, problems: Problems) -> Iterator[Span]:
+    for value, (begin, end) in zip(values, _bounds(text, values), strict=True):
+        if any(key.endswith("labels") and key != "labels" for key in value):
+            found = ", ".join(key for key in value if key.endswith("labels"))
+            problems.add("labels of another shape", where, f"{found}; only labels of plain text are read", labels=1)
+        for category in expect_kind(list, value.get("labels"), "labels", where, problems):
+            last = end - 1 if isinstance(end, int) else end
+            if span := check_label(text, category, begin, last, value.get("text"), where, problems):
+                yield span
+
+
+def _bounds(text: str, values: list[Value]) -> list[Bounds]:
+    """Begin and end of each label of a task, in characters. Places outside the text are left for `check_label`."""
+    written = [(value.get("start"), value.get("end")) for value in values]
+    converted = _from_utf16(text, written)
+    both = [_fits(text, one, other, value) for one, other, value in zip(written, converted, values, strict=True)]
+    if all(fits or not converted_fits for fits, converted_fits in both):
+        return written
+    # A label whose text fits its place in characters only is still read in characters.
+    kept = [fits and not converted_fits for fits, converted_fits in both]
+    return [one if keep else other for keep, one, other in zip(kept, written, converted, strict=True)]
+
+
+def _fits(text: str, written: Bounds, converted: Bounds, value: Value) -> tuple[bool, bool]:
+    """Whether a label's text stands within either of its bounds: exactly, or else but for white space."""
+    own, found = value.get("text"), [_within(text, bounds) for bounds in (written, converted)]
+    if not isinstance(own, str):
+        return False, False
+    if own not in found:
+        own, found = bare(own), [None if one is None else bare(one) for one in found]
+    return found[0] == own, found[1] == own
+
+
+def _within(text: str, bounds: Bounds) -> str | None:
+    begin, end = bounds
+    return text[begin:end] if isinstance(begin, int) and isinstance(end, int) else None
+
+
+def _from_utf16(text: str, bounds: list[Bounds]) -> list[Bounds]:
+    """Convert bounds from UTF-16 units to characters: None inside a character, unchanged outside the text."""
+    units = list(itertools.accumulate((1 + (character > "\uffff") for character in text), initial=0))
+    places = {unit: place for place, unit in enumerate(units)}
+
+    def place(offset: Any) -> Any:
+        return places.get(offset) if isinstance(offset, int) and 0 <= offset <= units[-1] else offset
+
+    return [(place(begin), place(end)) for begin, end in bounds]
+
+
+def _is_task(record: dict[str, Any]) -> bool:
+    return isinstance(record.get("data"), dict) or any(map(_is_list_of_values, record.values()))
+
+
+# ------------------------------------------------------------------------------------------------------------- writing
 
 
 def to_labelstudio(
@@ -104,62 +187,16 @@ def _result(text: str, span: Span) -> dict[str, Any]:
     return {"from_name": "label", "to_name": "text", "type": "labels", "value": value}
 
 
-def _spans(text: str, annotation: dict[str, Any], where: str, problems: Problems) -> Iterator[Span | None]:
-    results = _objects(annotation.get("result"), "result", where, problems)
-    values = [expect_kind(dict, result.get("value"), "value", where, problems) for result in results]
-    for value, (begin, end) in zip(values, _bounds(text, values), strict=True):
-        for category in expect_kind(list, value.get("labels"), "labels", where, problems):
-            last = end - 1 if isinstance(end, int) else end
-            yield check_label(text, category, begin, last, value.get("text"), where, problems)
-
-
-def _bounds(text: str, values: list[dict[str, Any]]) -> list[Bounds]:
-    """Begin and end of each label of a task, in characters. Places outside the text are left for `check_label`."""
-    written = [(value.get("start"), value.get("end")) for value in values]
-    converted = _from_utf16(text, written)
-    fits, converted_fits = _fitting(text, written, values), _fitting(text, converted, values)
-    if all(one or not other for one, other in zip(fits, converted_fits, strict=True)):
-        return written
-    # A label whose text fits its place in characters only is still read in characters.
-    kept = [one and not other for one, other in zip(fits, converted_fits, strict=True)]
-    return [one if keep else other for keep, one, other in zip(kept, written, converted, strict=True)]
-
-
-def _objects(values: Any, key: str, where: str, problems: Problems) -> list[dict[str, Any]]:
-    """The objects of a list. Other values are reported."""
-    listed = expect_kind(list, values, key, where, problems)
-    return [value for one in listed if (value := expect_kind(dict, one, key, where, problems))]
-
-
-def _fitting(text: str, bounds: list[Bounds], values: list[dict[str, Any]]) -> list[bool]:
-    """Whether the text of each label is the text within its bounds."""
-    return [
-        isinstance(begin, int) and isinstance(end, int) and text[begin:end] == value.get("text")
-        for (begin, end), value in zip(bounds, values, strict=True)
-    ]
-
-
-def _from_utf16(text: str, bounds: list[Bounds]) -> list[Bounds]:
-    """Convert bounds from UTF-16 units to characters: None inside a character, unchanged outside the text."""
-    units = list(itertools.accumulate((1 + (character > "\uffff") for character in text), initial=0))
-    places = {unit: place for place, unit in enumerate(units)}
-
-    def place(offset: Any) -> Any:
-        return places.get(offset) if isinstance(offset, int) and 0 <= offset <= units[-1] else offset
-
-    return [(place(begin), place(end)) for begin, end in bounds]
-
-
-def _is_labelstudio(path: Path) -> bool:
-    if is_tree(path):
-        return False
-    first = next((line for _, line in read_lines(path)), "")  # a large foreign file is not read as a whole
-    return first.lstrip().startswith("[") and parse_tasks(read_text(path)) is not None
+def write_labelstudio(documents: Sequence[Document], output: Path, problems: Problems) -> None:
+    """Write tasks with an annotation each. Nothing is left out."""
+    output.write_text(to_labelstudio(documents, {}, {}), encoding="utf-8", newline="\n")
 
 
 READER = Reader(
-    files="a JSON list of tasks",
+    files="JSON or JSON_MIN of Label Studio",
     labels="the annotations of its tasks",
     read=read_labelstudio,
-    recognises=_is_labelstudio,
+    recognises_record=_is_task,
+    describe=describe_records,
 )
+WRITERS = {"labelstudio": Writer("a JSON list of annotated tasks, for Label Studio", write_labelstudio)}

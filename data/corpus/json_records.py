@@ -17,7 +17,8 @@ from data.problems import Problems
 from data.spans import Span, sorted_spans
 from utils.errors import UserError
 
-LABEL_KEYS = ("label", "labels", "entities", "spans", "annotations", "ner")  # that labels of some format stand under
+# Keys that labels of some format stand under.
+LABEL_KEYS = ("label", "labels", "entities", "spans", "annotations", "ner", "ner_tags")
 BEGIN_KEYS = ("start", "start_offset", "begin", "pos_b", "value")  # of a label, in some format
 SAMPLE = 100  # records that a message describes
 
@@ -140,7 +141,8 @@ def labels_elsewhere(record: dict[str, Any], own: Collection[str], where: str) -
     """Why the labels of a record are unknown: it has none under the keys of its format, but some under another."""
     if any(record.get(key) is not None for key in own):
         return None
-    elsewhere = [key for key in LABEL_KEYS if key not in own and looks_like_labels(record.get(key))]
+    others = [key for key in LABEL_KEYS if key not in own]
+    elsewhere = [key for key in others if looks_like_labels(record.get(key)) or (key == "ner_tags" and record.get(key))]
     if not elsewhere:
         return None
     return Lost("labels under another key", where, f"{', '.join(elsewhere)}, not {' or '.join(own)}")

@@ -142,10 +142,10 @@ def writable_record(record: dict[str, Any], where: str, problems: Problems) -> d
 
 
 def expect_kind(kind: type, value: Any, key: str, where: str, problems: Problems) -> Any:
-    """`value` if it is of this kind, else an empty one. A value of another kind is reported; None is not."""
+    """`value` if it is of this kind, else an empty one. A value of another kind is reported, unless it is empty."""
     if isinstance(value, kind):
         return value
-    if value is not None:
+    if value not in (None, [], {}):
         found = f"in {key}: expected a {kind.__name__}, found {value!r:.80}"
         problems.add("labels of another shape", where, found, labels=_count(value))
     return kind()

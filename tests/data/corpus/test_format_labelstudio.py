@@ -18,11 +18,11 @@ DOCUMENTS = [
 ]
 
 
-def read(tmp_path, tasks):
+def read(tmp_path, tasks, **settings):
     path = tmp_path / "export.json"
     path.write_text(tasks if isinstance(tasks, str) else json.dumps(tasks), encoding="utf-8")
     problems = Problems()
-    return read_corpus(CorpusConfig(path=str(path)), problems), problems
+    return read_corpus(CorpusConfig(path=str(path), **settings), problems, "either"), problems
 
 
 def task(*values, text="张三😀在北京", **more):
@@ -119,7 +119,7 @@ def test_an_id_that_is_null_is_none(tmp_path):
 def test_what_does_not_fit_is_reported(tmp_path):
     wrong = [(1, 3, "北京"), (3, 40, None), (None, 2, None), (2, 2, "")]
     values = ({"start": begin, "end": end, "text": own, "labels": ["a"]} for begin, end, own in wrong)
-    documents, problems = read(tmp_path, [task(*values), {"data": {"image": "x"}}])
+    documents, problems = read(tmp_path, [task(*values), {"data": {"image": "x", "url": "y", "html": "z"}}])
     assert documents == [Document("7", "张三😀在北京")]
     assert problems.counts == {"label text differs": 1, "offsets outside the text": 1, "offsets are not numbers": 1,
                                "begin is after end": 1, "task without a text": 1}  # fmt: skip
@@ -154,8 +154,75 @@ def test_half_a_surrogate_pair_is_replaced(tmp_path):
 
 
 def test_other_json_is_not_taken_for_it(tmp_path):
-    for content in ("[1, 2]", "[]", '[{"text": "x"}]'):
+    for content in ("[1, 2]", "[]", '[{"content": "x"}]'):
         with pytest.raises(UserError, match="format not recognised"):
             read(tmp_path, content)
-    with pytest.raises(UserError, match="not a list of Label Studio tasks"):
+    with pytest.raises(UserError, match="no usable document in format labelstudio"):
         read_corpus(CorpusConfig(path=str(tmp_path / "export.json"), format="labelstudio"), Problems())
+
+
+# ------------------------------------------------------------------------------------------------------ other releases
+
+LABEL = {"start": 0, "end": 2, "text": "张三", "labels": ["name"]}
+EXPECTED = Document("7", "张三😀在北京", (Span("name", 0, 1),))
+DETAILS = {"annotator": 1, "annotation_id": 3, "created_at": "2024-01-01T00:00:00Z", "lead_time": 2.5}
+
+
+@pytest.mark.parametrize(
+    "exported",
+    [
+        task(LABEL),
+        {"id": 7, "data": {"text": EXPECTED.text}, "completions": [{"result": [{"value": LABEL}]}]},
+        {"id": 7, "data": {"正文": EXPECTED.text, "url": "x"}, "annotations": [{"result": [{"value": LABEL}]}]},
+        {"id": 7, "data": {"text": EXPECTED.text, "title": "x"}, "annotations": [{"result": [{"value": LABEL}]}]},
+        {"id": 7, "text": EXPECTED.text, "label": [LABEL], **DETAILS},
+        {"id": 7, "内容": EXPECTED.text, "实体": [LABEL], **DETAILS},
+    ],
+)
+def test_exports_of_all_releases_and_any_key_of_the_text(tmp_path, exported):
+    empty = {"annotations": [{"result": []}], "completions": [{"result": []}], "label": [], "实体": []}
+    plain = exported | {"id": 8} | {key: value for key, value in empty.items() if key in exported}
+    documents, problems = read(tmp_path, [plain, exported])
+    assert documents == [Document("8", EXPECTED.text), EXPECTED] and not problems.counts
+    lines = "\n".join(json.dumps(one, ensure_ascii=False) for one in (plain, exported))
+    assert read(tmp_path, lines)[0] == documents
+
+
+def test_one_of_several_strings_is_named(tmp_path):
+    one = {"id": 7, "data": {"title": "题", "body": EXPECTED.text}, "annotations": [{"result": [{"value": LABEL}]}]}
+    documents, _ = read(tmp_path, [one], text_key="body")
+    assert documents == [EXPECTED]
+    with pytest.raises(UserError, match="task without a text 1"):
+        read(tmp_path, [one])
+
+
+def test_a_task_of_json_min_without_labels_and_annotator_is_not_annotated(tmp_path):
+    tasks = [
+        {"id": 7, "text": EXPECTED.text, "label": [LABEL]},
+        {"id": 8, "text": "无"},
+        {"id": 9, "text": "无", **DETAILS},
+    ]
+    documents, problems = read(tmp_path, tasks)
+    assert documents == [EXPECTED, Document("9", "无")] and problems.counts == {"task without an annotation": 1}
+
+
+def test_results_that_are_not_labels_are_not_read_and_labels_of_html_are_lost(tmp_path):
+    results = [{"value": LABEL}, {"type": "relation", "from_id": "a", "to_id": "b"},
+               {"type": "choices", "value": {"choices": ["好"]}}]  # fmt: skip
+    one = {"id": 7, "data": {"text": EXPECTED.text}, "annotations": [{"result": results}]}
+    documents, problems = read(tmp_path, [one])
+    assert documents == [EXPECTED] and not problems.counts
+    html = {"type": "hypertextlabels", "value": {"start": "/p[1]/text()[1]", "end": "/p[1]/text()[1]",
+                                                 "hypertextlabels": ["name"]}}  # fmt: skip
+    results.append(html)
+    documents, problems = read(tmp_path, [one])
+    assert documents == [EXPECTED] and problems.counts == {"labels of another shape": 1} and problems.labels_lost == 1
+
+
+def test_collapsed_white_space_and_utf16_units_go_together(tmp_path):
+    text = "😀地址是青石路  8号  2楼"
+    values = [{"start": 5, "end": 12, "text": "青石路 8号", "labels": ["address"]}]
+    ((document,), problems) = read(tmp_path, [task(*values, text=text)])
+    (span,) = document.spans
+    assert text[span.begin : span.end + 1] == "青石路  8号" and not problems.counts
+    assert problems.changed == {"label text differs in white space only, kept": 1}
