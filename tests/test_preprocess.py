@@ -325,9 +325,12 @@ def test_a_text_in_gbk_names_the_file_and_how_to_convert_it(run, workspace):
     assert "GBK" in message
 
 
-def test_a_label_file_without_its_columns_names_them(run, workspace):
-    (workspace.labels / "0.csv").write_text("a,b\n1,2\n")
-    assert "no column Category, Pos_b, Pos_e, Privacy" in refused(run, workspace)
+def test_label_files_without_their_columns_show_their_header(run, workspace):
+    for file in workspace.labels.glob("*.csv"):
+        file.write_text("a,b\n1,2\n")
+    message = refused(run, workspace)
+    assert "label file without its columns 8; first" in message
+    assert "0.csv: label file without its columns: its header is 'a,b', expected ID,Category,Pos_b,Pos_e,Pri" in message
 
 
 @pytest.mark.parametrize("used", ["lexicon.match=none", "lexicon.match=all lexicon.source=vectors"])

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from config import CorpusConfig
 from data.corpus.corpus_files import NamedFile, is_tree, named_files
@@ -20,6 +21,7 @@ from utils.files import csv_row
 
 HEADER = ("ID", "Category", "Pos_b", "Pos_e", "Privacy")  # of a label file
 COLUMNS = HEADER[1:]  # ID repeats the file's name and is not read
+DELIMITERS = ",\t;"
 
 
 def read_ccf(corpus: CorpusConfig, problems: Problems) -> Iterator[Located]:
@@ -34,7 +36,7 @@ def read_ccf(corpus: CorpusConfig, problems: Problems) -> Iterator[Located]:
     | beside a path named `X_data[.zip]`   | Pos_e inclusive, with or without byte-order mark                 |
 
     Raises:
-        UserError: a path is missing, a zip is damaged, a file is not UTF-8, or a label file lacks a column.
+        UserError: a path is missing, a zip is damaged, or a file is not UTF-8.
     """
     path = Path(corpus.path)
     place = Path(corpus.labels) if corpus.labels else find_labels(path)
@@ -77,21 +79,46 @@ def _label_files(place: Path, problems: Problems) -> dict[str, NamedFile]:
 
 def _spans(file: NamedFile, text: str, problems: Problems) -> tuple[tuple[Span, ...], Lost | None]:
     """The spans of a label file, or none and the reason, if the file cannot be read to its end."""
+    content = file.text().removeprefix("\ufeff")
+    if not content.strip():
+        return (), Lost("empty label file", file.where, f"{len(file.raw)} bytes")
+    header = content.splitlines()[0]
+    layout = _layout(header)
+    if layout is None:
+        found = f"its header is {header[:80]!r}, expected {','.join(HEADER)}"
+        return (), Lost("label file without its columns", file.where, found)
     # newline="" leaves line ends to the csv module, as its documentation asks.
-    rows = csv.DictReader(io.StringIO(file.text().removeprefix("\ufeff"), newline=""), strict=True)
-    spans = []
-    category, begin, end, privacy = COLUMNS
+    rows = csv.reader(io.StringIO(content, newline=""), strict=True, delimiter=layout.delimiter,
+                      skipinitialspace=layout.blanks)  # fmt: skip
+    spans, line = [], 0  # the last line that could be read
     try:
-        missing = [column for column in COLUMNS if column not in (rows.fieldnames or ())]
-        if missing:
-            raise UserError(f"{file.where}: no column {', '.join(missing)}; name it in the first line")
         for row in rows:
-            label = {column: row[column] or "" for column in COLUMNS}  # a row that is too short holds None
-            where = f"{file.where}:{rows.line_num}"
-            spans.append(check_label(text, label[category], label[begin], label[end], label[privacy], where, problems))
+            is_header, line = line == 0, rows.line_num
+            if row and not is_header:
+                category, begin, end, privacy = (row[place] if place < len(row) else "" for place in layout.places)
+                spans.append(check_label(text, category, begin, end, privacy, f"{file.where}:{line}", problems))
     except csv.Error as error:
-        return (), Lost("not valid CSV from here on", f"{file.where}:{rows.line_num + 1}", str(error))
+        return (), Lost("not valid CSV from here on", f"{file.where}:{line + 1}", str(error))
     return sorted_spans(span for span in spans if span), None
+
+
+class _Layout(NamedTuple):
+    """How a label file is written: what separates its columns, whether blanks follow, and where `COLUMNS` are."""
+
+    delimiter: str
+    blanks: bool
+    places: tuple[int, ...]
+
+
+def _layout(header: str) -> _Layout | None:
+    """The layout whose columns the header names, in any letter case; None if it lacks one."""
+    wanted = [column.lower() for column in COLUMNS]
+    for delimiter in DELIMITERS:
+        names = header.split(delimiter)
+        found = [name.strip().strip('"').lower() for name in names]
+        if set(wanted) <= set(found):
+            return _Layout(delimiter, any(name[:1] == " " for name in names), tuple(map(found.index, wanted)))
+    return None
 
 
 def write_ccf(documents: Iterable[Document], text_folder: Path, label_folder: Path) -> None:
@@ -125,7 +152,7 @@ def _path(folder: Path, document: Document, suffix: str) -> Path:
 
 
 def _is_ccf(path: Path) -> bool:
-    return is_tree(path) and any(named_files(path, ".txt"))
+    return is_tree(path) and any(named_files(path, ".txt")) and not any(named_files(path, ".ann"))
 
 
 READER = Reader(

@@ -7,7 +7,7 @@ from typing import Any
 
 from config import CorpusConfig
 from data.corpus.document import Document
-from data.corpus.json_records import Label, check_labels, describe_records, labels_elsewhere, read_records
+from data.corpus.json_records import Label, check_labels, describe_records, read_records, unknown_labels
 from data.corpus.label_check import expect_kind
 from data.corpus.reader import Located, Reader
 from data.problems import Problems
@@ -22,12 +22,14 @@ def read_cluener(corpus: CorpusConfig, problems: Problems) -> Iterator[Located]:
     | `label` | `{category: {text: [[begin, end], ...]}}`, end inclusive          |
     | `id`    | optional; the record's number, from 0, if not given                 |
 
+    The labels of a record without `label` are unknown.
+
     Raises:
         UserError: the file is missing or is not UTF-8.
     """
     for where, document, record in read_records(corpus, problems):
         spans = check_labels(document.text, _tree_labels(record.get("label"), where, problems), where, problems)
-        lost = labels_elsewhere(record, ["label"], where)
+        lost = unknown_labels(record, ["label"], where)
         yield Located(where, Document(document.id, document.text, spans), lost)
 
 

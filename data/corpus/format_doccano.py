@@ -16,7 +16,7 @@ from typing import Any
 
 from config import CorpusConfig
 from data.corpus.document import Document
-from data.corpus.json_records import Label, check_labels, describe_records, labels_elsewhere, read_records
+from data.corpus.json_records import Label, check_labels, describe_records, read_records, unknown_labels
 from data.corpus.label_check import expect_kind
 from data.corpus.reader import Located, Reader
 from data.corpus.writer import Writer
@@ -36,7 +36,7 @@ def read_doccano(corpus: CorpusConfig, problems: Problems) -> Iterator[Located]:
         labels = [label for key in KEYS for label in _labels(record.get(key), key, where, problems)]
         relations += len(record["relations"]) if isinstance(record.get("relations"), list) else 0
         spans = check_labels(document.text, labels, where, problems)
-        lost = labels_elsewhere(record, KEYS, where)
+        lost = unknown_labels(record, KEYS, where)
         yield Located(where, Document(document.id, document.text, spans), lost)
     if relations:
         problems.notes.append(f"{corpus.path}: {relations} relations are not read")

@@ -9,7 +9,7 @@ from typing import Any
 
 from config import CorpusConfig
 from data.corpus.document import Document, to_jsonl
-from data.corpus.json_records import Label, check_labels, describe_records, labels_elsewhere, read_records
+from data.corpus.json_records import Label, check_labels, describe_records, read_records, unknown_labels
 from data.corpus.label_check import check_label, expect_kind
 from data.corpus.reader import Located, Reader
 from data.corpus.writer import Writer
@@ -38,7 +38,7 @@ def read_jsonl(corpus: CorpusConfig, problems: Problems) -> Iterator[Located]:
         spans = check_labels(document.text, labels, where, problems)
         doubtful = _doubts(document.text, record.get("doubtful"), where, problems)
         weight = _number(record, "weight", 1.0, where, problems)
-        lost = labels_elsewhere(record, ["entities"], where)
+        lost = unknown_labels(record, ["entities"], where, optional=True)
         yield Located(where, Document(document.id, document.text, spans, doubtful, weight), lost)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from config import CorpusConfig
 from data.corpus.document import Document
 from data.corpus.format_doccano import label_of
-from data.corpus.json_records import check_labels, describe_records, labels_elsewhere, read_records
+from data.corpus.json_records import check_labels, describe_records, read_records, unknown_labels
 from data.corpus.label_check import each_of_kind
 from data.corpus.reader import Located, Lost, Reader
 from data.problems import Problems
@@ -27,9 +27,9 @@ def read_prodigy(corpus: CorpusConfig, problems: Problems) -> Iterator[Located]:
         values = each_of_kind(dict, record.get("spans"), "spans", where, problems)
         labels = [label_of(one.get("label"), one.get("start"), one.get("end"), one.get("text")) for one in values]
         spans = check_labels(document.text, labels, where, problems)
-        answer = record.get("answer", "accept")
-        lost = labels_elsewhere(record, ["spans"], where)
-        if answer != "accept":
+        answer = record.get("answer")
+        lost = unknown_labels(record, ["spans"], where, optional=answer == "accept")
+        if answer not in (None, "accept"):
             lost = Lost("task that was not accepted", where, f"its answer is {answer!r:.40}")
         yield Located(where, Document(document.id, document.text, spans), lost)
 

@@ -57,8 +57,8 @@ def read_corpus(corpus: CorpusConfig, problems: Problems, use: Use = "labelled",
     Args:
         corpus: names it.
         problems: gets a line for each thing that is dropped or changed, and how the corpus was read.
-        use: `labelled` refuses a corpus that has no label or lost most of them; see `refuse_unlabelled`. `either` takes
-            it as it is. `text` needs no labels.
+        use: `labelled` refuses a corpus that has no label or lost more than half of them. `either` takes it as it is.
+            `text` needs no labels.
         way_out: what else the user can do if the corpus is refused: ", or ...".
 
     Raises:
@@ -71,18 +71,19 @@ def read_corpus(corpus: CorpusConfig, problems: Problems, use: Use = "labelled",
     require(path)
     name = _format_of(corpus)
     problems.notes.append(f"{path}: read as {name}")
-    before, lost_before = problems.counts.copy(), problems.labels_lost
+    before, lost_before, seen = problems.counts.copy(), problems.labels_lost, len(problems.messages)
     located = _with_text(_mended(readers()[name].read(corpus, problems), problems), problems)
     usable = _unique(located if use == "text" else _with_labels(located, problems), problems)
     documents = list(tqdm(usable, f"reading {path.name}", unit="doc", delay=1))
     lost = problems.labels_lost - lost_before
+    what = Problems(counts=problems.counts - before).summary()
+    dropped = "; first ".join([what, *problems.messages[seen : seen + 1]])
     if not documents:
-        dropped = Problems(counts=problems.counts - before).summary()
         found = readers()[name].describe(corpus)
         raise UserError(f"{path}: no usable document in format {name} ({dropped}{found and '; '}{found}); "
                         f"a corpus is {describe_formats()}")  # fmt: skip
     if use == "labelled":
-        refuse_unlabelled(corpus, documents, lost, problems, way_out)
+        _refuse_unlabelled(corpus, name, documents, lost, dropped, way_out)
     _warn_of_unused(corpus, documents, problems)
     return [_renamed(document, corpus.categories) for document in documents]
 
@@ -142,29 +143,19 @@ def _recognise_records(path: Path, text_key: str) -> str:
 # ------------------------------------------------------------------------------------------------------------- labels
 
 
-def refuse_unlabelled(
-    corpus: CorpusConfig, documents: Sequence[Document], lost: int, problems: Problems, way_out: str
+def _refuse_unlabelled(
+    corpus: CorpusConfig, name: str, documents: Sequence[Document], lost: int, dropped: str, way_out: str
 ) -> None:
-    """Refuse a corpus whose texts would count as texts without entities although they may have some.
+    """Raise UserError if no document has a label, or if more than half of the labels are lost.
 
-    Args:
-        corpus: names it.
-        documents: with the labels that are left.
-        lost: how many of its labels were dropped.
-        problems: of reading it.
-        way_out: ends the message.
-
-    Raises:
-        UserError: no document has a label, or more than half of the labels were dropped.
+    The texts would count as texts without entities, although they may have some.
     """
     kept = sum(len(document.spans) + len(document.doubtful) for document in documents)
     if kept and lost <= kept:
         return
-    name = _format_of(corpus)
     reader = readers()[name]
     if kept or lost:
-        first = next((f"; first {message}" for message in problems.messages if message.startswith(corpus.path)), "")
-        what = f"{lost} of its {kept + lost} labels cannot be used, read as {name} ({problems.summary()}{first})"
+        what = f"{lost} of its {kept + lost} labels cannot be used, read as {name} ({dropped})"
     else:
         found = reader.describe(corpus)
         what = f"no labels in it, read as {name}, which has them in {reader.labels}{found and '; '}{found}"

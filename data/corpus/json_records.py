@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -137,15 +137,22 @@ def check_labels(text: str, labels: Iterable[Label], where: str, problems: Probl
     return sorted_spans(span for span in spans if span)
 
 
-def labels_elsewhere(record: dict[str, Any], own: Collection[str], where: str) -> Lost | None:
-    """Why the labels of a record are unknown: it has none under the keys of its format, but some under another."""
+def unknown_labels(record: dict[str, Any], own: Sequence[str], where: str, optional: bool = False) -> Lost | None:
+    """Why the labels of a record are unknown, or None if they are known.
+
+    Args:
+        record: of any format.
+        own: the keys of the format that it is read in. They may hold an empty value, but one must be there.
+        where: its place.
+        optional: whether a record may have none of these keys, if it has no labels.
+    """
     if any(record.get(key) is not None for key in own):
         return None
     others = [key for key in LABEL_KEYS if key not in own]
     elsewhere = [key for key in others if looks_like_labels(record.get(key)) or (key == "ner_tags" and record.get(key))]
-    if not elsewhere:
-        return None
-    return Lost("labels under another key", where, f"{', '.join(elsewhere)}, not {' or '.join(own)}")
+    if elsewhere:
+        return Lost("labels under another key", where, f"{', '.join(elsewhere)}, not {' or '.join(own)}")
+    return None if optional else Lost("record without labels", where, f"it has no {' or '.join(own)}")
 
 
 def looks_like_labels(value: Any) -> bool:

@@ -76,7 +76,9 @@ def _checked(text: str, category: Any, begin: Any, end: Any, expected: Any) -> _
 def _placed_by_text(text: str, span: Span, expected: Any, place: str) -> _Checked:
     """The span of a label whose text is not exactly what stands at its offsets."""
     wanted = bare(expected) if isinstance(expected, str) else ""
-    if wanted and span.end < len(text) and bare(text[span.begin : span.end + 1]) == wanted:
+    found = text[span.begin : span.end + 1]
+    only_blanks = isinstance(expected, str) and not wanted and len(expected) == len(found)
+    if span.end < len(text) and bare(found) == wanted and (wanted or only_blanks):
         return _Checked(span, "label text differs in white space only, kept", place)
     for counted, positions in white_space_counts(text) if wanted else ():
         if span.end < len(positions):
@@ -86,7 +88,6 @@ def _placed_by_text(text: str, span: Span, expected: Any, place: str) -> _Checke
                 return _Checked(moved, "label placed by its text", f"{place} is {begin} to {end} here; {counted}")
     if span.end >= len(text):
         raise _MisfitError("offsets outside the text", f"{place}, the text has {len(text)} characters")
-    found = text[span.begin : span.end + 1]
     raise _MisfitError("label text differs", f"{place}: label {expected!r}, text {found!r}")
 
 

@@ -313,13 +313,6 @@ def test_what_is_not_utf8_is_refused_with_its_place(tmp_path):
     assert "0.txt" in message and "byte 2" in message and "GBK" not in message
 
 
-def test_a_label_file_without_its_columns_is_refused(tmp_path):
-    write(tmp_path / "x_data" / "0.txt", "张三")
-    write(tmp_path / "x_label" / "0.csv", "ID,Category,Begin,Pos_e\n0,name,0,1\n")
-    message = refusal(tmp_path / "x_data")
-    assert "0.csv" in message and "Pos_b, Privacy" in message and "Pos_e" not in message
-
-
 def test_a_damaged_zip_is_refused(tmp_path):
     whole = write_zip(tmp_path / "whole.zip", {"0.txt": "张三" * 50}).read_bytes()
     assert "cut.zip" in refusal(write(tmp_path / "cut.zip", whole[:-30]))

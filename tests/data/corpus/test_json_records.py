@@ -47,7 +47,7 @@ def test_a_format_is_recognised_by_any_record_in_lines_and_lists(write, layout, 
     assert recognise(path) == name
     documents, problems = read(path)
     assert documents[-1].spans == (Span("PER", 0, 2),) and documents[-1].id == "150"
-    assert len(documents) == 151 and not problems.counts
+    assert problems.counts == ({"record without labels": 150} if name == "cluener" else {})
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
