@@ -71,7 +71,8 @@ def evaluate(config: Config, options: argparse.Namespace) -> None:
     check_writable(folder)
     only = None if options.fold is None else [options.fold]
     if options.input:
-        corpus = CorpusConfig(path=options.input, labels=options.labels or "", format=options.format or "auto")
+        corpus = CorpusConfig(path=options.input, labels=options.labels or "", format=options.format or "auto",
+                              text_key=options.text_key or "")  # fmt: skip
         name, result = f"corpus-{Path(options.input).stem}", score_corpus(runs, corpus, problems, only)
     else:
         name = options.split or "dev"
@@ -103,7 +104,7 @@ def predict(config: Config, options: argparse.Namespace) -> None:
     source = None if options.input in (None, "-") else Path(options.input)
     if source is None and sys.stdin is None:
         raise UserError("no --input, and standard input is closed; give a folder or zip of .txt, a .txt or a .jsonl")
-    texts = read_texts(source, None if source else sys.stdin, problems)
+    texts = read_texts(source, None if source else sys.stdin, problems, options.text_key or "")
     runs = _open_runs(config, options)
     folder = Path(options.output) if options.output else runs[0].folder / "predictions"
     check_writable(folder)
@@ -123,7 +124,8 @@ def predict(config: Config, options: argparse.Namespace) -> None:
             writer.write(document, found)
             documents, characters, spans = documents + 1, characters + len(document.text), spans + len(found)
         if not documents and problems.counts:
-            raise UserError(f"{source}: no line with a text in it ({problems.summary()}); give JSON lines with text")
+            first = f"; first {problems.messages[0]}" if problems.messages else ""
+            raise UserError(f"{source}: no text in it ({problems.summary()}{first}); name its key with --text-key")
     seconds = time.perf_counter() - started
     memory = peak_memory_mib()
     print(f"{documents} documents, {characters} characters, {spans} spans in {seconds:.1f} s"
@@ -266,13 +268,15 @@ def _eval_flags(parser: Parser) -> None:
     parser.add_argument("--input", metavar="PATH", help="score on this labelled corpus instead of a split")
     parser.add_argument("--labels", metavar="PATH", help="folder or zip of N.csv with the labels of --input")
     parser.add_argument("--format", choices=get_args(CorpusFormat), help="format of --input; default: auto")
+    parser.add_argument("--text-key", metavar="KEY", help="key of the text in --input; default: text")
     parser.add_argument("--output", metavar="FOLDER", help="for the scores; default: eval/ in the run's folder")
 
 
 def _predict_flags(parser: Parser) -> None:
     _reading_flags(parser)
-    inputs = "folder or zip of .txt, a .txt, a .jsonl, or - for lines on standard input; default: -"
+    inputs = "folder or zip of .txt, a .txt, .jsonl, .json, .csv or .tsv, or - for standard input; default: -"
     parser.add_argument("--input", metavar="PATH", help=inputs)
+    parser.add_argument("--text-key", metavar="KEY", help="key or column of the text in --input; default: text")
     parser.add_argument("--output", metavar="FOLDER", help="default: predictions/ in the run's folder")
 
 
@@ -339,8 +343,8 @@ def _run(arguments: Sequence[str]) -> None:
 
 def _refuse_flags_without_effect(options: argparse.Namespace) -> None:
     given = vars(options)
-    if given.get("input") is None and (given.get("labels") or given.get("format")):
-        raise UserError("--labels and --format describe --input, which is not given")
+    if given.get("input") is None and any(map(given.get, ("labels", "format", "text_key"))):
+        raise UserError("--labels, --format and --text-key describe --input, which is not given")
     if given.get("runs") and not given.get("output"):
         raise UserError("--runs: the result belongs to no single run; name a folder for it with --output FOLDER")
     if given.get("input") is not None and given.get("split"):

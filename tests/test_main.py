@@ -250,7 +250,7 @@ def other_file(folder):
         (lambda folder: write_texts(folder / "gbk", a="张三在北京".encode("gbk")), "iconv -f GBK -t UTF-8"),
         (garbage, "damaged or not a zip"),
         (cut_zip, "damaged or not a zip"),
-        (no_text, "no line with a text in it (dropped 2"),
+        (no_text, "no text in it (dropped 2"),
         (other_file, "not an input"),
     ],
 )

@@ -160,6 +160,25 @@ def read_lines(path: Path, surrogates: bool = False) -> Iterator[tuple[int, str]
         raise UserError(f"{path}: cannot be read as a text file ({error.strerror or error})") from None
 
 
+def read_lines_with_ends(path: Path) -> Iterator[str]:
+    """Yield the lines of a text file with their line ends, as the csv module needs them, without byte-order mark.
+
+    They may hold lone surrogates; see `decode`.
+
+    Raises:
+        UserError: the file cannot be read, or is not UTF-8.
+    """
+    offset = 0
+    try:
+        with path.open("rb") as stream:
+            for raw in stream:
+                line = decode(raw, str(path), offset, surrogates=True)
+                yield line.removeprefix("\ufeff") if offset == 0 else line
+                offset += len(raw)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read as a text file ({error.strerror or error})") from None
+
+
 def decode_lines(stream: Iterable[bytes], where: str, surrogates: bool = False) -> Iterator[tuple[int, str]]:
     """Number and decode lines, without byte-order mark and line ends.
 

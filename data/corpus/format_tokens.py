@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from config import CorpusConfig
 from data.corpus.corpus_files import read_text
 from data.corpus.document import Document, category_counts
-from data.corpus.json_records import describe_records, parse_json, read_objects
+from data.corpus.json_records import describe_records, identity_of, parse_json, read_objects
 from data.corpus.reader import Located, Lost, Reader
 from data.corpus.tag_schemes import TaggedTokens, read_tagged, write_tags
 from data.corpus.writer import Writer
@@ -76,9 +76,8 @@ def _sentence(record: Record, token_keys: Sequence[str], names: Names, problems:
         return None
     key = next((key for key in TAG_KEYS if isinstance(values.get(key), list)), "")
     tags, lost = _tags(values.get(key), len(tokens), names.get(key, []), where)
-    identity = values.get("id")
     places, written = [where] * len(tokens), [token if isinstance(token, str) else f"{token}" for token in tokens]
-    return TaggedTokens(str(number if identity is None else identity), places, written, tags, lost)
+    return TaggedTokens(identity_of(values, number), places, written, tags, lost)
 
 
 def _tags(tags: Any, tokens: int, names: list[str], where: str) -> tuple[list[str], Lost | None]:

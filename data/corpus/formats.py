@@ -185,8 +185,16 @@ def _mended(located: Iterable[Located], problems: Problems) -> Iterator[Located]
     """The documents without lone surrogates, which could not be written."""
     for one in located:
         document = one.document
-        if LONE_SURROGATE.search(document.text):
-            document = replace(document, text=mended(document.text, one.where, problems))
+        names = {span.category for span in document.spans} | {doubt.category for doubt in document.doubtful}
+        if any(map(LONE_SURROGATE.search, (document.text, document.id, *names))):
+            new = {name: mended(name, one.where, problems) for name in names}
+            document = replace(
+                document,
+                id=mended(document.id, one.where, problems),
+                text=mended(document.text, one.where, problems),
+                spans=sorted_spans(span._replace(category=new[span.category]) for span in document.spans),
+                doubtful=sorted_spans(span._replace(category=new[span.category]) for span in document.doubtful),
+            )
         yield one._replace(document=document)
 
 

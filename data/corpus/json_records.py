@@ -52,13 +52,15 @@ def _first_line(path: Path) -> str:
     return next((line for _, line in read_lines(path, surrogates=True) if line.strip()), "")
 
 
-class Value(NamedTuple):
-    """A JSON value of a file.
+class NotJson(str):
+    """The first characters of a line that is not JSON."""
 
-    Attributes:
-        number: of its line, or in its list, from 0.
-        where: its place, for messages: `train.json:12`, or `train.json, item 3`.
-        value: the value. A line that is not JSON gives its first characters as a string.
+
+class Value(NamedTuple):
+    """A JSON value of a file, or `NotJson`.
+
+    `number` counts lines, or the items of a list, from 0. `where` is the place for messages: `train.json:12`, or
+    `train.json, item 3`.
     """
 
     number: int
@@ -76,7 +78,7 @@ def read_values(path: Path) -> Iterator[Value]:
         for number, line in read_lines(path, surrogates=True):
             if line.strip():
                 value = parse_json(line)
-                yield Value(number - 1, f"{path}:{number}", line[:80] if value is None else value)
+                yield Value(number - 1, f"{path}:{number}", NotJson(line[:80]) if value is None else value)
         return
     try:
         values = json.loads(read_text(path, surrogates=True))
@@ -111,11 +113,19 @@ def read_records(corpus: CorpusConfig, problems: Problems) -> Iterator[tuple[str
     key = corpus.text_key or "text"
     for number, where, record in read_objects(Path(corpus.path), problems):
         if isinstance(record.get(key), str):
-            identity = record.get("id")
-            yield where, Document(str(number if identity is None else identity), record[key]), record
+            yield where, Document(identity_of(record, number), record[key]), record
         else:
-            found = f"it is {record[key]!r:.80}" if key in record else f"its keys are {', '.join(record) or 'none'}"
-            problems.add("record without a text", where, found)
+            problems.add("record without a text", where, describe_missing(key, record))
+
+
+def identity_of(record: dict[str, Any], number: int) -> str:
+    """The record's `id`, or its number if it has none."""
+    return str(number if record.get("id") is None else record["id"])
+
+
+def describe_missing(key: str, record: dict[str, Any]) -> str:
+    """What a record has instead of a text under a key, for messages."""
+    return f"it is {record[key]!r:.80}" if key in record else f"its keys are {', '.join(record) or 'none'}"
 
 
 def read_objects(path: Path, problems: Problems) -> Iterator[Value]:

@@ -1,6 +1,7 @@
 """Texts to predict on: every input form gives every text, as stored, one at a time."""
 
 import io
+import json
 import os
 import zipfile
 from types import SimpleNamespace
@@ -15,9 +16,9 @@ from data.spans import Span
 from utils.errors import UserError
 
 
-def read(path=None, stream=None):
+def read(path=None, stream=None, text_key=""):
     problems = Problems()
-    return list(read_texts(path, stream, problems)), problems
+    return list(read_texts(path, stream, problems, text_key)), problems
 
 
 def test_folder_zip_and_single_file(tmp_path):
@@ -32,12 +33,12 @@ def test_folder_zip_and_single_file(tmp_path):
     assert read(tmp_path / "10.txt")[0] == [expected[1]]
 
 
-def test_jsonl_keeps_entities_and_empty_texts(tmp_path):
+def test_jsonl_keeps_empty_texts(tmp_path):
     path = tmp_path / "a.jsonl"
     labelled = Document("a", "张三", (Span("name", 0, 1),))
     path.write_text(to_json(labelled) + '\n{"text": ""}\n{"id": "a", "text": "again"}\n', encoding="utf-8")
     documents, problems = read(path)
-    assert documents == [labelled, Document("1", ""), Document("a#3", "again")]
+    assert documents == [Document("a", "张三"), Document("1", ""), Document("a#3", "again")]
     assert problems.summary() == "dropped nothing; changed 1: id given before, another one taken 1"
     assert problems.messages == [f"{path}:3: id given before, another one taken: 'a' is 'a#3'"]
 
@@ -92,9 +93,9 @@ def test_half_a_surrogate_pair_is_replaced_in_place(tmp_path):
         r'"entities": [{"category": "x", "pos_b": 1, "pos_e": 2, "privacy": "\ud800b"}]}'
     )
     documents, problems = read(path)
-    assert documents == [Document("\ufffd", "a\ufffdb😀", (Span("x", 1, 2),))]
+    assert documents == [Document("\ufffd", "a\ufffdb😀")]
     to_json(documents[0]).encode("utf-8")
-    assert problems.summary() == "dropped nothing; changed 1: half a surrogate pair, replaced by U+FFFD 1"
+    assert problems.summary() == "dropped nothing; changed 2: half a surrogate pair, replaced by U+FFFD 2"
 
 
 @pytest.mark.parametrize("wrap", [io.StringIO, lambda text: io.TextIOWrapper(io.BytesIO(text.encode()), "ascii")])
@@ -152,3 +153,104 @@ def test_bad_input_is_refused(tmp_path):
         read(tmp_path / "a.docx")
     with pytest.raises(ValueError):
         read()
+
+
+# ---------------------------------------------------------------------------------------------------- lists and tables
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_a_json_list_of_objects_or_texts(tmp_path, indent):
+    path = tmp_path / "a.json"
+    values = [{"text": "一"}, "二", {"id": 7, "text": "三"}, {"id": 0, "text": "四"}, 5, {"content": "五"}]
+    path.write_text(json.dumps(values, ensure_ascii=False, indent=indent), encoding="utf-8")
+    documents, problems = read(path)
+    assert documents == [Document("0", "一"), Document("1", "二"), Document("7", "三"), Document("a#3", "四")]
+    assert problems.counts == {"not a JSON object": 1, "record without a text": 1}
+    assert "item 5: record without a text: its keys are content" in problems.messages[-1]
+
+
+def test_any_key_of_the_text_that_is_named(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"content": "一", "text": "x"}\n{"content": null}\n', encoding="utf-8")
+    documents, problems = read(path, text_key="content")
+    assert documents == [Document("0", "一")] and problems.counts == {"record without a text": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", "text,n\n一,1\n二,2\n"),
+        ("a.csv", "\ufefftext,n\r\n一,1\r\n二,2\r\n"),
+        ("a.csv", "n;text\n1;一\n2;二\n"),
+        ("a.csv", 'n, text\n1,"一"\n2,二\n'),
+        ("a.CSV", '"text"\n一\n二\n'),
+        ("a.tsv", "n\ttext\n1\t一\n2\t二\n"),
+        ("a.tsv", "n,text\n1,一\n2,二\n"),
+    ],
+)
+def test_the_column_of_a_table(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content.encode())
+    documents, problems = read(tmp_path / name)
+    assert documents == [Document("0", "一"), Document("1", "二")] and not problems.counts
+
+
+def test_a_table_with_ids_line_ends_and_odd_rows(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes('ID,正文\n甲,"一\r\n二 ""三"""\n乙\n甲,四\n,五\n'.encode())
+    documents, problems = read(path, text_key="正文")
+    assert documents == [Document("甲", '一\r\n二 "三"'), Document("a#2", "四"), Document("3", "五")]
+    assert problems.counts == {"row without a text": 1} and problems.changed == {
+        "id given before, another one taken": 1
+    }
+
+
+def test_a_long_cell_is_read(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(f"text\n{'字' * 300_000}\n", encoding="utf-8")
+    assert len(read(path)[0][0].text) == 300_000
+
+
+@pytest.mark.parametrize(
+    ("content", "telling"),
+    [
+        ("content,n\n一,1\n", "no column text; its header is content, n; name the column of the text with --text-key"),
+        ("", "no column text; its header is empty"),
+        ('text\n"一\n', r"a\.csv:\d+: not valid CSV"),
+        ("text\n张三\n".encode("gbk"), "not UTF-8 at byte 5; it looks like GBK"),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_one_line(tmp_path, content, telling):
+    path = tmp_path / "a.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(UserError, match=telling) as caught:
+        read(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_table_is_read_as_it_comes(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes("text\n一\n".encode() + b"\xff\n")
+    texts = read_texts(path, None, Problems())
+    assert next(texts) == Document("0", "一")
+    with pytest.raises(UserError, match="not UTF-8 at byte 9"):
+        next(texts)
+
+
+DAMAGED = "张\ud83d三\ud83d\ude00".encode("utf-8", "surrogatepass")  # half a pair, and a pair as two halves
+
+
+@pytest.mark.parametrize("form", ["txt", "jsonl", "json", "csv", "stream"])
+def test_damaged_surrogates_are_mended_alike_in_every_input(tmp_path, form):
+    layout = {
+        "txt": b"%s",
+        "jsonl": b'{"text": "%s"}',
+        "json": b'[{"text": "%s"}]',
+        "csv": b"text\n%s\n",
+        "stream": b"%s\n",
+    }
+    path = tmp_path / f"a.{form}"
+    path.write_bytes(layout.get(form, b"%s") % DAMAGED)
+    stream = io.TextIOWrapper(io.BytesIO(path.read_bytes())) if form == "stream" else None
+    (document,), problems = read(None if stream else path, stream)
+    assert document.text == "张\ufffd三😀"
+    assert problems.changed == {"half a surrogate pair, replaced by U+FFFD": 1}
