@@ -117,7 +117,7 @@ def predict(config: Config, options: argparse.Namespace) -> None:
         atomic_file(folder / "predict.jsonl") as lines_path,
         atomic_file(folder / "predict.csv") as table_path,
         lines_path.open("w", encoding="utf-8", newline="\n") as lines,
-        table_path.open("w", encoding="utf-8", newline="") as table,
+        table_path.open("w", encoding="utf-8-sig", newline="") as table,
     ):
         writer = PredictionWriter(lines, table)
         for document, found in tqdm(reader.predict_documents(texts), "predict", unit="doc", delay=1):

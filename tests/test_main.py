@@ -106,7 +106,7 @@ def predicted(command, tmp_path):
         status, _, err = command("predict", *arguments, "--output", tmp_path / "out", **how)
         assert status == 0, err
         lines = (tmp_path / "out" / "predict.jsonl").read_text(encoding="utf-8").split("\n")
-        with (tmp_path / "out" / "predict.csv").open(encoding="utf-8", newline="") as table:
+        with (tmp_path / "out" / "predict.csv").open(encoding="utf-8-sig", newline="") as table:
             rows = list(csv.reader(table))
         assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["predict.csv", "predict.jsonl"]
         return [json.loads(line) for line in lines if line], rows

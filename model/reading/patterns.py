@@ -14,7 +14,8 @@
 Number plans: China's Telecommunications Network Numbering Plan (MIIT, 2017, with the prefixes in use in 2024), ITU-T
 E.164 national plans of 852, 853 and 886. QQ and WeChat: what Tencent allows for a new account.
 
-Full-width digits, letters and marks count as their half-width forms.
+Full-width digits, letters and marks count as their half-width forms, and all blanks as a space. Characters without
+width are ignored. Offsets are those of the text as it is.
 """
 
 from __future__ import annotations
@@ -98,7 +99,11 @@ def _is_taiwanese(digits: str) -> bool:
 _PHONE = r"(?:电话|電話|手机|手機|座机|热线|熱線|传真|傳真|tel|phone|mobile)"
 _THEN = rf"(?:(?:(?!{_PHONE})[^0-9a-z，。；;、\r\n\t]){{0,7}}[群号號码是为為：: ])?$"
 OF_QQ = re.compile(rf"(?:qq|扣扣|企鹅|加q|作q|群q){_THEN}", re.IGNORECASE)
-OF_WECHAT = re.compile(rf"(?:微信|微訊|薇信|威信|v信|wechat|weixin|(?<![a-z])(?:vx|wx)){_THEN}", re.IGNORECASE)
+_WECHAT = r"(?:微信|微訊|薇信|威信|v信|wechat|weixin|(?<![a-z])(?:vx|wx)|(?:加我?|[+➕])v(?![a-z]))"
+OF_WECHAT = re.compile(_WECHAT + _THEN, re.IGNORECASE)
+SAME_NUMBER = re.compile(
+    r"(?:微信|微訊|v信|vx|wx)同[号號]" + _THEN, re.IGNORECASE
+)  # of a phone number, if none is named
 OF_PHONE = re.compile(rf"{_PHONE}[^0-9，。；;、\r\n\t]{{0,12}}$", re.IGNORECASE)
 AMOUNT = re.compile(r" ?(?:[元块圆万萬亿億名位首次条條款台部张張年月天岁%]|人(?!人)|[个個](?!人))")
 SIGN = re.compile(r"[号號码是为為：: ]$")
@@ -119,11 +124,16 @@ def _is_qq(text: str, match: re.Match[str]) -> bool:
 def _is_wechat(text: str, match: re.Match[str]) -> bool:
     # Ordinary words, such as Android, also follow 微信 directly.
     clear = not match["span"].isalpha() or _is_before(SIGN, text, match)
-    return clear and _is_before(OF_WECHAT, text, match) and not _is_amount(text, match)
+    return clear and _is_account_of_wechat(text, match) and not _is_amount(text, match)
+
+
+def _is_account_of_wechat(text: str, match: re.Match[str]) -> bool:
+    only_a_phone = _is_before(SAME_NUMBER, text, match) and not _is_before(OF_PHONE, text, match)
+    return _is_before(OF_WECHAT, text, match) and not only_a_phone
 
 
 def _is_known_phone(text: str, match: re.Match[str]) -> bool:
-    of_account = _is_before(OF_QQ, text, match) or _is_before(OF_WECHAT, text, match)
+    of_account = _is_before(OF_QQ, text, match) or _is_account_of_wechat(text, match)
     # 电话（微信同号）： names both.
     return is_phone(match["span"]) and (not of_account or _is_before(OF_PHONE, text, match))
 
@@ -131,7 +141,14 @@ def _is_known_phone(text: str, match: re.Match[str]) -> bool:
 # ------------------------------------------------------------------------------------------------------------ patterns
 
 _NARROW = {ord(mark) + 0xFEE0: mark for mark in string.ascii_letters + string.digits + "@.-_+()%"}
-_MARK = r"[-—﹣ ]?"
+_BLANKS = dict.fromkeys(map(ord, "\u00a0\u1680\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))), " ")
+_PLAIN = _NARROW | _BLANKS
+# Format characters (Unicode category Cf) that are not seen, and variation selectors.
+WITHOUT_WIDTH = re.compile(
+    "[\u00ad\u034f\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb"
+    "\U000e0001\U000e0020-\U000e007f\U000e0100-\U000e01ef]"
+)
+_MARK = r"[-\u2010-\u2015\u2212﹣ ]?"
 PATTERNS = [
     Pattern(
         "mobile",
@@ -193,12 +210,21 @@ def find_patterns(text: str, categories: Iterable[str]) -> list[Span]:
     """
     wanted = set(categories)
     found = set()
-    text = text.translate(_NARROW)  # keeps the length, so offsets stay right
+    plain, places = _plain(text)
     for pattern in PATTERNS:
         if pattern.category in wanted:
             found |= {
-                Span(pattern.category, match.start("span"), match.end("span") - 1)
-                for match in pattern.form.finditer(text)
-                if pattern.holds(text, match)
+                Span(pattern.category, places[match.start("span")], places[match.end("span") - 1])
+                for match in pattern.form.finditer(plain)
+                if pattern.holds(plain, match)
             }
     return list(sorted_spans(found))
+
+
+def _plain(text: str) -> tuple[str, Sequence[int]]:
+    """The text as patterns see it, and the place in `text` of each of its characters."""
+    narrow = text.translate(_PLAIN)  # keeps the length
+    if not WITHOUT_WIDTH.search(narrow):
+        return narrow, range(len(narrow))
+    places = [place for place, character in enumerate(narrow) if not WITHOUT_WIDTH.match(character)]
+    return "".join(narrow[place] for place in places), places

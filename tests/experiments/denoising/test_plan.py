@@ -169,7 +169,7 @@ def test_the_pipeline_ends_with_predictions_for_the_unlabelled_texts(finished):
     assert first == clean and len(final) >= len(clean)
     predicted = (home.denoised / "submission/predict.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["id"] for line in predicted] == [document.id for document in texts]
-    assert (home.denoised / "submission/predict.csv").read_text(encoding="utf-8").startswith("ID,Category,Pos_b")
+    assert (home.denoised / "submission/predict.csv").read_text(encoding="utf-8-sig").startswith("ID,Category,Pos_b")
 
 
 def test_nothing_is_done_twice_and_a_plan_does_nothing(finished, capsys, monkeypatch):

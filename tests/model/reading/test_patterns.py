@@ -1,11 +1,15 @@
 """Patterns: what has the form, and what only looks like it."""
 
+import random
+import time
+import unicodedata
 from typing import get_args
 
 import pytest
 
 from config import PatternCategory
-from model.reading.patterns import PATTERNS, find_patterns, is_phone
+from data.spans import Span
+from model.reading.patterns import PATTERNS, WITHOUT_WIDTH, find_patterns, is_phone
 
 CATEGORIES = ("mobile", "email", "QQ", "vx")
 
@@ -38,6 +42,14 @@ RIGHT = [
     ("客服（+852 2345 6789）", "mobile", "+852 2345 6789"),
     ("+852 2345 6789 2021年", "mobile", "+852 2345 6789"),
     ("手机１３８００１３８０００", "mobile", "１３８００１３８０００"),
+    ("139\u200b0000\u200b1111", "mobile", "139\u200b0000\u200b1111"),
+    ("电话139\xa00000\u30001111。", "mobile", "139\xa00000\u30001111"),
+    ("电话139\u20110000\u20131111。", "mobile", "139\u20110000\u20131111"),
+    ("QQ\xa012345678", "QQ", "12345678"),
+    ("邮箱\ufeffalice\u00ad@example.com\u200f。", "email", "alice\u00ad@example.com"),
+    ("加V：linxl2020", "vx", "linxl2020"),
+    ("+v lin_xl", "vx", "lin_xl"),
+    ("微信同号13900001111", "mobile", "13900001111"),
     ("邮箱-abc@qq.com", "email", "abc@qq.com"),
     ("聯絡.Calvin-c2009@hotmail.com", "email", "Calvin-c2009@hotmail.com"),
     ("13800138000＠139.com", "email", "13800138000＠139.com"),
@@ -107,3 +119,55 @@ def test_only_the_categories_asked_for_are_found():
 @pytest.mark.parametrize("number", ["", "0", "86", "886", "852", "+", "00000000000", "1" * 30])
 def test_odd_numbers_are_no_phones(number):
     assert not is_phone(number)
+
+
+def ignorable(character):
+    """Whether a character has no width, by the Unicode database: format characters but visible signs, and selectors."""
+    return (unicodedata.category(character) == "Cf" and not unicodedata.name(character, "").startswith(VISIBLE)) or (
+        "VARIATION SELECTOR" in unicodedata.name(character, "") or character == "\u034f"
+    )
+
+
+VISIBLE = ("ARABIC NUMBER", "ARABIC SIGN", "ARABIC FOOTNOTE", "ARABIC END", "ARABIC POUND", "ARABIC PIASTRE",
+           "ARABIC DISPUTED", "SYRIAC", "KAITHI", "EGYPTIAN", "SHORTHAND", "MUSICAL", "DUPLOYAN")  # fmt: skip
+
+
+def test_all_characters_without_width_are_ignored():
+    everything = map(chr, [*range(0xD800), *range(0xE000, 0x30000), *range(0xE0000, 0xE0200)])
+    known = {character for character in everything if ignorable(character)}
+    missed = sorted(hex(ord(character)) for character in known if not WITHOUT_WIDTH.fullmatch(character))
+    assert not missed
+    seen = [character for character in map(chr, range(0x30000)) if WITHOUT_WIDTH.fullmatch(character)]
+    assert all(ignorable(character) or unicodedata.category(character) in ("Cn", "Mn") for character in seen)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_characters_without_width_change_no_span(seed):
+    """The oracle removes them, finds the spans, and counts back through the text character by character."""
+    draw = random.Random(seed)
+    plain = "，".join(text for text, _, _ in draw.sample(RIGHT, 6))
+    plain = "".join(character for character in plain if not ignorable(character))
+    thin = "\u200b\u200d\ufeff\u2060\ufe0f\u00ad"
+    text = "".join(character + "".join(draw.choices(thin, k=draw.choice([0, 0, 1, 3]))) for character in plain)
+    visible = [place for place, character in enumerate(text) if not ignorable(character)]
+    expected = [
+        Span(category, visible[begin], visible[end]) for category, begin, end in find_patterns(plain, CATEGORIES)
+    ]
+    found = find_patterns(text, CATEGORIES)
+    assert found == expected and found
+    assert not any(ignorable(text[place]) for span in found for place in (span.begin, span.end))
+
+
+@pytest.mark.parametrize(
+    "piece", ["\u200b", "1", "a", "0", "-", " ", "a@", "QQ", "微信", "86", "+v", "1\u200b", "\u00a0"]
+)
+def test_time_grows_with_the_length_only(piece):
+    def seconds(length):
+        text = piece * (length // len(piece))
+        started = time.process_time()
+        find_patterns(text, CATEGORIES)
+        return time.process_time() - started
+
+    seconds(1000)
+    short = max(min(seconds(20_000) for _ in range(3)), 1e-3)
+    assert seconds(160_000) < 40 * short, "eight times the length; four times eight would be quadratic"
