@@ -44,10 +44,16 @@ def train(config: Config, options: argparse.Namespace) -> None:
     from model.prepare import load_or_make
     from model.run_folder import selected_epoch
     from model.training.folds import train as train_folds
+    from model.training.replacement import refuse_to_lose
     from utils.files import check_writable
 
+    if options.resume and options.overwrite:
+        raise UserError("--resume keeps what is trained and --overwrite replaces it; give one of them")
     check_writable(config.run_folder)  # before the processed data is made
-    metrics = train_folds(config, load_or_make(config), options.fold, options.resume, report=print)
+    if not (options.resume or options.overwrite):
+        refuse_to_lose(config.run_folder, None if options.fold is None else [options.fold])
+    processed = load_or_make(config)
+    metrics = train_folds(config, processed, options.fold, options.resume, options.overwrite, report=print)
     if like := max(fold["train_documents_like_dev"] for fold in metrics):
         print(f"{like} training texts nearly duplicate dev texts, so the dev score is optimistic")
     for fold in metrics:
@@ -255,6 +261,7 @@ def _no_flags(parser: Parser) -> None:
 def _train_flags(parser: Parser) -> None:
     parser.add_argument("--fold", type=int, metavar="N", help="train this fold only")
     parser.add_argument("--resume", action="store_true", help="continue a stopped training")
+    parser.add_argument("--overwrite", action="store_true", help="replace a finished training")
 
 
 def _reading_flags(parser: Parser) -> None:

@@ -35,6 +35,8 @@ from utils.files import atomic_file, digest_file, read_json, write_json
 
 VERSION = 3
 WEIGHTS_FILE = "model.safetensors"
+MANIFEST = "manifest.json"
+PART_NAMES = ("config.yaml", "vocabulary.txt", "lexicon.txt", "encoder", MANIFEST)  # that `save_parts` writes
 REMEDY = "train again, or name another run with --set run.name=NAME"
 
 
@@ -58,8 +60,8 @@ def fold_folder(run: Path, fold: int) -> Path:
     return run / f"fold{fold}"
 
 
-def save_parts(parts: RunParts) -> None:
-    run = parts.folder
+def save_parts(parts: RunParts, run: Path) -> None:
+    """Write all parts to the folder of a run."""
     with atomic_file(run / "config.yaml") as temporary:
         save_config(parts.config, temporary)
     with atomic_file(run / "vocabulary.txt") as temporary:
@@ -77,7 +79,7 @@ def save_parts(parts: RunParts) -> None:
         "pretrained": parts.pretrained,
         "network": parts.encoder is not None,
     }
-    write_json(run / "manifest.json", manifest)
+    write_json(run / MANIFEST, manifest)
 
 
 def load_parts(run: Path) -> RunParts:
@@ -88,7 +90,7 @@ def load_parts(run: Path) -> RunParts:
     """
     if not run.is_dir():
         raise UserError(f"{run}: no such run{looked_in(run)}; train it first with --mode train")
-    manifest = read_json(run / "manifest.json", f"the folder holds no complete run; {REMEDY}")
+    manifest = read_json(run / MANIFEST, f"the folder holds no complete run; {REMEDY}")
     try:
         if manifest["version"] != VERSION:
             raise UserError(f"{run}: made by version {manifest['version']}, this is version {VERSION}; {REMEDY}")

@@ -406,7 +406,7 @@ def test_data_made_again_from_other_texts_is_not_scored(home, command, refused, 
     assert "data.test is empty" in refused("eval", "--split", "test", *named, config=False)
     (corpus / "train_data" / "0.txt").write_text("新的文字", encoding="utf-8")
     assert "older than its inputs" in refused("eval", *named, config=False)
-    assert "older than its inputs" in refused("train", *places, *short, *run)
+    assert "older than its inputs" in refused("train", "--overwrite", *places, *short, *run)
     assert preprocess_main(arguments) == 0
     assert "was trained on other data" in refused("eval", *named, config=False)
 
@@ -477,9 +477,10 @@ def test_additional_documents_that_leak_are_left_out_aloud(home, command, refuse
     said = "13 of 13 additional documents are left out of each fold: they share text"
     status, out, _ = command("train", *places)
     assert status == 0 and out.startswith(said) and out.count("left out") == 1
-    status, out, _ = command("train", *places, "--fold", "1", "--set", "data.additional_leaks=keep")
+    status, out, _ = command("train", "--overwrite", *places, "--fold", "1", "--set", "data.additional_leaks=keep")
     assert status == 0 and "left out" not in out
-    assert "13 of 13 additional documents share" in refused("train", *places, "--set", "data.additional_leaks=refuse")
+    refusing = ("--overwrite", "--set", "data.additional_leaks=refuse")
+    assert "13 of 13 additional documents share" in refused("train", *places, *refusing)
 
 
 def test_folds_of_two_trainings_are_never_mixed(command, copy):
@@ -487,13 +488,13 @@ def test_folds_of_two_trainings_are_never_mixed(command, copy):
     (run / "eval").mkdir(exist_ok=True)
     (run / "eval" / "dev.json").write_text("{}")
     once = ("--set", "train.epochs=1", "--set", "train.batch_size=16")
-    assert command("train", *once, *place, "--fold", "1")[0] == 0
+    assert command("train", "--overwrite", *once, *place, "--fold", "1")[0] == 0
     assert sorted(folder.name for folder in run.glob("fold*")) == ["fold1"]
     assert not (run / "eval").exists()
     # Folds with the same settings belong together, and may be trained one by one.
     assert command("train", *once, *place, "--fold", "0")[0] == 0
     assert sorted(folder.name for folder in run.glob("fold*")) == ["fold0", "fold1"]
-    assert command("train", *once, *place, "--set", "folds.count=0")[0] == 0
+    assert command("train", "--overwrite", *once, *place, "--set", "folds.count=0")[0] == 0
     assert sorted(folder.name for folder in run.glob("fold*")) == ["fold0"]
 
 
@@ -572,7 +573,10 @@ def test_a_damaged_run_is_one_line(refused, home, copy, damage, telling):
         ("--mode train --set folds.count=1", "folds.count (1) must be 0"),
         ("--mode train --set encoder.layers=2", "encoder.depth"),
         ("--mode train --config none.yaml", "no such configuration file"),
-        ("--mode train --set data.max_len=70", "made with another data.max_len"),
+        ("--mode train --overwrite --set data.max_len=70", "made with another data.max_len"),
+        ("--mode train", "runs/tiny: already trained (fold 0, 1); keep it with --resume, replace it with --overwrite"),
+        ("--mode train --fold 1", "already trained (fold 1)"),
+        ("--mode train --resume --overwrite", "--resume keeps what is trained and --overwrite replaces it"),
         ("--mode train --fold 2", "folds 0 to 1"),
         ("--mode pretrain --fold 0", "--fold does not belong to --mode pretrain"),
         ("--mode train --fold -1", "folds 0 to 1"),

@@ -92,7 +92,7 @@ class DenoiseRuns:
             UserError: a command failed; the message is the last line that it printed.
         """
         self.call(config, "preprocess.py")
-        self.call(config, "main.py", "--mode", "train", *(["--resume"] if _goes_on(config) else []))
+        self.call(config, "main.py", "--mode", "train", "--resume" if _goes_on(config) else "--overwrite")
 
     def call(self, config: Config, script: str, *arguments: str) -> None:
         """Run a command with these settings, which are kept in `configs/`; its output goes to `logs/`.

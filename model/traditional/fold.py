@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
 from config import Config
@@ -13,31 +12,35 @@ from data.processed import Processed
 from data.split import Split
 from model.run_folder import RunParts, save_parts, weights_path
 from model.traditional import TraditionalSystem, system_class
+from model.training.replacement import TrainingFolder
 from utils.memory import peak_memory_mib
 
 
-def train_traditional(config: Config, processed: Processed, split: Split, folder: Path) -> dict[str, Any]:
+def train_traditional(
+    config: Config, processed: Processed, split: Split, folder: TrainingFolder, number: int
+) -> dict[str, Any]:
     """Fit, save and score.
 
     Args:
         config: of the run.
         processed: the data.
         split: the training and dev documents.
-        folder: of the fold.
+        folder, number: where the fold is written.
 
     Returns:
         The fold's metrics, apart from those of the split.
     """
     parts = RunParts(config.run_folder, config, processed.categories, processed.vocabulary, processed.lexicon, None, 0,
                      processed.digest)  # fmt: skip
-    save_parts(parts)
+    save_parts(parts, folder.path)
     kind = system_class(config.model.name)
-    path = weights_path(folder, "last", kind.filename)
+    path = weights_path(folder.fold(number), "last", kind.filename)
     path.parent.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
     passes = kind.fit(processed, split.train, path)
     seconds = time.perf_counter() - started
-    system = kind.load(path, parts)
+    folder.take_place()
+    system = kind.load(weights_path(folder.fold(number), "last", kind.filename), parts)
     record: dict[str, float] = {"epoch": 1, "seconds": round(seconds, 3)}
     if split.dev:
         record |= _score(system, processed, split)

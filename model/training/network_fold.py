@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,14 +20,16 @@ from data.split import Split
 from model.build import fresh_network, word_size
 from model.model import TaggingNetwork
 from model.reading.predictor import Predictor
-from model.run_folder import RunParts, encoder_digest, fold_folder, save_parts
+from model.run_folder import RunParts, encoder_digest, save_parts
 from model.training.callbacks.averaging import AverageWeights
 from model.training.callbacks.checkpoint import Checkpoint, resume
 from model.training.callbacks.early_stopping import EarlyStopping
 from model.training.callbacks.events import Callback, TrainingState
 from model.training.callbacks.freeze import FreezeEncoder
 from model.training.callbacks.reports import LogFile, Progress, TensorBoard
+from model.training.callbacks.take_place import TakePlace
 from model.training.loaders import bucket_sampler, training_loader, unlabelled_batches
+from model.training.replacement import TrainingFolder
 from model.training.trainer import Trainer
 from utils.errors import UserError
 from utils.memory import peak_memory_mib
@@ -42,13 +43,22 @@ class NetworkFold:
         processed: the data.
         split: the documents to train on and to score.
         fold: the number of the fold.
+        folder: where to write.
         accelerator: where to compute.
 
     Raises:
         UserError: the settings do not fit each other or the data, or there is nothing to train on.
     """
 
-    def __init__(self, config: Config, processed: Processed, split: Split, fold: int, accelerator: Accelerator) -> None:
+    def __init__(
+        self,
+        config: Config,
+        processed: Processed,
+        split: Split,
+        fold: int,
+        folder: TrainingFolder,
+        accelerator: Accelerator,
+    ) -> None:
         seed = config.run.seed + fold
         network = fresh_network(config, processed, seed)
         dataset = SegmentDataset(processed, split.train, network.head.labeller)
@@ -67,7 +77,8 @@ class NetworkFold:
             evaluate = partial(score_network, processed=processed, documents=split.dev, max_len=config.data.max_len,
                                settings=config.predict)  # fmt: skip
         self.accelerator = accelerator
-        self.folder = fold_folder(config.run_folder, fold)
+        self.folder = folder
+        self.fold = fold
         self.parts = _parts(config, processed, network)
         about = f"{len(dataset)} segments in {len(batches)} batches, padding {padding:.1%}"
         self.trainer = Trainer(
@@ -79,7 +90,7 @@ class NetworkFold:
             config.regularisation,
             config.adversarial,
             evaluate,
-            fold_callbacks(self.folder, config.train, config.averaging, about),
+            fold_callbacks(folder, fold, config.train, config.averaging, about),
             f"fold {fold}",
             unlabelled,
         )
@@ -100,28 +111,32 @@ class NetworkFold:
             UserError: files cannot be written, or those of the stopped training are damaged.
         """
         if self.accelerator.is_main_process:
-            save_parts(self.parts)
+            save_parts(self.parts, self.folder.path)
         self.accelerator.wait_for_everyone()
         if go_on:
-            resume(self.trainer, self.folder)
+            resume(self.trainer, self.folder.fold(self.fold))
         return self._known_before | _outcome(self.trainer.fit(), self.accelerator.device)
 
 
-def fold_callbacks(folder: Path, train: TrainConfig, averaging: AveragingConfig, about: str) -> list[Callback]:
+def fold_callbacks(
+    folder: TrainingFolder, number: int, train: TrainConfig, averaging: AveragingConfig, about: str
+) -> list[Callback]:
     """The callbacks of a fold, in the order in which they act on an event.
 
     Args:
-        folder: of the fold.
+        folder, number: of the fold.
         train, averaging: which callbacks are wanted.
         about: describes the training data in the log file.
     """
+    fold = folder.fold(number)
     callbacks: list[Callback] = [FreezeEncoder(train.freeze_epochs, train.unfreeze_every)]
-    callbacks += [Progress(), LogFile(folder, about), TensorBoard(folder)]
+    callbacks += [Progress(), LogFile(fold, about), TensorBoard(fold)]
     if averaging.method != "none":
         callbacks.append(AverageWeights(averaging.method, averaging.start_epoch, averaging.unit, averaging.decay))
     if train.patience:
         callbacks.append(EarlyStopping(train.patience, train.select))
-    return [*callbacks, Checkpoint(folder)]
+    callbacks.append(Checkpoint(fold))
+    return [*callbacks, TakePlace(folder, number, callbacks)]
 
 
 def score_network(

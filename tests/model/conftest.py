@@ -83,7 +83,7 @@ def run(small_config, monkeypatch):
             if witness:
                 # The witness comes last, so that an interruption finds everything written.
                 patch.setattr(network_fold, "fold_callbacks", lambda *given: [*original(*given), witness])
-            return config, train(config, load_processed(config), fold, go_on)
+            return config, train(config, load_processed(config), fold, go_on, overwrite=not go_on)
 
     return go
 

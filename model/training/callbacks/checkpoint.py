@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from model.run_folder import load_tensors, save_tensors, weights_path
-from model.training.callbacks.events import Callback, RunningTrainer
+from model.training.callbacks.events import FoldCallback, RunningTrainer
 from utils.errors import UserError
 from utils.files import read_json, write_json
 
@@ -14,15 +14,12 @@ STATE = "state.json"
 REMEDY = "start the run again without --resume"
 
 
-class Checkpoint(Callback):
+class Checkpoint(FoldCallback):
     """Saves after every epoch.
 
     Training may be killed at any moment. Therefore each epoch writes its weights and optimizer to new files first. Then
     it replaces the state file, which names the epoch. Last it removes the files of the epoch before.
     """
-
-    def __init__(self, fold: Path) -> None:
-        self.fold = fold
 
     def on_evaluate(self, trainer: RunningTrainer) -> None:
         if trainer.main and trainer.state.best_epoch == trainer.state.epoch:

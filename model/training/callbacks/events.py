@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from torch import Tensor
@@ -77,3 +78,13 @@ class Callback:
 
     def load_tensors(self, trainer: RunningTrainer, tensors: dict[str, Tensor]) -> None:
         """Undo `tensors`."""
+
+
+class FoldCallback(Callback):
+    """A callback that writes to the fold's folder.
+
+    Between two epochs the folder may move and `fold` change, so no file may be open then.
+    """
+
+    def __init__(self, fold: Path) -> None:
+        self.fold = fold

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from model.training.callbacks.events import Callback, RunningTrainer
+from model.training.callbacks.events import Callback, FoldCallback, RunningTrainer
 from utils.memory import peak_memory_mib
 
 
@@ -39,11 +39,11 @@ class Progress(Callback):
         self._bar.set_postfix(shown)
 
 
-class LogFile(Callback):
+class LogFile(FoldCallback):
     """Appends a line for each epoch to train.log. `about` describes the training data in the first line."""
 
     def __init__(self, fold: Path, about: str = "") -> None:
-        self.path = fold / "train.log"
+        super().__init__(fold)
         self.about = about
 
     def on_train_begin(self, trainer: RunningTrainer) -> None:
@@ -65,22 +65,20 @@ class LogFile(Callback):
 
     def _write(self, trainer: RunningTrainer, line: str) -> None:
         if trainer.main:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("a", encoding="utf-8") as log:
+            self.fold.mkdir(parents=True, exist_ok=True)
+            with (self.fold / "train.log").open("a", encoding="utf-8") as log:
                 log.write(time.strftime("%Y-%m-%d %H:%M:%S ") + line + "\n")
 
 
-class TensorBoard(Callback):
-    """TensorBoard events: loss and learning rates by step, dev scores by epoch."""
+class TensorBoard(FoldCallback):
+    """TensorBoard events: loss and learning rates by step, dev scores by epoch. Every epoch has a file of its own."""
 
-    def __init__(self, fold: Path) -> None:
-        self.folder = fold / "tensorboard"
-
-    def on_train_begin(self, trainer: RunningTrainer) -> None:
+    def on_epoch_begin(self, trainer: RunningTrainer) -> None:
         # Imported here because the import takes seconds, which other modes need not wait for.
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(str(self.folder), purge_step=trainer.state.step) if trainer.main else None
+        folder = str(self.fold / "tensorboard")
+        self._writer = SummaryWriter(folder, purge_step=trainer.state.step) if trainer.main else None
 
     def on_step_end(self, trainer: RunningTrainer) -> None:
         if self._writer and trainer.state.step % 10 == 0:
@@ -94,6 +92,6 @@ class TensorBoard(Callback):
                 if name in ("f1", "precision", "recall"):
                     self._writer.add_scalar(f"dev/{name}", value, trainer.state.step)
 
-    def on_train_end(self, trainer: RunningTrainer) -> None:
+    def on_epoch_end(self, trainer: RunningTrainer) -> None:
         if self._writer:
             self._writer.close()
