@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def train(config: Config, options: argparse.Namespace) -> None:
     """`--mode train`."""
-    from model.prepare import load_or_make
+    from model.prepare import load_or_make, print_unheld
     from model.run_folder import selected_epoch
     from model.training.folds import train as train_folds
     from model.training.replacement import refuse_to_lose
@@ -53,6 +53,7 @@ def train(config: Config, options: argparse.Namespace) -> None:
     if not (options.resume or options.overwrite):
         refuse_to_lose(config.run_folder, None if options.fold is None else [options.fold])
     processed = load_or_make(config)
+    print_unheld(config, processed)
     metrics = train_folds(config, processed, options.fold, options.resume, options.overwrite, report=print)
     if like := max(fold["train_documents_like_dev"] for fold in metrics):
         print(f"{like} training texts nearly duplicate dev texts, so the dev score is optimistic")

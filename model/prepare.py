@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from config import Config
+from data.held_labels import count_unheld, describe_unheld
 from data.lattice.tokenizer import Vocabulary
 from data.processed import Processed, load_processed
 from data.processing import process
@@ -17,12 +18,21 @@ from utils.errors import UserError
 
 def prepare(config: Config, force: bool = False) -> Processed:
     """Make the processed data, unless it is up to date and not forced. `data.processing.process` documents errors."""
+    processed = None
     if not force:
         with contextlib.suppress(UserError):
             processed = load_processed(config)
             print(f"{config.processed_folder} is up to date")
-            return processed
-    return _make(config)
+    processed = processed or _make(config)
+    print_unheld(config, processed)
+    return processed
+
+
+def print_unheld(config: Config, processed: Processed) -> None:
+    """Say how many training labels the head of the configuration cannot hold, if there are any."""
+    training = [*processed.of_part("train"), *processed.of_part("additional")]
+    if unheld := describe_unheld(config, count_unheld(config, (processed.documents[number] for number in training))):
+        print(unheld)
 
 
 def load_or_make(config: Config) -> Processed:

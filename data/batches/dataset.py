@@ -5,6 +5,7 @@ B batch.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -35,14 +36,14 @@ class SegmentDataset(Dataset[Sample]):
 
     Attributes:
         lengths: characters of each segment.
-        left_out: labelled spans that the labeller cannot write.
+        left_out: how many labelled spans of each category the labeller cannot write.
     """
 
     def __init__(self, processed: Processed, documents: Sequence[int], labeller: Labeller) -> None:
         chosen = np.isin(processed.segments[:, 0], np.asarray(documents, dtype=np.int64))
         self.segments = processed.segments[chosen]
         self.lengths = self.segments[:, 2] - self.segments[:, 1]
-        self.left_out = 0
+        self.left_out: Counter[str] = Counter()
         self._samples = [self._sample(processed, labeller, *map(int, row)) for row in self.segments]
 
     def __len__(self) -> int:
@@ -59,7 +60,7 @@ class SegmentDataset(Dataset[Sample]):
         doubts = [_shift(doubt, begin) for doubt in (*cut, *source.doubtful)
                   if doubt.begin < end and doubt.end >= begin]  # fmt: skip
         labels, left_out = labeller.write(whole, doubts, end - begin)
-        self.left_out += left_out
+        self.left_out.update(span.category for span in left_out)
         return Sample(processed.lattices.slice(document, begin, end), labels, source.weight)
 
 

@@ -25,7 +25,7 @@ class Labeller(Protocol):
     def categories(self) -> Sequence[str]:
         """In the order of the head's scores."""
 
-    def write(self, spans: Sequence[Span], doubts: Sequence[Doubt], length: int) -> tuple[Any, int]:
+    def write(self, spans: Sequence[Span], doubts: Sequence[Doubt], length: int) -> tuple[Any, list[Span]]:
         """Write the labels of one text.
 
         Args:
@@ -34,7 +34,7 @@ class Labeller(Protocol):
             length: characters of the text.
 
         Returns:
-            The labels, as `collate` takes them, and how many spans cannot be written.
+            The labels, as `collate` takes them, and the spans that cannot be written.
         """
 
     def collate(self, labels: Sequence[Any], length: int) -> Labels:
@@ -77,7 +77,7 @@ class ChainLabeller:
     def categories(self) -> Sequence[str]:
         return self.scheme.categories
 
-    def write(self, spans: Sequence[Span], doubts: Sequence[Doubt], length: int) -> tuple[ChainLabels, int]:
+    def write(self, spans: Sequence[Span], doubts: Sequence[Doubt], length: int) -> tuple[ChainLabels, list[Span]]:
         """The tags of a text. A span that meets a longer one in its chain cannot be written."""
         tags, left_out = self.scheme.encode(spans, length)
         unknown = np.zeros(tags.shape, dtype=bool)
@@ -87,7 +87,7 @@ class ChainLabeller:
             for chain in chains:
                 unknown[chain, max(doubt.begin, 0) : doubt.end + 1] = True
                 beliefs[chain].append(doubt.belief)
-        return ChainLabels(tags, unknown, mean_beliefs(beliefs)), len(left_out)
+        return ChainLabels(tags, unknown, mean_beliefs(beliefs)), left_out
 
     def collate(self, labels: Sequence[ChainLabels], length: int) -> Labels:
         """`tags` (B, K, L). Where anything is doubtful, also `unknown` (B, K, L), and `belief` (B, K) if not all 0."""

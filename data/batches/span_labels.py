@@ -31,7 +31,7 @@ class SpanLabeller:
         self.categories = tuple(categories)
         self._numbers = {category: number for number, category in enumerate(self.categories)}
 
-    def write(self, spans: Sequence[Span], doubts: Sequence[Doubt], length: int) -> tuple[SpanLabels, int]:
+    def write(self, spans: Sequence[Span], doubts: Sequence[Doubt], length: int) -> tuple[SpanLabels, list[Span]]:
         """The numbers of a text. Every span can be written."""
         rows = [(self._numbers[span.category], span.begin, span.end) for span in spans]
         stretches = list(chain.from_iterable(self._stretches(doubt, length) for doubt in doubts))
@@ -42,7 +42,7 @@ class SpanLabeller:
             np.array(rows, dtype=np.int64).reshape(-1, 3),
             np.array([stretch[:3] for stretch in stretches], dtype=np.int64).reshape(-1, 3),
             mean_beliefs(beliefs),
-        ), 0
+        ), []
 
     def _stretches(self, doubt: Doubt, length: int) -> list[tuple[int, int, int, float]]:
         everything = range(len(self.categories))

@@ -54,6 +54,7 @@ class DenoiseRuns:
         config.run.folder, config.run.name = str(self.files.folder), name
         config.data.processed = str(self.files.folder / "processed" / name)
         config.data.train = _corpus(labels)
+        config.data.allow_unlabelled = True  # cleaning may leave a small part without a label
         config.data.dev = _corpus(self.dev)
         config.data.dev_share = 0.0
         if additional:
@@ -72,6 +73,7 @@ class DenoiseRuns:
         config.data.split_seed = self.config.data.split_seed + repeat - 1
         config.data.processed = str(folder / "processed")
         config.data.train = _corpus(labels)
+        config.data.allow_unlabelled = True  # cleaning may leave a small part without a label
         config.data.dev = CorpusConfig()
         config.data.test = _corpus(self.unseen)
         return config

@@ -14,6 +14,7 @@ from accelerate import Accelerator
 
 from config import AveragingConfig, Config, PredictConfig, TrainConfig
 from data.batches.dataset import SegmentDataset, padding_share
+from data.held_labels import describe_unheld
 from data.metrics import Scores, score_spans
 from data.processed import Processed
 from data.split import Split
@@ -81,6 +82,8 @@ class NetworkFold:
         self.fold = fold
         self.parts = _parts(config, processed, network)
         about = f"{len(dataset)} segments in {len(batches)} batches, padding {padding:.1%}"
+        if unheld := describe_unheld(config, dataset.left_out):
+            about += f"; {unheld}"
         self.trainer = Trainer(
             network,
             loader,
@@ -95,7 +98,8 @@ class NetworkFold:
             unlabelled,
         )
         self._known_before = {
-            "spans_the_labels_cannot_hold": dataset.left_out,
+            "spans_the_labels_cannot_hold": dataset.left_out.total(),
+            "categories_of_these_spans": dict(dataset.left_out),
             "padding_share": round(padding, 4),
             "parameters": sum(parameter.numel() for parameter in network.parameters()),
             "selected": config.train.select,

@@ -32,7 +32,7 @@ def random_scores(mask, seed=0):
 
 def labels_of(head, texts, mask):
     written = [head.labeller.write(*text, length) for text, length in zip(texts, LENGTHS, strict=True)]
-    assert all(lost == 0 for _, lost in written)
+    assert not any(lost for _, lost in written)
     return head.labeller.collate([labels for labels, _ in written], mask.shape[1])
 
 

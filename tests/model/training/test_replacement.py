@@ -59,7 +59,8 @@ def test_a_finished_training_is_replaced_only_on_request(plain_run):
 
 
 @pytest.mark.parametrize(
-    "event", ["on_train_begin", "on_epoch_begin", "on_step_end", "on_epoch_trained", "on_evaluate"]
+    ("event", "epoch"),
+    [("on_train_begin", -1), ("on_epoch_begin", 0), ("on_step_end", 0), ("on_epoch_trained", 0), ("on_evaluate", 0)],
 )
 def test_a_stop_before_the_first_checkpoint_leaves_the_earlier_run_byte_by_byte(run, stopped, event, epoch):
     config, _ = run("stands", "train.epochs=1")
