@@ -153,10 +153,13 @@ class EncoderConfig(Settings):
                    "the number of layers of a scratch encoder is encoder.depth")  # fmt: skip
 
 
+TRADITIONAL = ("feature_crf", "rules")  # systems that are not networks; modules of model/traditional/
+
+
 def systems() -> list[str]:
     """The values that `model.name` may have: the networks of model/networks/ and the traditional systems."""
     networks = (Path(__file__).parent / "model" / "networks").glob("*.py")
-    return [*sorted(path.stem for path in networks if path.stem != "__init__"), "feature_crf", "rules"]
+    return [*sorted(path.stem for path in networks if path.stem != "__init__"), *TRADITIONAL]
 
 
 class ModelConfig(Settings):

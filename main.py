@@ -4,6 +4,7 @@
     python main.py --mode eval     --config configs/demo.yaml
     python main.py --mode predict  --config configs/demo.yaml --input texts --output out
     python main.py --mode pretrain --config configs/ccf_small.yaml
+    python main.py --mode convert-encoder --input hfl/rbt3 --output data/encoders/rbt3
     python main.py --mode ablate   --config configs/demo.yaml --grid configs/grids/demo.yaml --seeds 3
     python main.py --mode compare  --config configs/demo.yaml --configs configs/systems/{encoder_crf,flat}.yaml
     python main.py --mode denoise  --config configs/demo.yaml --set folds.count=5
@@ -152,6 +153,17 @@ def pretrain(config: Config, options: argparse.Namespace) -> None:
     print(f"encoder: {config.pretrained_folder}; use it with --set encoder.name={config.pretrained_folder}")
 
 
+def convert_encoder(config: Config, options: argparse.Namespace) -> None:
+    """`--mode convert-encoder`."""
+    from model.encoder_conversion import convert_encoder as convert
+
+    if options.input is None:
+        raise UserError("--mode convert-encoder needs --input, the folder or hub id of an encoder")
+    done = convert(options.input, Path(options.output) if options.output else None)
+    print(f"encoder: {done.folder}, {done.tensors} tensors, {done.size / 2**20:.1f} MiB; "
+          f"use it with --set encoder.name={done.folder}")  # fmt: skip
+
+
 def ablate(config: Config, options: argparse.Namespace) -> None:
     """`--mode ablate`."""
     from experiments.comparison.grid import systems_of_grid
@@ -288,6 +300,12 @@ def _predict_flags(parser: Parser) -> None:
     parser.add_argument("--output", metavar="FOLDER", help="default: predictions/ in the run's folder")
 
 
+def _conversion_flags(parser: Parser) -> None:
+    parser.add_argument("--input", metavar="PATH", help="folder or model-hub id with pytorch_model.bin")
+    folder = "the new folder; default: the input's with _safetensors, or data/encoders/ID for a hub id"
+    parser.add_argument("--output", metavar="FOLDER", help=folder)
+
+
 def _comparison_flags(parser: Parser) -> None:
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="train with seeds 1 to N; default: 3")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="train this many at a time; default: 1")
@@ -314,6 +332,7 @@ MODES: dict[str, tuple[str, Callable[[Config, argparse.Namespace], None], Callab
     "eval": ("score a trained run on its dev or test part, or on another corpus", evaluate, _eval_flags),
     "predict": ("find spans in texts with a trained run", predict, _predict_flags),
     "pretrain": ("continue the pretraining of an encoder on the corpora's raw text", pretrain, _no_flags),
+    "convert-encoder": ("convert an encoder's pickled weights to safetensors", convert_encoder, _conversion_flags),
     "ablate": ("train variants of one configuration with several seeds and compare them", ablate, _ablate_flags),
     "compare": ("train several systems with several seeds and compare them", compare, _compare_flags),
     "denoise": ("find wrong labels by cross-validation and train on the cleaned ones", denoise, _denoise_flags),

@@ -22,9 +22,10 @@ from config import Config, CorpusConfig, DataConfig, shaping_settings
 from data.corpus.corpus_files import is_hidden, require
 from data.corpus.document import Document, from_record, to_record
 from data.corpus.format_ccf import find_labels
+from data.lattice.encoder_files import encoder_files
 from data.lattice.lattice import Lattices
 from data.lattice.lexicon import Lexicon, load_words, save_words
-from data.lattice.tokenizer import Vocabulary, encoder_files
+from data.lattice.tokenizer import Vocabulary
 from utils.errors import UserError, looked_in
 from utils.files import atomic_folder, digest_file, read_json, write_json
 

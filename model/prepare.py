@@ -8,8 +8,9 @@ from functools import partial
 
 import numpy as np
 
-from config import Config
+from config import TRADITIONAL, Config
 from data.held_labels import count_unheld, describe_unheld
+from data.lattice.encoder_files import refuse_unreadable_weights
 from data.lattice.tokenizer import Vocabulary
 from data.processed import Processed, load_processed
 from data.processing import process
@@ -55,6 +56,8 @@ def load_or_make(config: Config) -> Processed:
 
 
 def _make(config: Config) -> Processed:
+    if config.model.name not in TRADITIONAL or config.lexicon.vectors == "encoder":
+        refuse_unreadable_weights(config.encoder.name)
     return process(config, partial(_encode_words, config))
 
 

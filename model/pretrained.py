@@ -9,6 +9,7 @@ import torch
 import transformers
 
 from config import EncoderConfig
+from data.lattice.encoder_files import refuse_unreadable_weights
 from model.layers.character_encoder import CharacterEncoder, encoder_from_config, scratch_config
 from utils.errors import UserError
 
@@ -28,7 +29,7 @@ def build_encoder(settings: EncoderConfig, vocabulary_size: int, longest: int, p
     """
     if settings.name == "scratch":
         return encoder_from_config(scratch_config(settings, vocabulary_size, longest, pad), settings.output)
-    transformer = _load_transformer(settings)
+    transformer = load_transformer(settings)
     most = transformer.config.max_position_embeddings
     if longest > most:
         raise UserError(f"data.max_len needs {longest} tokens at a time, but {settings.name} reads at most {most}; "
@@ -41,7 +42,14 @@ def build_encoder(settings: EncoderConfig, vocabulary_size: int, longest: int, p
     return CharacterEncoder(transformer, settings.output)
 
 
-def _load_transformer(settings: EncoderConfig) -> transformers.PreTrainedModel:
+def load_transformer(settings: EncoderConfig) -> transformers.PreTrainedModel:
+    """The pretrained encoder of Hugging Face, with its first layers only if the settings say so.
+
+    Raises:
+        UserError: it cannot be loaded, its weights are damaged or incomplete, or it has too few layers.
+    """
+    # Otherwise transformers would ask the hub's conversion service for the weights, and use what it is given.
+    refuse_unreadable_weights(settings.name)
     transformers.logging.set_verbosity_error()  # it would warn of layers and heads that are left out on purpose
     transformers.utils.logging.disable_progress_bar()
     try:

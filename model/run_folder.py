@@ -28,8 +28,9 @@ from torch import Tensor
 from transformers import AutoConfig, PretrainedConfig
 
 from config import Config, from_dict, save_config, to_dict
+from data.lattice.encoder_files import encoder_files
 from data.lattice.lexicon import Lexicon, load_words, save_words
-from data.lattice.tokenizer import Vocabulary, encoder_files
+from data.lattice.tokenizer import Vocabulary
 from utils.errors import UserError, looked_in
 from utils.files import atomic_file, digest_file, read_json, write_json
 

@@ -6,7 +6,6 @@ A character that is not in the vocabulary is looked up in its compatibility form
 
 from __future__ import annotations
 
-import itertools
 import json
 import unicodedata
 from collections import Counter
@@ -15,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
+from data.lattice.encoder_files import VOCABULARY_FILES, find_encoder_file, unavailable
 from utils.errors import UserError
 
 SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-VOCABULARY_FILES = ("vocab.txt", "tokenizer.json")  # the first that exists is read
 
 
 class Vocabulary:
@@ -80,7 +79,7 @@ class Vocabulary:
             UserError: it lacks [PAD], [UNK], [CLS] or [SEP].
         """
         # str.splitlines would also split at U+2028 and others, which may be tokens.
-        tokens = path.read_text(encoding="utf-8").rstrip("\n").split("\n")
+        tokens = path.read_text(encoding="utf-8-sig").rstrip("\n").split("\n")
         try:
             return cls(tokens)
         except UserError as error:
@@ -101,13 +100,13 @@ def encoder_vocabulary(name: str) -> Vocabulary:
         UserError: there is neither file, or it is damaged.
     """
     for filename in VOCABULARY_FILES:
-        path = _encoder_file(name, filename)
+        path = find_encoder_file(name, filename)
         if path is None:
             continue
         try:
             if filename == "vocab.txt":
                 return Vocabulary.load(path)
-            rows = json.loads(path.read_text(encoding="utf-8"))["model"]["vocab"]
+            rows = json.loads(path.read_text(encoding="utf-8-sig"))["model"]["vocab"]
             tokens = [""] * (max(rows.values(), default=0) + 1)  # rows without a token stay empty
             for token, row in rows.items():
                 tokens[row] = token
@@ -117,47 +116,4 @@ def encoder_vocabulary(name: str) -> Vocabulary:
                 f"{path}: not the vocabulary of a BERT-like encoder ({type(error).__name__}: {error}); "
                 "fetch it again, or choose another encoder.name"
             ) from None
-    raise _unavailable(name)
-
-
-def encoder_files(name: str, weights: bool) -> list[Path]:
-    """The files of an encoder in a local folder: its vocabulary and, with `weights`, its shape and weights.
-
-    Returns:
-        Paths; none for an encoder on the hub or from scratch, which its settings identify.
-    """
-    folder = Path(name)
-    if name == "scratch" or not folder.is_dir():
-        return []
-    vocabulary = filter(None, (_encoder_file(name, filename) for filename in VOCABULARY_FILES))
-    rest = [*folder.glob("config.json"), *sorted(folder.glob("*.safetensors"))] if weights else []
-    return [*itertools.islice(vocabulary, 1), *rest]
-
-
-def _unavailable(name: str) -> UserError:
-    return UserError(
-        f"encoder {name}: no vocab.txt or tokenizer.json in a local folder or on the hub; give a local path with "
-        "--set encoder.name=PATH, name a mirror in the environment variable HF_ENDPOINT, or train a small encoder "
-        "with --set encoder.name=scratch"
-    )
-
-
-def _encoder_file(name: str, filename: str) -> Path | None:
-    """The file in a local folder, or from the hub or its cache; None if there is none.
-
-    Raises:
-        UserError: the hub is out of reach, and the file is not in the cache.
-    """
-    if Path(name).is_dir():
-        path = Path(name) / filename
-        return path if path.is_file() else None
-    import huggingface_hub  # imported here because it is slow and most runs do not need it
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    huggingface_hub.logging.set_verbosity_error()  # its messages on retries repeat the one error line
-    try:
-        return Path(huggingface_hub.hf_hub_download(name, filename))
-    except LocalEntryNotFoundError:  # the hub is out of reach, so the other file is too
-        raise _unavailable(name) from None
-    except (HfHubHTTPError, HFValidationError, OSError):
-        return None
+    raise unavailable(name)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from config import Config, CorpusConfig, FoldsConfig, save_config, to_dict
-from data.lattice.tokenizer import encoder_files
+from data.lattice.encoder_files import encoder_files
 from data.processed import input_files, load_processed
 from experiments.commands import run_script
 from experiments.denoising.files import DenoiseFiles

@@ -1,4 +1,4 @@
-"""Systems that are not networks, by name. Each module in `NAMES` defines a class `System`."""
+"""Systems that are not networks, by name. Each module that `config.TRADITIONAL` names defines a class `System`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Protocol
 
+from config import TRADITIONAL
 from data.corpus.document import Document
 from data.lattice.lattice import Lattices
 from data.processed import Processed
 from data.spans import ScoredSpan
 from model.run_folder import RunParts
-
-NAMES = ("feature_crf", "rules")
 
 
 class TraditionalSystem(Protocol):
@@ -55,9 +54,9 @@ class TraditionalSystem(Protocol):
 
 def is_traditional(name: str) -> bool:
     """Whether `model.name` is a traditional system."""
-    return name in NAMES
+    return name in TRADITIONAL
 
 
 def system_class(name: str) -> type[TraditionalSystem]:
-    """The system of a name in `NAMES`."""
+    """The system of a name in `config.TRADITIONAL`."""
     return importlib.import_module(f"{__name__}.{name}").System

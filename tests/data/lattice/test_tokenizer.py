@@ -179,3 +179,12 @@ def test_a_hub_out_of_reach_is_one_line(tmp_path):
     last = run.stderr.strip().splitlines()[-1]
     assert last.startswith("utils.errors.UserError: encoder nobody/nothing: no vocab.txt or tokenizer.json")
     assert "HF_ENDPOINT" in last
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_token(tmp_path):
+    (tmp_path / "vocab.txt").write_bytes(("\ufeff" + "\r\n".join(LETTERS) + "\r\n").encode())
+    assert encoder_vocabulary(str(tmp_path)).tokens == LETTERS
+    (tmp_path / "vocab.txt").unlink()
+    rows = {token: row for row, token in enumerate(LETTERS)}
+    (tmp_path / "tokenizer.json").write_text("\ufeff" + json.dumps({"model": {"vocab": rows}}), encoding="utf-8")
+    assert encoder_vocabulary(str(tmp_path)).tokens == LETTERS
