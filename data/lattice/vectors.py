@@ -1,7 +1,8 @@
 """Reads word2vec files, text or binary, plain or compressed, as a stream that keeps only the wanted words.
 
     layout  file
-    text    [count dimension \\n]  then lines of  word value value ... value \\n   (single spaces; one may end the line)
+    text    [count dimension \\n]  then lines of  word value value ... value \\n   (single spaces or tabs; one may end
+                                                                                   the line)
     binary   count dimension \\n   then rows of   word, a space, dimension little-endian float32, perhaps \\n
 
 Layout and compression are recognised by content, not by name. A file is read in blocks, so that memory holds one block
@@ -15,7 +16,7 @@ import gzip
 import lzma
 import zlib
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from io import BufferedReader
 from itertools import chain
@@ -31,6 +32,7 @@ from utils.errors import UserError
 BLOCK_SIZE = 1 << 20  # bytes; a block must hold a few rows, because the layout is recognised from the first block
 SAMPLE_LINES = 100
 GZIP, BZIP2, XZ = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00"  # first bytes of compressed files
+WRONG_WIDTH = "wrong number of values"  # a fault of a row
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -56,6 +58,7 @@ class Layout(NamedTuple):
     dimension: int
     rows: int  # that the header promises; 0 without a header
     header: bytes  # all bytes before the first row
+    tabs: bool = False  # whether tabs separate word and values, or some of them
 
 
 class Row(NamedTuple):
@@ -117,6 +120,8 @@ def _open(path: Path, problems: Problems, block_size: int) -> tuple[Layout, Iter
     first = next(blocks, b"")
     layout = _recognise(first, path)
     blocks = chain([first[len(layout.header) :]], blocks)
+    if layout.tabs:
+        blocks = (block.replace(b"\t", b" ") for block in blocks)
     return layout, _rows(path, blocks, layout, problems)
 
 
@@ -178,17 +183,28 @@ def _recognise(sample: bytes, path: Path) -> Layout:
     count, dimension = _header(lines[0])
     header = mark + lines[0] + b"\n" if dimension else mark
     lines = lines[1 if dimension else 0 : SAMPLE_LINES]
-    widths = Counter(width for line in lines if (width := _width(line)))
+    # Without spaces, or in front of them. A binary file may hold any bytes, so text alone is looked at.
+    tabs = _is_text(sample) and 2 * sum(b"\t" in line for line in lines) > len(lines)
+    widths = _widths([line.replace(b"\t", b" ") for line in lines] if tabs else lines)
     if not widths:
         if dimension and not _is_text(sample):
             return Layout(True, dimension, count, header)
-        raise UserError(f"{path}: not a word2vec file, text or binary; set lexicon.path to one (unpack archives first)")
+        first = lines[0] if lines else b""
+        raise UserError(
+            f"{path}: not a word2vec file, text or binary; its first row is {first[:40].decode('utf-8', 'replace')!r}, "
+            "expected a word and numbers with single spaces; set lexicon.path to one (unpack archives first)"
+        )
     if dimension and dimension not in widths:
         found = widths.most_common(1)[0][0]
         raise UserError(
             f"{path}:1: the header says {dimension} numbers per word, rows have {found}; correct the header"
         )
-    return Layout(False, dimension or widths.most_common(1)[0][0], count, header)
+    return Layout(False, dimension or widths.most_common(1)[0][0], count, header, tabs)
+
+
+def _widths(lines: Sequence[bytes]) -> Counter[int]:
+    """How many of the lines have how many numbers after the word."""
+    return Counter(width for line in lines if (width := _width(line)))
 
 
 def _header(line: bytes) -> tuple[int, int]:
@@ -236,7 +252,10 @@ def _rows(path: Path, blocks: Iterator[bytes], layout: Layout, problems: Problem
         except UnicodeDecodeError:
             decoded, fault = repr(word[:40]), fault or "word is not UTF-8"
         if fault or not decoded:
-            problems.add(fault or "word is missing", f"{path}:{number}", decoded)
+            found = (
+                f"{decoded}: {len(values.split())}, expected {layout.dimension}" if fault == WRONG_WIDTH else decoded
+            )
+            problems.add(fault or "word is missing", f"{path}:{number}", found)
             continue
         usable += 1
         yield Row(number, decoded, values)
@@ -270,7 +289,8 @@ def _split_odd(line: bytes, dimension: int) -> tuple[bytes, bytes, str]:
     """Word, values and fault of a line with more spaces than values. It is right if the word holds the extra spaces."""
     fields = line.rsplit(b" ", dimension)
     if len(fields) <= dimension or _is_number(fields[0].rpartition(b" ")[2]):
-        return line.partition(b" ")[0], b"", "wrong number of values"
+        word, _, values = line.partition(b" ")
+        return word, values, WRONG_WIDTH
     return fields[0], line[len(fields[0]) + 1 :], ""
 
 

@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import lzma
+import re
 import tracemalloc
 from pathlib import Path
 
@@ -214,3 +215,39 @@ def test_memory_holds_a_block_and_the_wanted_words_only(tmp_path: Path, binary: 
 
     assert len(found.words) == 50
     assert peak < path.stat().st_size / 4
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "2 3\n北京\t0.5\t-1\t2\n上海\t1\t2\t3\n",
+        "北京\t0.5 -1 2\n上海\t1 2 3\n",
+        "\ufeff北京\t0.5\t-1\t2\r\n上海\t1\t2\t3\r\n",
+    ],
+)
+def test_tabs_between_word_and_values(tmp_path, content):
+    path = tmp_path / "w.vec"
+    path.write_bytes(content.encode())
+    problems = Problems()
+    read = read_vectors(path, ["上海", "北京"], problems)
+    assert read.words == ["北京", "上海"] and read.matrix.tolist() == [[0.5, -1, 2], [1, 2, 3]] and not problems.counts
+    assert list(read_vocabulary(path, problems)) == ["北京", "上海"]
+
+
+def test_a_row_of_another_width_is_named_with_both_numbers(tmp_path):
+    path = tmp_path / "w.vec"
+    path.write_text("北京 1 2 3\n上海 1 2\n广州 1 2 3 4 5\n", encoding="utf-8")
+    problems = Problems()
+    assert read_vectors(path, ["北京", "上海", "广州"], problems).words == ["北京"]
+    assert problems.messages == [f"{path}:2: wrong number of values: 上海: 2, expected 3",
+                                 f"{path}:3: wrong number of values: 广州: 5, expected 3"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("content", "first"), [("北京,1,2,3\n", "北京,1,2,3"), ("北京\tNR\n", "北京\\tNR"), ("\n", "")]
+)
+def test_what_is_no_vector_file_shows_its_first_row(tmp_path, content, first):
+    path = tmp_path / "w.vec"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(UserError, match=re.escape(f"its first row is '{first}', expected a word and numbers")):
+        read_vectors(path, ["北京"], Problems())
