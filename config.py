@@ -310,6 +310,8 @@ class TrainConfig(Settings):
     """
     patience: int = Field(0, ge=0)
     """Epochs without a better dev F1 before training stops early. 0 never stops early."""
+    start_from: str = ""
+    """Folder of a trained run whose weights training begins with. Empty begins with the encoder's weights."""
 
     def mistakes(self) -> Iterator[str]:
         if self.freeze_epochs > self.epochs:
@@ -544,6 +546,9 @@ class Config(Settings):
                 yield f"regularisation.label_smoothing ({smoothing}) must be 0, because model.name mrc has no tags"
         elif self.model.head == "span" and smoothing > 0:
             yield f"regularisation.label_smoothing ({smoothing}) must be 0, because model.head span has no tags"
+        if self.model.name in TRADITIONAL and self.train.start_from:
+            yield (f"train.start_from ({self.train.start_from}) must be empty, because model.name {self.model.name} is "
+                   "not a network")  # fmt: skip
         if self.model.name == "softword" and self.lexicon.match != "segment":
             yield f"lexicon.match ({self.lexicon.match}) must be segment, because model.name is softword"
         if scratch and self.train.freeze_epochs > 0:

@@ -44,6 +44,7 @@ def train(config: Config, options: argparse.Namespace) -> None:
     """`--mode train`."""
     from model.prepare import load_or_make, print_unheld
     from model.run_folder import selected_epoch
+    from model.start_from import open_start
     from model.training.folds import train as train_folds
     from model.training.replacement import refuse_to_lose
     from utils.files import check_writable
@@ -53,6 +54,8 @@ def train(config: Config, options: argparse.Namespace) -> None:
     check_writable(config.run_folder)  # before the processed data is made
     if not (options.resume or options.overwrite):
         refuse_to_lose(config.run_folder, None if options.fold is None else [options.fold])
+    if config.train.start_from and not options.resume:
+        open_start(config)  # its mistakes come before the work, too
     processed = load_or_make(config)
     print_unheld(config, processed)
     metrics = train_folds(config, processed, options.fold, options.resume, options.overwrite, report=print)

@@ -6,7 +6,7 @@ B batch, L characters, H size of the states, K chains, T tags.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -41,6 +41,20 @@ class ChainHead(Head):
         with torch.no_grad():
             bias = self.emission.bias.zero_().unflatten(0, (self.scheme.num_chains, -1))  # (K, T)
             bias[:, OUTSIDE] = self.outside_logit() + math.log(others)
+
+    def dimension_names(self) -> dict[str, tuple[Sequence[Hashable], ...]]:
+        """Emissions by chain and tag. A single chain has transitions between the tags of categories, too."""
+        if self.scheme.name == "per_type":
+            emissions = [(category, tag) for category in self.scheme.categories for tag in range(self.scheme.num_tags)]
+            return {"emission.weight": (emissions,), "emission.bias": (emissions,)}
+        tags: list[Hashable] = ["O", *((category, tag) for category in self.scheme.categories for tag in "BMES")]
+        return {
+            "emission.weight": (tags,),
+            "emission.bias": (tags,),
+            "crf.transitions": (tags, tags),
+            "crf.start_transitions": (tags,),
+            "crf.end_transitions": (tags,),
+        }
 
     def scores(self, states: Tensor, character_mask: Tensor) -> Tensor:
         """Emissions (B, K, L, T)."""

@@ -6,7 +6,7 @@ B batch, L characters, H size of the states.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -40,6 +40,14 @@ class Head(nn.Module):
         self.dropout = nn.Dropout(config.model.dropout)
         self.dropout_samples = config.regularisation.dropout_samples
         self.prior = config.model.prior
+
+    def dimension_names(self) -> dict[str, tuple[Sequence[Hashable], ...]]:
+        """Names of rows and columns that belong to a category or a tag, by the name of the tensor.
+
+        A later training can then take them over although its categories differ (model/start_from.py). A tensor has
+        names for its first dimensions; other tensors depend on no category.
+        """
+        return {}
 
     def outside_logit(self) -> float:
         """The log odds that a character is outside of all entities. It is defined if `model.prior` is above 0."""

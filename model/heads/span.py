@@ -5,7 +5,7 @@ B batch, C categories, L characters, H size of the states.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import torch
 from torch import Tensor
@@ -31,6 +31,11 @@ class SpanHead(Head):
         self.pointer = GlobalPointer(size, len(categories), config.span.shared)
         if self.prior:
             self.pointer.start_at(-self.outside_logit())
+
+    def dimension_names(self) -> dict[str, tuple[Sequence[Hashable], ...]]:
+        """Those of the pointer."""
+        names = self.pointer.dimension_names(self.labeller.categories)
+        return {f"pointer.{name}": own for name, own in names.items()}
 
     def scores(self, states: Tensor, character_mask: Tensor) -> Tensor:
         """(B, C, L, L)."""

@@ -15,6 +15,8 @@ B batch, C categories, L characters, H size of the states, D size of queries and
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -46,6 +48,15 @@ class GlobalPointer(nn.Module):
         """Set the initial score of all spans. The plain form has no bias for this and ignores it."""
         if self.shared:
             nn.init.constant_(self.kinds.bias, score / 2)  # half for the first character, half for the last
+
+    def dimension_names(self, categories: Sequence[str]) -> dict[str, tuple[Sequence[Hashable], ...]]:
+        """The names of rows that belong to a category, by the name of the tensor; see `Head.dimension_names`."""
+        if self.shared:
+            rows: list[Hashable] = [(end, category) for end in ("first", "last") for category in categories]
+            return {"kinds.weight": (rows,), "kinds.bias": (rows,)}
+        of_each = [(end, place) for end in ("query", "key") for place in range(self.key_size)]
+        rows = [(category, *own) for category in categories for own in of_each]
+        return {"ends.weight": (rows,), "ends.bias": (rows,)}
 
     def forward(self, states: Tensor, character_mask: Tensor) -> Tensor:
         """float32 (B, C, L, L) scores by first and last character, `NO_SPAN` where no span is possible."""

@@ -39,7 +39,8 @@ def train(
         go_on: continue a stopped run. Finished folds are kept; a fold that was started continues after its last
             complete epoch.
         overwrite: replace finished folds.
-        report: is called before training with what the user should know of the data, in one of the processes.
+        report: is called before training with what the user should know of the data and of the first weights, in one of
+            the processes.
 
     Returns:
         The metrics of each fold, as written to its metrics.json.
@@ -60,7 +61,7 @@ def train(
         report(left_out)
     replaced = _replaced_folds(config, processed.digest, chosen, go_on, overwrite, accelerator)
     folder = TrainingFolder(config.run_folder, replaced)
-    return [_train_fold(config, processed, splits[fold], fold, folder, go_on, accelerator) for fold in chosen]
+    return [_train_fold(config, processed, splits[fold], fold, folder, go_on, accelerator, report) for fold in chosen]
 
 
 def _replaced_folds(
@@ -95,6 +96,7 @@ def _train_fold(
     folder: TrainingFolder,
     go_on: bool,
     accelerator: Accelerator,
+    report: Callable[[str], None],
 ) -> dict[str, Any]:
     if go_on and (folder.fold(fold) / "metrics.json").exists():
         return read_metrics(folder.fold(fold))
@@ -102,7 +104,7 @@ def _train_fold(
     if is_traditional(config.model.name):
         metrics |= train_traditional(config, processed, split, folder, fold)
     else:
-        metrics |= NetworkFold(config, processed, split, fold, folder, accelerator).train(go_on)
+        metrics |= NetworkFold(config, processed, split, fold, folder, accelerator).train(go_on, report)
     if accelerator.is_main_process:
         write_json(folder.fold(fold) / "metrics.json", metrics)
     return metrics

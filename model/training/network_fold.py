@@ -5,15 +5,17 @@ Its counterpart for a traditional system is model/traditional/fold.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 
 from config import AveragingConfig, Config, PredictConfig, TrainConfig
 from data.batches.dataset import SegmentDataset, padding_share
+from data.corpus.document import Document
 from data.held_labels import describe_unheld
 from data.metrics import Scores, score_spans
 from data.processed import Processed
@@ -22,8 +24,9 @@ from model.build import fresh_network, word_size
 from model.model import TaggingNetwork
 from model.reading.predictor import Predictor
 from model.run_folder import RunParts, encoder_digest, save_parts
+from model.start_from import carry_over, load_seen, open_start, refuse_seen, save_seen, start_weights
 from model.training.callbacks.averaging import AverageWeights
-from model.training.callbacks.checkpoint import Checkpoint, resume
+from model.training.callbacks.checkpoint import Checkpoint, epochs_done, resume
 from model.training.callbacks.early_stopping import EarlyStopping
 from model.training.callbacks.events import Callback, TrainingState
 from model.training.callbacks.freeze import FreezeEncoder
@@ -77,6 +80,7 @@ class NetworkFold:
         if split.dev:
             evaluate = partial(score_network, processed=processed, documents=split.dev, max_len=config.data.max_len,
                                settings=config.predict)  # fmt: skip
+        self.config, self.processed, self.split = config, processed, split
         self.accelerator = accelerator
         self.folder = folder
         self.fold = fold
@@ -84,6 +88,8 @@ class NetworkFold:
         about = f"{len(dataset)} segments in {len(batches)} batches, padding {padding:.1%}"
         if unheld := describe_unheld(config, dataset.left_out):
             about += f"; {unheld}"
+        callbacks = fold_callbacks(folder, fold, config.train, config.averaging, about)
+        self.log = next(callback for callback in callbacks if isinstance(callback, LogFile))
         self.trainer = Trainer(
             network,
             loader,
@@ -93,7 +99,7 @@ class NetworkFold:
             config.regularisation,
             config.adversarial,
             evaluate,
-            fold_callbacks(folder, fold, config.train, config.averaging, about),
+            callbacks,
             f"fold {fold}",
             unlabelled,
         )
@@ -105,21 +111,47 @@ class NetworkFold:
             "selected": config.train.select,
         }
 
-    def train(self, go_on: bool) -> dict[str, Any]:
+    def train(self, go_on: bool, report: Callable[[str], None]) -> dict[str, Any]:
         """Train to the end, and return the metrics of the network.
 
         Args:
             go_on: continue a stopped training from its last complete epoch.
+            report: is called in one of the processes with what the weights of an earlier run brought along.
 
         Raises:
-            UserError: files cannot be written, or those of the stopped training are damaged.
+            UserError: files cannot be written, or those of the stopped training are damaged. Or `train.start_from`
+                names a run that cannot be used.
         """
+        fold = self.folder.fold(self.fold)
+        starts = bool(self.config.train.start_from) and not (go_on and epochs_done(fold))
+        seen = self._start_from_earlier_run(report) if starts else None
         if self.accelerator.is_main_process:
             save_parts(self.parts, self.folder.path)
+            if not (go_on and epochs_done(fold)):
+                save_seen(fold, self._documents(self.split.train), seen)
         self.accelerator.wait_for_everyone()
         if go_on:
-            resume(self.trainer, self.folder.fold(self.fold))
+            resume(self.trainer, fold)
         return self._known_before | _outcome(self.trainer.fit(), self.accelerator.device)
+
+    def _start_from_earlier_run(self, report: Callable[[str], None]) -> np.ndarray | None:
+        """Take over the weights of `train.start_from`; returns the digests of the texts that they have seen."""
+        earlier = open_start(self.config)
+        weights = start_weights(earlier, self.fold, self.config.folds.count)
+        seen = load_seen(weights)
+        note = refuse_seen(self.config, self.fold, self._documents(self.split.dev), seen)
+        own = self.processed
+        carried = carry_over(self.trainer.network, own.lexicon.words, own.vocabulary, earlier, weights)
+        begin = f"begins with {weights.parent}: {carried.describe()}"
+        self.log.about += "; " + "; ".join(filter(None, (begin, note)))
+        if self.accelerator.is_main_process:
+            report(f"fold {self.fold} {begin}")
+            if note:
+                report(note)
+        return seen
+
+    def _documents(self, numbers: Sequence[int]) -> list[Document]:
+        return [self.processed.documents[number] for number in numbers]
 
 
 def fold_callbacks(
