@@ -107,8 +107,8 @@ def predict(config: Config, options: argparse.Namespace) -> None:
 
     from data.corpus.input_texts import read_texts
     from model.reading.mixture import mixture_of
-    from model.reading.prediction_files import PredictionWriter
-    from utils.files import atomic_file, check_writable
+    from model.reading.prediction_files import prediction_files
+    from utils.files import check_writable
     from utils.memory import peak_memory_mib
 
     problems = Problems()
@@ -124,15 +124,9 @@ def predict(config: Config, options: argparse.Namespace) -> None:
         print("each line that you type is read as one text; end with Ctrl-D, or give --input")
     started = time.perf_counter()
     documents = characters = spans = 0
-    with (
-        atomic_file(folder / "predict.jsonl") as lines_path,
-        atomic_file(folder / "predict.csv") as table_path,
-        lines_path.open("w", encoding="utf-8", newline="\n") as lines,
-        table_path.open("w", encoding="utf-8-sig", newline="") as table,
-    ):
-        writer = PredictionWriter(lines, table)
+    with prediction_files(folder, options.format) as files:
         for document, found in tqdm(reader.predict_documents(texts), "predict", unit="doc", delay=1):
-            writer.write(document, found)
+            files.write(document, found)
             documents, characters, spans = documents + 1, characters + len(document.text), spans + len(found)
         if not documents and problems.counts:
             first = f"; first {problems.messages[0]}" if problems.messages else ""
@@ -141,7 +135,7 @@ def predict(config: Config, options: argparse.Namespace) -> None:
     memory = peak_memory_mib()
     print(f"{documents} documents, {characters} characters, {spans} spans in {seconds:.1f} s"
           + (f", {memory:.0f} MiB" if memory else ""))  # fmt: skip
-    print(f"predictions: {folder / 'predict.jsonl'} and {folder / 'predict.csv'}")
+    print(f"predictions: {' and '.join(map(str, files.paths))}")
     if problems.found:
         print(problems.report())
 
@@ -301,6 +295,8 @@ def _predict_flags(parser: Parser) -> None:
     parser.add_argument("--input", metavar="PATH", help=inputs)
     parser.add_argument("--text-key", metavar="KEY", help="key or column of the text in --input; default: text")
     parser.add_argument("--output", metavar="FOLDER", help="default: predictions/ in the run's folder")
+    tools = "also write a file that the annotation tool imports, to correct the predictions there"
+    parser.add_argument("--format", choices=["doccano", "labelstudio"], help=tools)
 
 
 def _conversion_flags(parser: Parser) -> None:
@@ -373,7 +369,8 @@ def _run(arguments: Sequence[str]) -> None:
 
 def _refuse_flags_without_effect(options: argparse.Namespace) -> None:
     given = vars(options)
-    if given.get("input") is None and any(map(given.get, ("labels", "format", "text_key"))):
+    of_input = ("labels", "text_key") if options.mode == "predict" else ("labels", "format", "text_key")
+    if given.get("input") is None and any(map(given.get, of_input)):
         raise UserError("--labels, --format and --text-key describe --input, which is not given")
     if given.get("runs") and not given.get("output"):
         raise UserError("--runs: the result belongs to no single run; name a folder for it with --output FOLDER")

@@ -22,8 +22,8 @@ from config import (
     systems,
     to_dict,
 )
+from config import TRADITIONAL as NAMES
 from data.corpus.duplicates import DUPLICATE_SHARE
-from model.traditional import NAMES
 from utils.errors import UserError
 from utils.settings import Follows
 

@@ -576,6 +576,8 @@ def test_a_damaged_run_is_one_line(refused, home, copy, damage, telling):
         ("--mode train --overwrite --set data.max_len=70", "made with another data.max_len"),
         ("--mode train", "runs/tiny: already trained (fold 0, 1); keep it with --resume, replace it with --overwrite"),
         ("--mode train --fold 1", "already trained (fold 1)"),
+        ("--mode predict --format brat", "invalid choice: 'brat'"),
+        ("--mode predict --text-key content", "--text-key describe --input, which is not given"),
         ("--mode train --resume --overwrite", "--resume keeps what is trained and --overwrite replaces it"),
         ("--mode train --fold 2", "folds 0 to 1"),
         ("--mode pretrain --fold 0", "--fold does not belong to --mode pretrain"),

@@ -28,7 +28,7 @@ from data.corpus.label_check import bare, check_label, each_of_kind, expect_kind
 from data.corpus.reader import Located, Lost, Reader
 from data.corpus.writer import Writer
 from data.problems import Problems
-from data.spans import Span, sorted_spans
+from data.spans import AnySpan, Span, sorted_spans
 
 Value = dict[str, Any]  # of a label: its offsets, text and categories
 Bounds = tuple[Any, Any]  # begin and end (exclusive) of a label, as read and so of any type
@@ -167,7 +167,7 @@ def to_labelstudio(
     """
     tasks = []
     for document in documents:
-        labels = {span: _result(document.text, span) for span in document.spans}
+        labels = {span: label_result(document.text, span) for span in document.spans}
         for span, share in doubtful.get(document.id, {}).items():
             labels[span]["meta"] = {"text": [f"doubtful: {share:.4f}"]}
         task: dict[str, Any] = {
@@ -175,13 +175,14 @@ def to_labelstudio(
             "annotations": [{"result": list(labels.values())}],
         }
         if own := missing.get(document.id):
-            results = [_result(document.text, span) | {"score": round(share, 4)} for span, share in own.items()]
+            results = [label_result(document.text, span) | {"score": round(share, 4)} for span, share in own.items()]
             task["predictions"] = [{"model_version": "votes", "result": results}]
         tasks.append(task)
     return json.dumps(tasks, ensure_ascii=False, indent=1) + "\n"
 
 
-def _result(text: str, span: Span) -> dict[str, Any]:
+def label_result(text: str, span: AnySpan) -> dict[str, Any]:
+    """A span as a result of an annotation or prediction."""
     value = {"start": span.begin, "end": span.end + 1, "text": text[span.begin : span.end + 1],
              "labels": [span.category]}  # fmt: skip
     return {"from_name": "label", "to_name": "text", "type": "labels", "value": value}

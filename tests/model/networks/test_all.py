@@ -5,6 +5,7 @@ import pkgutil
 import pytest
 
 import model.networks
+from config import TRADITIONAL as NAMES
 from config import load_config
 from data.corpus.document import Document
 from data.corpus.format_ccf import write_ccf
@@ -13,7 +14,6 @@ from data.metrics import score_spans
 from data.sample.sample import make_documents
 from model import load_tagger
 from model.prepare import prepare
-from model.traditional import NAMES
 from model.training.folds import train
 
 pytestmark = pytest.mark.slow
