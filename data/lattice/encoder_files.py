@@ -88,11 +88,9 @@ def _names_of_files(name: str) -> Collection[str] | None:
     import huggingface_hub  # imported here because it is slow and most runs do not need it
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
-    cached = [safe for safe in SAFE_WEIGHTS if isinstance(huggingface_hub.try_to_load_from_cache(name, safe), str)]
-    if cached:
-        return cached
-    huggingface_hub.logging.set_verbosity_error()
+    huggingface_hub.logging.set_verbosity_error()  # its messages on retries repeat the one error line
     try:
-        return huggingface_hub.HfApi().list_repo_files(name)
+        cached = [safe for safe in SAFE_WEIGHTS if isinstance(huggingface_hub.try_to_load_from_cache(name, safe), str)]
+        return cached or huggingface_hub.HfApi().list_repo_files(name)
     except (HfHubHTTPError, HFValidationError, OSError, RuntimeError, ValueError):
         return None  # what reads the vocabulary says what is wrong

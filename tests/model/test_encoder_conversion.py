@@ -213,6 +213,7 @@ def test_a_hub_that_cannot_be_asked_leaves_the_word_to_what_reads_the_files(monk
         raise ConnectionError
 
     monkeypatch.setattr(huggingface_hub.HfApi, "list_repo_files", unreachable)
-    encoder_files.refuse_unreadable_weights("some/encoder")
+    for name in ("some/encoder", "/nowhere", "no/such/hub id"):
+        encoder_files.refuse_unreadable_weights(name)
     with pytest.raises(UserError, match="some/encoder: no such folder, and not to be had from the model hub"):
         convert_encoder("some/encoder", None)
