@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +23,7 @@ from data.problems import Problems
 COLUMNS = re.compile(r"(.+?)[ \t]+(?:.*[ \t])?(\S+)[ \t]*", re.DOTALL)
 SEPARATORS = ",|;"  # that columns may have instead of white space
 NUMBERED = re.compile(r"(.+?)([0-9]+)", re.DOTALL)  # a character and its place in its word, as golden-horse has them
+NUMBERED_SHARE = 0.95  # of the tokens of such a file; a few may have lost their number
 SAMPLE_LINES = 1000  # that the separator is chosen by
 LINE_BREAK = re.compile("[\r\n]")
 BLANK = "\ufeff \t\r\x0b\x0c\x85\xa0\u2028\u2029\u3000"  # characters of a blank line
@@ -36,19 +39,21 @@ def read_bmes(corpus: CorpusConfig, problems: Problems) -> Iterator[Located]:
     separates columns, or another mark if that reads more lines. A token is one character or more. `-DOCSTART-`
     separates sentences too. Lines that begin with # and do not end in a tag are comments.
 
-    If every token is a character and a number, as in golden-horse's Weibo files, the numbers are left out.
+    If nearly every token is a character and a number, as in golden-horse's Weibo files, the numbers are left out.
 
     Raises:
         UserError: the file is missing or not UTF-8.
     """
-    lines = list(read_lines(Path(corpus.path), surrogates=True))
-    sentences = list(_sentences(corpus.path, lines, choose_split([line for _, line in lines]), problems))
+    lines = read_lines(Path(corpus.path), surrogates=True)
+    first = list(itertools.islice(lines, 2 * SAMPLE_LINES))
+    split = choose_split([line for _, line in first])
+    sentences = list(_sentences(corpus.path, itertools.chain(first, lines), split, problems))
     yield from read_tagged(_without_numbers(sentences, corpus.path, problems), corpus.path, problems)
 
 
 def choose_split(lines: Sequence[str]) -> Split:
     """How lines are split into columns: the way that finds most tags in the first lines; of equals white space."""
-    filled = [line for line in lines[: 2 * SAMPLE_LINES] if line.strip()][:SAMPLE_LINES]
+    filled = [line for line in lines if line.strip()][:SAMPLE_LINES]
     ways: list[Split] = [_by_white_space, *(partial(_by_mark, mark) for mark in SEPARATORS)]
     return max(ways, key=lambda split: sum(_has_tag(line, split) for line in filled))
 
@@ -70,10 +75,11 @@ def _has_tag(line: str, split: Split) -> bool:
     return columns is not None and LOOKS_LIKE_TAG.fullmatch(columns[1]) is not None
 
 
-def _sentences(path: str, lines: Sequence[tuple[int, str]], split: Split, problems: Problems) -> Iterator[TaggedTokens]:
+def _sentences(path: str, lines: Iterable[tuple[int, str]], split: Split, problems: Problems) -> Iterator[TaggedTokens]:
     running = 0
-    sentence = TaggedTokens("0", [], [], [])
-    for number, line in [*lines, (0, "")]:
+    sentence = TaggedTokens("0", path, [], [], [])
+    one_of_each: dict[str, str] = {}  # saves the memory of equal tokens and tags
+    for number, line in itertools.chain(lines, [(0, "")]):
         columns = split(line)
         if line.startswith("#") and not _has_tag(line, split):
             continue
@@ -81,30 +87,29 @@ def _sentences(path: str, lines: Sequence[tuple[int, str]], split: Split, proble
             if sentence.tokens:
                 yield sentence
                 running += 1
-                sentence = TaggedTokens(str(running), [], [], [])
+                sentence = TaggedTokens(str(running), path, [], [], [])
             continue
-        place = f"{path}:{number}"
         if columns is None and LOOKS_LIKE_TAG.fullmatch(line.strip()):
-            problems.add("line without a token", place, line.strip())
+            problems.add("line without a token", f"{path}:{number}", line.strip())
             columns = "", ""  # an unknown tag, so that no span goes across it
         token, tag = columns or (line.strip(), "")
-        sentence.places.append(place)
-        sentence.tokens.append(token)
-        sentence.tags.append(tag)
+        sentence.lines.append(number)
+        sentence.tokens.append(one_of_each.setdefault(token, token))
+        sentence.tags.append(one_of_each.setdefault(tag, tag))
     assert not sentence.tokens, "the last line is blank"
 
 
 def _without_numbers(sentences: list[TaggedTokens], path: str, problems: Problems) -> list[TaggedTokens]:
-    """The sentences with their characters only, if every token is a character and a number."""
-    if not all(NUMBERED.fullmatch(token) for sentence in sentences for token in sentence.tokens):
+    """The sentences with their characters only, if nearly every token is a character and a number."""
+    tokens = Counter(token for sentence in sentences for token in sentence.tokens)
+    numbered = sum(count for token, count in tokens.items() if NUMBERED.fullmatch(token))
+    if numbered < NUMBERED_SHARE * tokens.total() or all(map(str.isascii, tokens)):  # such as A1 and B2
         return sentences
-    if all(token.isascii() for sentence in sentences for token in sentence.tokens):
-        return sentences  # such as A1 and B2
     problems.notes.append(f"{path}: the number after each character is left out")
 
     def character(token: str) -> str:
         # A digit has its own number: 20 is the digit 2 at place 0.
-        return token[0] if token[1:].isdecimal() else token.rstrip("0123456789")
+        return token[0] if token[1:].isdecimal() else token.rstrip("0123456789") or token
 
     return [replace(one, tokens=[character(token) for token in one.tokens]) for one in sentences]
 

@@ -76,8 +76,8 @@ def _sentence(record: Record, token_keys: Sequence[str], names: Names, problems:
         return None
     key = next((key for key in TAG_KEYS if isinstance(values.get(key), list)), "")
     tags, lost = _tags(values.get(key), len(tokens), names.get(key, []), where)
-    places, written = [where] * len(tokens), [token if isinstance(token, str) else f"{token}" for token in tokens]
-    return TaggedTokens(identity_of(values, number), places, written, tags, lost)
+    written = [token if isinstance(token, str) else f"{token}" for token in tokens]
+    return TaggedTokens(identity_of(values, number), where, [], written, tags, lost)
 
 
 def _tags(tags: Any, tokens: int, names: list[str], where: str) -> tuple[list[str], Lost | None]:

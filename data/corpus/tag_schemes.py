@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, product
 from typing import NamedTuple
@@ -42,17 +42,23 @@ class TaggedTokens:
 
     Attributes:
         id: of its document.
-        places: where each token stands, for messages.
+        place: its file or record, for messages.
+        lines: the number of each token's line; empty if the place says it all.
         tokens: each is one character or more. The text is all of them, one after the other.
         tags: one for each token; empty where the file has none.
         lost: set if its tags are unknown.
     """
 
     id: str
-    places: list[str]
+    place: str
+    lines: list[int]
     tokens: list[str]
     tags: list[str]
     lost: Lost | None = None
+
+    def where(self, position: int) -> str:
+        """The place of a token."""
+        return f"{self.place}:{self.lines[position]}" if self.lines else self.place
 
 
 class Tag(NamedTuple):
@@ -194,15 +200,15 @@ def read_tagged(sentences: Sequence[TaggedTokens], path: str, problems: Problems
     unknown = Counter({written: counts[written] for written, tag in known.items() if tag.kind == "?"})
     frequent = {written for written, _ in unknown.most_common(NAMED_TAGS)}
     for sentence, own in zip(sentences, tags, strict=True):
-        for place, tag in zip(sentence.places, own, strict=True):
+        for position, tag in enumerate(own):
             if tag.kind == "?":
                 named = f"unknown tag {tag.written!r}" if tag.written in frequent else "another unknown tag"
-                problems.change(f"{named if tag.written else 'no tag'}, read as O", place)
+                problems.change(f"{named if tag.written else 'no tag'}, read as O", sentence.where(position))
         begins = list(accumulate(map(len, sentence.tokens), initial=0))
         spans = (Span(category, begins[first], begins[last + 1] - 1)
-                 for category, first, last in _Decoder(grammar, sentence.places, problems).decode(own))  # fmt: skip
+                 for category, first, last in _Decoder(grammar, sentence.where, problems).decode(own))  # fmt: skip
         document = Document(sentence.id, "".join(sentence.tokens), sorted_spans(spans))
-        yield Located(sentence.places[0], document, sentence.lost)
+        yield Located(sentence.where(0), document, sentence.lost)
 
 
 def describe_tags(tags: Iterable[str]) -> str:
@@ -238,9 +244,9 @@ def write_tags(document: Document, inside: str, end: str, single: str, problems:
 class _Decoder:
     """Reads the spans of one sentence. What it cannot read is reported and dropped."""
 
-    def __init__(self, grammar: Grammar, places: Sequence[str], problems: Problems) -> None:
+    def __init__(self, grammar: Grammar, where: Callable[[int], str], problems: Problems) -> None:
         self.grammar = grammar
-        self.places = places
+        self.where = where
         self.problems = problems
         self.spans: list[tuple[str, int, int]] = []  # category, first and last token
         # The span that is open: its category, "" for none, and its first token, None if it is reported already.
@@ -292,10 +298,10 @@ class _Decoder:
         of_open = self.category and (tag.category == self.category or (continued and after.category == self.category))
         if of_open or (continued and self.grammar.inside_begins):
             if not self.category or self.first is not None:
-                self.problems.add("span beside an unknown tag", self.places[position], tag.written, labels=1)
+                self.problems.add("span beside an unknown tag", self.where(position), tag.written, labels=1)
             self.category, self.first = self.category or tag.category, None
         else:
             self._end_before(position)
 
     def _broken(self, position: int, detail: str) -> None:
-        self.problems.add("broken tags", self.places[position], detail, labels=1)
+        self.problems.add("broken tags", self.where(position), detail, labels=1)

@@ -81,6 +81,8 @@ def test_tokens_of_several_characters_stay_with_their_tag(read):
 def test_numbers_are_left_out_only_after_every_character(read):
     documents, problems = read("第0 O\n20 O\n３0 O\niPhone0 B-X\n60 O\n")
     assert documents[0].text == "第2３iPhone6" and "the number after each character is left out" in problems.notes[1]
+    documents, problems = read("第0 O\n" * 30 + "号 B-X\n")
+    assert documents[0].text == "第" * 30 + "号", "one of many has lost its number"
     documents, problems = read("第0 O\n20 O\n号 B-X\n")
     assert documents[0].text == "第020号" and len(problems.notes) == 2
     assert read("A1 B-X\nB2 O\n")[0][0].text == "A1B2"

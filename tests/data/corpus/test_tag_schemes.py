@@ -30,7 +30,7 @@ STYLES = {
 
 def tagged(*tags, tokens=None):
     tokens = list(tokens or "天地玄黄宇宙洪荒"[: len(tags)])
-    return TaggedTokens("0", [f"a:{line}" for line in range(1, len(tags) + 1)], tokens, list(tags))
+    return TaggedTokens("0", "a", list(range(1, len(tags) + 1)), tokens, list(tags))
 
 
 def read(*sentences):
@@ -175,7 +175,7 @@ def test_of_any_tags_only_whole_spans_are_read(grammar):
     for written in itertools.product(words, repeat=4):
         tags = [style.read(word) for word in written]
         problems = Problems()
-        spans = _Decoder(grammar, ["a"] * 4, problems).decode(tags)
+        spans = _Decoder(grammar, str, problems).decode(tags)
         taken = [place for _, first, last in spans for place in range(first, last + 1)]
         assert len(taken) == len(set(taken)), "spans of one chain do not overlap"
         for category, first, last in spans:
