@@ -80,7 +80,8 @@ def read_corpus(corpus: CorpusConfig, problems: Problems, use: Use = "labelled",
     dropped = "; first ".join([what, *problems.messages[seen : seen + 1]])
     if not documents:
         found = readers()[name].describe(corpus)
-        raise UserError(f"{path}: no usable document in format {name} ({dropped}{found and '; '}{found}); "
+        key = "; name the key of the text with text_key" if "record without a text" in what else ""
+        raise UserError(f"{path}: no usable document in format {name} ({dropped}{found and '; '}{found}){key}; "
                         f"a corpus is {describe_formats()}")  # fmt: skip
     if use == "labelled":
         _refuse_unlabelled(corpus, name, documents, lost, dropped, way_out)

@@ -255,8 +255,8 @@ class _Decoder:
 
     def decode(self, tags: Sequence[Tag]) -> list[tuple[str, int, int]]:
         for position, tag in enumerate(tags):
-            after = tags[position + 1] if position + 1 < len(tags) else OUTSIDE
             if tag.kind == "?":
+                after = next((later for later in tags[position:] if later.kind != "?"), OUTSIDE)
                 self._unknown(position, tag, after)
             elif tag.kind in "IE" and tag.category == self.category:
                 if tag.kind == "E":  # ends its span where other spans are not closed, too
@@ -293,7 +293,10 @@ class _Decoder:
         self.category, self.first = ("" if tag.kind == "E" else tag.category), None
 
     def _unknown(self, position: int, tag: Tag, after: Tag) -> None:
-        """An unknown tag drops the span beside it if it may belong to it; otherwise it counts as O."""
+        """An unknown tag drops the span beside it if it may belong to it; otherwise it counts as O.
+
+        `after` is the next tag that is known.
+        """
         continued = after.kind in "IE" and after.category in {self.category, tag.category} - {""}
         of_open = self.category and (tag.category == self.category or (continued and after.category == self.category))
         if of_open or (continued and self.grammar.inside_begins):

@@ -103,3 +103,11 @@ def test_a_file_without_a_label_is_refused_with_its_keys(tmp_path):
     path.write_text(json.dumps({"id": 1, "text": TEXT, "label": []}), encoding="utf-8")
     with pytest.raises(UserError, match=r"no labels in it, read as jsonl.*its records have the keys id, text, label"):
         read_corpus(CorpusConfig(path=str(path)), Problems())
+
+
+def test_a_text_under_another_key_is_asked_for(tmp_path):
+    record = {"id": 1, "data": TEXT, "label": TRIPLES}
+    with pytest.raises(UserError, match=r"record without a text 1.*its keys are id, data, label.*with text_key"):
+        read(tmp_path, record)
+    documents, _ = read(tmp_path, record, text_key="data")
+    assert documents[0].spans == EXPECTED.spans
