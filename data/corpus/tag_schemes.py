@@ -254,9 +254,8 @@ class _Decoder:
         self.first: int | None = None
 
     def decode(self, tags: Sequence[Tag]) -> list[tuple[str, int, int]]:
-        for position, tag in enumerate(tags):
+        for position, (tag, after) in enumerate(zip(tags, _next_known(tags), strict=True)):
             if tag.kind == "?":
-                after = next((later for later in tags[position:] if later.kind != "?"), OUTSIDE)
                 self._unknown(position, tag, after)
             elif tag.kind in "IE" and tag.category == self.category:
                 if tag.kind == "E":  # ends its span where other spans are not closed, too
@@ -308,3 +307,12 @@ class _Decoder:
 
     def _broken(self, position: int, detail: str) -> None:
         self.problems.add("broken tags", self.where(position), detail, labels=1)
+
+
+def _next_known(tags: Sequence[Tag]) -> list[Tag]:
+    """For each tag the next one that is known."""
+    found, known = [], OUTSIDE
+    for tag in reversed(tags):
+        found.append(known)
+        known = tag if tag.kind != "?" else known
+    return found[::-1]

@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import time
 
 import pytest
 
@@ -197,3 +198,14 @@ def test_of_equally_good_grammars_the_first_is_taken():
     assert choose_grammar([[style.read("S-X")], [style.read("O")]]) is GRAMMARS[0]
     assert choose_grammar([[style.read("B-X"), style.read("I-X")]]) is GRAMMARS[1]
     assert choose_grammar([]) is GRAMMARS[0]
+
+
+def test_time_grows_with_the_number_of_tags_only():
+    def seconds(count):
+        started = time.process_time()
+        read(tagged(*["??", "B-X"] * count, tokens="天" * 2 * count), tagged(*["??"] * count, tokens="天" * count))
+        return time.process_time() - started
+
+    seconds(100)
+    short = max(min(seconds(1000) for _ in range(3)), 1e-3)
+    assert seconds(8000) < 40 * short, "eight times as many; four times eight would be quadratic"
