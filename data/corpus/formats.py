@@ -134,11 +134,10 @@ def _recognise_records(path: Path, text_key: str) -> str:
         keys |= dict.fromkeys(record)
     if has_text:
         return "jsonl"
-    found = f"its records have the keys {', '.join(keys)}" if keys else "no JSON object in it"
-    raise UserError(
-        f"{path}: format not recognised, {found}; name the key of the text with text_key; a corpus is "
-        f"{describe_formats()}"
-    )
+    found = "no JSON object in it"
+    if keys:
+        found = f"its records have the keys {', '.join(keys)}; name the key of the text with text_key"
+    raise UserError(f"{path}: format not recognised, {found}; a corpus is {describe_formats()}")
 
 
 # ------------------------------------------------------------------------------------------------------------- labels

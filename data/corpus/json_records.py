@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from utils.errors import UserError
 # Keys that labels of some format stand under.
 LABEL_KEYS = ("label", "labels", "entities", "spans", "annotations", "ner", "ner_tags")
 BEGIN_KEYS = ("start", "start_offset", "begin", "pos_b", "value")  # of a label, in some format
+SPACE = re.compile(r"\s*")
 SAMPLE = 100  # records that a message describes
 
 
@@ -69,34 +71,53 @@ class Value(NamedTuple):
 
 
 def read_values(path: Path) -> Iterator[Value]:
-    """The values on the lines of a file, or the items of its only list.
+    """The values on the lines of a file, or those of the whole file if its values go over several lines.
+
+    The items of a single list count, and so do those of the only list of objects in a single object.
 
     Raises:
         UserError: the file is missing or is not UTF-8, or its list is not valid JSON.
     """
-    if not _is_one_list(path):
-        for number, line in read_lines(path, surrogates=True):
-            if line.strip():
-                value = parse_json(line)
-                yield Value(number - 1, f"{path}:{number}", NotJson(line[:80]) if value is None else value)
+    whole = _values_of_whole_file(path)
+    if whole is not None:
+        for number, value in enumerate(whole):
+            yield Value(number, f"{path}, item {number}", value)
         return
-    try:
-        values = json.loads(read_text(path, surrogates=True))
-    except (ValueError, RecursionError) as error:
-        raise UserError(
-            f"{path}: not valid JSON ({error}); write the file again as one list or as JSON lines"
-        ) from None
-    for number, value in enumerate(values):
-        yield Value(number, f"{path}, item {number}", value)
+    for number, line in read_lines(path, surrogates=True):
+        if line.strip():
+            value = parse_json(line)
+            yield Value(number - 1, f"{path}:{number}", NotJson(line[:80]) if value is None else value)
 
 
-def _is_one_list(path: Path) -> bool:
-    """Whether the file is one JSON list, on one line or many. A list on each of several lines is not one."""
+def _values_of_whole_file(path: Path) -> list[Any] | None:
+    """The values of a file that is not one of JSON lines, or None if it is."""
     filled = (line for _, line in read_lines(path, surrogates=True) if line.strip())
     lines = list(itertools.islice(filled, 2))
-    if not lines or not lines[0].lstrip().startswith("["):
-        return False
-    return len(lines) == 1 or not isinstance(parse_json(lines[0]), list)
+    is_list = bool(lines) and lines[0].lstrip().startswith("[")
+    if not lines or ((len(lines) == 2 or not is_list) and parse_json(lines[0]) is not None):
+        return None
+    text = read_text(path, surrogates=True)
+    try:
+        values = list(_successive(text))
+    except (ValueError, RecursionError) as error:
+        if is_list:
+            raise UserError(f"{path}: not valid JSON ({error}); write it again as one list or as JSON lines") from None
+        return None  # the first line is damaged
+    if len(values) == 1 and isinstance(values[0], dict):
+        lists = [own for own in values[0].values() if isinstance(own, list) and own and isinstance(own[0], dict)]
+        return lists[0] if len(lists) == 1 and "text" not in values[0] else values
+    return values[0] if len(values) == 1 and isinstance(values[0], list) else values
+
+
+def _successive(text: str) -> Iterator[Any]:
+    """The JSON values that stand one after the other in a text. Raises ValueError for anything else."""
+    decoder, place = json.JSONDecoder(), 0
+    while rest := SPACE.match(text, place):
+        place = rest.end()
+        if place == len(text):
+            return
+        value, place = decoder.raw_decode(text, place)
+        yield value
 
 
 # ------------------------------------------------------------------------------------------------------------ records

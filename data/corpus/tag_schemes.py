@@ -166,7 +166,7 @@ def forbidden(tags: Sequence[Tag], grammar: Grammar) -> int:
     category, length = "", 0  # of the span that the next tag may continue
     for tag in (*tags, OUTSIDE):
         continues = tag.kind in "IE" and tag.category == category
-        if grammar.closed and category and not continues and tag.kind != "?":
+        if grammar.closed and category and not continues:
             count += length > 1 or not grammar.lone_begin  # not closed
         if tag.kind in "IE" and tag.letter in grammar.letters and not continues:
             count += not grammar.inside_begins  # not begun

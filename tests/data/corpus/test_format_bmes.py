@@ -95,12 +95,42 @@ def test_lines_without_token_or_tag_bend_no_span(read):
     assert problems.changed == {"no tag, read as O": 2}
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "1\t陆\t_\tB-PER\n2\t晓\t_\tI-PER\n3\t岚\t_\tI-PER\n4\t来\t_\tO\n5\t了\t_\tO\n\n1\t在\t_\tO\n2\t上\t_\tB-LOC\n3\t海\t_\tI-LOC\n",
+        "sentence,word,tag\n" + "\n".join("" if row is None else f"7,{row[0]},{row[1]}" for row in ROWS),
+        "id word ner\n" + "\n".join("" if row is None else f"7 {row[0]} {row[1]}" for row in ROWS),
+        "token\tlabel\n" + lines("{0}\t{1}"),
+    ],
+)
+def test_columns_that_count_and_lines_that_name_columns_are_no_text(read, content):
+    documents, problems = read(content)
+    assert documents == EXPECTED and not problems.counts and not problems.changed
+
+
+def test_numbers_as_tokens_stay_where_there_is_no_other_token(read):
+    documents, _ = read("2 B-NUM\n0 I-NUM\n2 I-NUM\n4 I-NUM\n")
+    assert documents == [Document("0", "2024", (Span("NUM", 0, 3),))]
+
+
+def test_a_tag_that_is_no_tag_does_not_change_the_scheme(read):
+    documents, problems = read("陆 B-PER\n晓 I-PER\n来 0\n在 B-LOC\n这 is this line\n里 O\n\n" * 3)
+    assert all(document.spans == (Span("PER", 0, 1), Span("LOC", 3, 3)) for document in documents)
+    assert problems.changed == {"unknown tag '0', read as O": 3, "unknown tag 'line', read as O": 3}
+
+
+def test_tags_of_words_only_are_refused_by_name(read):
+    with pytest.raises(UserError, match=r"no labels in it, read as bmes.*its tags are 'NR' 2, 'VV' 1; name the right"):
+        read("陆 NR\n晓 NR\n来 VV\n", use="labelled")
+
+
 def test_tags_without_a_letter_are_refused_by_name(read):
     with pytest.raises(UserError, match=r"no labels in it, read as bmes.*its tags are 'O' 3, 'PER' 2; name the right"):
         read("陆 PER\n晓 PER\n来 O\n了 O\n。 O\n", use="labelled")
 
 
-@pytest.mark.parametrize("content", ["陆 NR\n来 VV\n", "他说：你好\n", "的 0.1 0.2\n在 0.3 0.4\n", "id,text\n1,你好\n"])
+@pytest.mark.parametrize("content", ["的 12\n来 3\n", "他说：你好\n", "的 0.1 0.2\n在 0.3 0.4\n", "id,text\n1,你好\n"])
 def test_other_files_are_not_taken_for_it(tmp_path, content):
     path = tmp_path / "a"
     path.write_text(content, encoding="utf-8")

@@ -36,6 +36,8 @@ LAYOUTS = {
     "lines": lambda records: "\n".join(json.dumps(record, ensure_ascii=False) for record in records),
     "list": lambda records: json.dumps(records, ensure_ascii=False),
     "indented list": lambda records: "\n" + json.dumps(records, indent=1),
+    "objects over several lines": lambda records: "\n".join(json.dumps(record, indent=2) for record in records),
+    "list in an object": lambda records: json.dumps({"version": "1.0", "data": records}, indent=1),
     "list with a byte-order mark": lambda records: "\ufeff" + json.dumps(records, indent=1),
 }
 
@@ -82,3 +84,13 @@ def test_half_a_surrogate_pair_is_mended_in_lines_and_lists(write, layout):
         documents, problems = read(write(content))
         assert documents[0].text == "陆\ufffd岚😀" and documents[0].spans == (Span("P\ufffd", 0, 2),)
         assert problems.changed == {"half a surrogate pair, replaced by U+FFFD": 1}
+
+
+def test_a_damaged_first_line_costs_that_line_only(write):
+    documents, problems = read(write('{"text": "陆晓\n{"text": "来了"}\n'))
+    assert [document.text for document in documents] == ["来了"] and problems.counts == {"not a JSON object": 1}
+
+
+def test_one_object_of_several_lines_with_a_text_is_one_document(write):
+    documents, _ = read(write(json.dumps({"text": "来了", "notes": [{"by": "x"}]}, indent=1)))
+    assert [document.text for document in documents] == ["来了"]
