@@ -14,18 +14,18 @@
 Number plans: China's Telecommunications Network Numbering Plan (MIIT, 2017, with the prefixes in use in 2024), ITU-T
 E.164 national plans of 852, 853 and 886. QQ and WeChat: what Tencent allows for a new account.
 
-Full-width digits, letters and marks count as their half-width forms, and all blanks as a space. Characters without
-width are ignored. Offsets are those of the text as it is.
+Patterns read a text without characters that have no width, and with one form for each digit, letter, dash and blank
+(plain_text.py). Offsets are those of the text as it is.
 """
 
 from __future__ import annotations
 
 import re
-import string
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from data.spans import ScoredSpan, Span, clash, place_in_text, sorted_spans
+from data.spans import AnySpan, ScoredSpan, Span, place_in_text, sorted_spans
+from model.reading.plain_text import plain_text
 
 
 class Pattern(NamedTuple):
@@ -101,9 +101,7 @@ _THEN = rf"(?:(?:(?!{_PHONE})[^0-9a-z，。；;、\r\n\t]){{0,7}}[群号號码�
 OF_QQ = re.compile(rf"(?:qq|扣扣|企鹅|加q|作q|群q){_THEN}", re.IGNORECASE)
 _WECHAT = r"(?:微信|微訊|薇信|威信|v信|wechat|weixin|(?<![a-z])(?:vx|wx)|(?:加我?|[+➕])v(?![a-z]))"
 OF_WECHAT = re.compile(_WECHAT + _THEN, re.IGNORECASE)
-SAME_NUMBER = re.compile(
-    r"(?:微信|微訊|v信|vx|wx)同[号號]" + _THEN, re.IGNORECASE
-)  # of a phone number, if none is named
+SAME_NUMBER = re.compile(f"{_WECHAT}同[号號]{_THEN}", re.IGNORECASE)  # a phone number follows, even if no word says so
 OF_PHONE = re.compile(rf"{_PHONE}[^0-9，。；;、\r\n\t]{{0,12}}$", re.IGNORECASE)
 AMOUNT = re.compile(r" ?(?:[元块圆万萬亿億名位首次条條款台部张張年月天岁%]|人(?!人)|[个個](?!人))")
 SIGN = re.compile(r"[号號码是为為：: ]$")
@@ -140,15 +138,7 @@ def _is_known_phone(text: str, match: re.Match[str]) -> bool:
 
 # ------------------------------------------------------------------------------------------------------------ patterns
 
-_NARROW = {ord(mark) + 0xFEE0: mark for mark in string.ascii_letters + string.digits + "@.-_+()%"}
-_BLANKS = dict.fromkeys(map(ord, "\u00a0\u1680\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))), " ")
-_PLAIN = _NARROW | _BLANKS
-# Format characters (Unicode category Cf) that are not seen, and variation selectors.
-WITHOUT_WIDTH = re.compile(
-    "[\u00ad\u034f\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb"
-    "\U000e0001\U000e0020-\U000e007f\U000e0100-\U000e01ef]"
-)
-_MARK = r"[-\u2010-\u2015\u2212﹣ ]?"
+_MARK = "[-— ]?"
 PATTERNS = [
     Pattern(
         "mobile",
@@ -164,8 +154,8 @@ PATTERNS = [
         "email",
         re.compile(
             # A full stop or dash before the name belongs to the text, unless a letter or digit precedes it. A capital
-            # letter after a lower-case domain begins the next word.
-            r"(?<![A-Za-z0-9_%+@])(?<![A-Za-z0-9][.-])(?P<span>[A-Za-z0-9_][A-Za-z0-9._%+-]*@(?:[A-Za-z0-9-]+\.)+?"
+            # letter after a lower-case domain begins the next word. An address has at most 254 characters.
+            r"(?<![A-Za-z0-9_%+@])(?<![A-Za-z0-9][.-])(?P<span>[A-Za-z0-9_][A-Za-z0-9._%+-]{0,253}@(?:[A-Za-z0-9-]+\.)+?"
             rf"(?i:{'|'.join(re.escape(domain) for domain in DOMAINS)}))"
             r"(?:(?<=[a-z])(?![a-z]|\.[a-z])|(?<=[A-Z])(?![A-Za-z]|\.[A-Za-z]))"
         ),
@@ -197,10 +187,15 @@ def with_patterns(
         Spans sorted by begin, end and category. Those of patterns have probability 1.
     """
     kept = [span for span in spans if span.category not in override]
-    for span in find_patterns(text, {*back_up, *override}):
-        if span.category in override or not any(clash(span, other) for other in kept):
-            kept.append(ScoredSpan(*span, 1.0))
-    return sorted(kept, key=place_in_text)
+    taken = {place for span in kept for place in _places(span)}
+    found = (ScoredSpan(*span, 1.0) for span in find_patterns(text, {*back_up, *override}))
+    added = [span for span in found if span.category in override or taken.isdisjoint(_places(span))]
+    return sorted([*kept, *added], key=place_in_text)
+
+
+def _places(span: AnySpan) -> Iterator[tuple[str, int]]:
+    """The category with each offset of the span. Spans clash if they share one."""
+    return ((span.category, place) for place in range(span.begin, span.end + 1))
 
 
 def find_patterns(text: str, categories: Iterable[str]) -> list[Span]:
@@ -210,7 +205,7 @@ def find_patterns(text: str, categories: Iterable[str]) -> list[Span]:
     """
     wanted = set(categories)
     found = set()
-    plain, places = _plain(text)
+    plain, places = plain_text(text)
     for pattern in PATTERNS:
         if pattern.category in wanted:
             found |= {
@@ -219,12 +214,3 @@ def find_patterns(text: str, categories: Iterable[str]) -> list[Span]:
                 if pattern.holds(plain, match)
             }
     return list(sorted_spans(found))
-
-
-def _plain(text: str) -> tuple[str, Sequence[int]]:
-    """The text as patterns see it, and the place in `text` of each of its characters."""
-    narrow = text.translate(_PLAIN)  # keeps the length
-    if not WITHOUT_WIDTH.search(narrow):
-        return narrow, range(len(narrow))
-    places = [place for place, character in enumerate(narrow) if not WITHOUT_WIDTH.match(character)]
-    return "".join(narrow[place] for place in places), places
