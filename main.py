@@ -124,7 +124,8 @@ def predict(config: Config, options: argparse.Namespace) -> None:
         print("each line that you type is read as one text; end with Ctrl-D, or give --input")
     started = time.perf_counter()
     documents = characters = spans = 0
-    with prediction_files(folder, options.format) as files:
+    model = "+".join(run.folder.name for run in runs)
+    with prediction_files(folder, model, options.format) as files:
         for document, found in tqdm(reader.predict_documents(texts), "predict", unit="doc", delay=1):
             files.write(document, found)
             documents, characters, spans = documents + 1, characters + len(document.text), spans + len(found)

@@ -123,6 +123,9 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
+CSV_ENCODING = "utf-8-sig"  # with a byte-order mark; without it, a Chinese Excel reads the table as GBK
+
+
 def csv_row(values: Iterable[Any]) -> str:
     r"""A row of CSV that ends in a newline.
 

@@ -17,7 +17,7 @@ from data.corpus.reader import Located, Lost, Reader
 from data.problems import Problems
 from data.spans import Span, sorted_spans
 from utils.errors import UserError
-from utils.files import csv_row
+from utils.files import CSV_ENCODING, csv_row
 
 HEADER = ("ID", "Category", "Pos_b", "Pos_e", "Privacy")  # of a label file
 COLUMNS = HEADER[1:]  # ID repeats the file's name and is not read
@@ -139,7 +139,7 @@ def write_label_files(documents: Iterable[Document], label_folder: Path) -> None
     """
     label_folder.mkdir(parents=True, exist_ok=True)
     for document in documents:
-        with _path(label_folder, document, "csv").open("w", encoding="utf-8-sig", newline="") as file:
+        with _path(label_folder, document, "csv").open("w", encoding=CSV_ENCODING, newline="") as file:
             file.write(csv_row(HEADER))
             for category, begin, end in document.spans:
                 file.write(csv_row((document.id, category, begin, end, document.text[begin : end + 1])))

@@ -22,7 +22,7 @@ from experiments.denoising.decision_page import page
 from experiments.denoising.decisions import ACTIONS, Decision, DecisionKind
 from experiments.denoising.votes import Tally
 from utils.errors import UserError
-from utils.files import atomic_file, csv_row, digest_file, write_text
+from utils.files import CSV_ENCODING, atomic_file, csv_row, digest_file, write_text
 
 COLUMNS = ("id", "kind", "category", "pos_b", "pos_e", "privacy", "action", "share", "votes", "voters", "probability",
            "before", "after", "label")  # fmt: skip
@@ -37,7 +37,7 @@ def write_report(decisions: Sequence[Decision], documents: Sequence[Document], f
     rows = [_row(decision, texts) for decision in decisions]
     table = csv_row(COLUMNS) + "".join(csv_row(row[name] for name in COLUMNS) for row in rows)
     with atomic_file(folder / "decisions.csv") as path:
-        path.write_bytes(table.encode("utf-8-sig"))
+        path.write_bytes(table.encode(CSV_ENCODING))
     write_text(folder / "decisions.html", page(rows, title, digest_file(folder / "decisions.csv")))
 
 
@@ -65,7 +65,7 @@ def read_decisions(path: Path, documents: Sequence[Document], problems: Problems
             numbers.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = path.read_bytes().decode(CSV_ENCODING)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error}); name a decisions.csv") from None
     except UnicodeDecodeError:

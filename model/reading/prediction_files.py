@@ -6,20 +6,21 @@ import contextlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from data.corpus.document import Document, entity_record
 from data.corpus.format_ccf import HEADER
 from data.corpus.format_labelstudio import label_result
 from data.spans import ScoredSpan
-from utils.files import atomic_file, csv_row
+from utils.files import CSV_ENCODING, atomic_file, csv_row
 
 
 class PredictionFile:
-    """Writes the spans found in texts to an open file, one text at a time."""
+    """Writes the spans that a model found in texts to an open file, one text at a time."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: TextIO, model: str) -> None:
         self.file = file
+        self.model = model
 
     def write(self, document: Document, spans: Sequence[ScoredSpan]) -> None:
         """Write the spans found in a text."""
@@ -39,8 +40,8 @@ class JsonLines(PredictionFile):
 class Table(PredictionFile):
     """The competition's CSV: a row for each span, begin and end inclusive."""
 
-    def __init__(self, file: TextIO) -> None:
-        super().__init__(file)
+    def __init__(self, file: TextIO, model: str) -> None:
+        super().__init__(file, model)
         file.write(csv_row(HEADER))
 
     def write(self, document: Document, spans: Sequence[ScoredSpan]) -> None:
@@ -59,18 +60,18 @@ class Doccano(PredictionFile):
 
 
 class LabelStudio(PredictionFile):
-    """A JSON list of tasks for Label Studio. The spans of each are a prediction with scores."""
+    """A JSON list of tasks for Label Studio. The spans of each are a prediction, scored as its least certain span."""
 
-    def __init__(self, file: TextIO) -> None:
-        super().__init__(file)
+    def __init__(self, file: TextIO, model: str) -> None:
+        super().__init__(file, model)
         self._before = "[\n"
 
     def write(self, document: Document, spans: Sequence[ScoredSpan]) -> None:
         results = [label_result(document.text, span) | {"score": round(span.probability, 6)} for span in spans]
-        task = {
-            "data": {"id": document.id, "text": document.text},
-            "predictions": [{"model_version": "run", "result": results}],
-        }
+        prediction: dict[str, Any] = {"model_version": self.model, "result": results}
+        if results:  # Label Studio can sort tasks by this score
+            prediction["score"] = min(result["score"] for result in results)
+        task = {"data": {"id": document.id, "text": document.text}, "predictions": [prediction]}
         self.file.write(self._before + json.dumps(task, ensure_ascii=False))
         self._before = ",\n"
 
@@ -78,10 +79,9 @@ class LabelStudio(PredictionFile):
         self.file.write("[]\n" if self._before == "[\n" else "\n]\n")
 
 
-# The byte-order mark of the table makes spreadsheets show its Chinese.
 FILES: dict[str, tuple[str, type[PredictionFile], str]] = {
     "jsonl": ("predict.jsonl", JsonLines, "utf-8"),
-    "csv": ("predict.csv", Table, "utf-8-sig"),
+    "csv": ("predict.csv", Table, CSV_ENCODING),
     "doccano": ("predict.doccano.jsonl", Doccano, "utf-8"),
     "labelstudio": ("predict.labelstudio.json", LabelStudio, "utf-8"),
 }
@@ -104,8 +104,13 @@ class PredictionWriter:
 
 
 @contextlib.contextmanager
-def prediction_files(folder: Path, more: str | None = None) -> Iterator[PredictionWriter]:
+def prediction_files(folder: Path, model: str, more: str | None = None) -> Iterator[PredictionWriter]:
     """Open predict.jsonl, predict.csv and perhaps another of `FILES`. All appear at the end, or none.
+
+    Args:
+        folder: for the files.
+        model: the name of what found the spans.
+        more: `doccano` or `labelstudio`.
 
     Raises:
         UserError: the folder cannot be written.
@@ -116,7 +121,7 @@ def prediction_files(folder: Path, more: str | None = None) -> Iterator[Predicti
         temporary = [stack.enter_context(atomic_file(path)) for path in paths]
         with contextlib.ExitStack() as opened:
             files = [
-                kind(opened.enter_context(path.open("w", encoding=encoding, newline="" if kind is Table else "\n")))
+                kind(opened.enter_context(path.open("w", encoding=encoding, newline="")), model)
                 for path, (_, kind, encoding) in zip(temporary, chosen, strict=True)
             ]
             yield PredictionWriter(files, paths)

@@ -30,7 +30,7 @@ def written(tmp_path):
     """A function that writes predictions; gives the contents of predict.jsonl, predict.csv and the file for a tool."""
 
     def write(documents, tool=None):
-        with prediction_files(tmp_path, tool) as files:
+        with prediction_files(tmp_path, "demo", tool) as files:
             for document, spans in documents:
                 files.write(document, spans)
         return [path.read_bytes().decode("utf-8-sig") for path in files.paths]
@@ -111,7 +111,8 @@ def test_label_studio_gets_predictions_with_scores_and_no_annotations(written, t
     ]
     assert results[0]["value"]["text"] == "陆晓岚" and results[0]["value"]["labels"] == ["name"]
     assert {(one["from_name"], one["to_name"], one["type"]) for one in results} == {("label", "text", "labels")}
-    assert second["predictions"][0]["result"] == []
+    assert second["predictions"] == [{"model_version": "demo", "result": []}]
+    assert (first["predictions"][0]["model_version"], first["predictions"][0]["score"]) == ("demo", 0.123457)
     assert json.loads(written([], "labelstudio")[2]) == []
     path = tmp_path / "predict.labelstudio.json"
     written(FOUND, "labelstudio")
@@ -121,7 +122,7 @@ def test_label_studio_gets_predictions_with_scores_and_no_annotations(written, t
 
 
 def test_files_appear_together_or_not_at_all(tmp_path):
-    with pytest.raises(ZeroDivisionError), prediction_files(tmp_path / "out", "doccano") as files:
+    with pytest.raises(ZeroDivisionError), prediction_files(tmp_path / "out", "demo", "doccano") as files:
         files.write(*FOUND[0])
         raise ZeroDivisionError
     assert not list((tmp_path / "out").iterdir())
