@@ -148,6 +148,23 @@ def test_a_folder_is_answered_in_the_formats_of_the_house_and_of_the_competition
             assert 0 < entity["probability"] <= 1
 
 
+def test_an_annotation_tool_gets_a_file_beside_the_others(home, command, tmp_path):
+    text = (home.corpus / "train_data" / "0.txt").read_bytes().decode().replace("\n", "").replace("\r", "")
+    for tool, name in (("doccano", "predict.doccano.jsonl"), ("labelstudio", "predict.labelstudio.json")):
+        out = tmp_path / tool
+        status, shown, err = command("predict", "--format", tool, "--output", out, typed=f"{text}\n无\n".encode())
+        assert (status, err) == (0, "") and str(out / name) in shown
+        assert files_below(out) == sorted(["predict.csv", "predict.jsonl", name])
+    first, second = map(json.loads, (tmp_path / "doccano" / "predict.doccano.jsonl").read_text("utf-8").splitlines())
+    tasks = json.loads((tmp_path / "labelstudio" / "predict.labelstudio.json").read_text("utf-8"))
+    assert first["text"] == text == tasks[0]["data"]["text"] and second["label"] == []
+    (prediction,) = tasks[0]["predictions"]
+    assert prediction["model_version"] == home.run.name
+    values = [result["value"] for result in prediction["result"]]
+    assert [[value["start"], value["end"], *value["labels"]] for value in values] == first["label"] != []
+    assert [text[begin:end] for begin, end, _ in first["label"]] == [value["text"] for value in values]
+
+
 def test_predictions_scored_against_themselves_are_perfect(home, command, predicted, tmp_path):
     documents, _ = predicted("--input", home.corpus / "test_data")
     status, out, _ = command("eval", "--input", tmp_path / "out" / "predict.jsonl")
