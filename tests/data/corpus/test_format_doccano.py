@@ -111,3 +111,13 @@ def test_a_text_under_another_key_is_asked_for(tmp_path):
         read(tmp_path, record)
     documents, _ = read(tmp_path, record, text_key="data")
     assert documents[0].spans == EXPECTED.spans
+
+
+def test_labels_after_an_emoji_are_warned_of(tmp_path):
+    before, after = (
+        {"text": f"{TEXT}😀", "label": TRIPLES},
+        {"text": f"😀{TEXT}", "label": [[3, 6, "PER"], [9, 15, "ORG"]]},
+    )
+    documents, problems = read(tmp_path, before, after)
+    assert documents[0].spans == EXPECTED.spans and documents[1].text[3:6] == "沈晓岚"
+    assert len(problems.warnings) == 1 and ": 2 labels follow an emoji or a rare character" in problems.warnings[0]
