@@ -45,8 +45,10 @@ def read_doccano(corpus: CorpusConfig, problems: Problems) -> Iterator[Located]:
         lost = unknown_labels(record, KEYS, where)
         yield Located(where, Document(document.id, document.text, spans), lost)
     if after_emoji:
-        problems.warnings.append(f"{corpus.path}: {after_emoji} labels follow an emoji or a rare character, which doccano "
-                                 "may count as two; check them")  # fmt: skip
+        problems.warnings.append(
+            f"{corpus.path}: {after_emoji} labels follow an emoji or a rare character, which doccano may count as two; "
+            "check them"
+        )
     if relations:
         problems.notes.append(f"{corpus.path}: {relations} relations are not read")
 
