@@ -153,3 +153,9 @@ def test_what_the_format_cannot_hold_is_counted(tmp_path):
     assert (tmp_path / "bmes").read_text().split() == (
         ["陆", "B-PER", "晓", "M-PER", "岚", "E-PER", "在", "O", "上", "O", "海", "O", "S-LOC", "好", "O"]
     )
+
+
+def test_a_text_that_begins_with_a_byte_order_mark_keeps_it(tmp_path):
+    documents = [Document("0", "\ufeff陆晓岚", (Span("PER", 1, 3),)), Document("1", "\ufeff好")]
+    writers()["bio"].write(documents, tmp_path / "a", Problems())
+    assert read_corpus(CorpusConfig(path=str(tmp_path / "a")), Problems()) == documents
