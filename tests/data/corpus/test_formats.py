@@ -375,3 +375,29 @@ def test_real_corpora(path, documents, spans, dropped):
     assert len(found) == documents
     assert sum(len(document.spans) for document in found) == spans
     assert sum(problems.counts.values()) == dropped
+
+
+# --------------------------------------------------------------------------------------------------------- surrogates
+
+HALF = "张\ud83d三"  # as a program writes it that cuts a text between the halves of an emoji
+DAMAGED = {
+    "bmes": {"a.conll": "".join(f"{character}\tB-\ud83dX\n" for character in HALF)},
+    "ccf": {"x_data/0.txt": HALF, "x_label/0.csv": HEADER + f"0,\ud83dX,0,2,{HALF}\n"},
+    "brat": {"b/0.txt": HALF, "b/0.ann": f"T1\t\ud83dX 0 3\t{HALF}\n"},
+    "doccano": {"d.jsonl": f'{{"text": "{HALF}", "label": [[0, 3, "\ud83dX"]]}}'},
+    "tokens": {"t.json": f'[{{"tokens": ["{HALF}"], "ner_tags": ["B-\ud83dX"]}}]'},
+    "labelstudio": {"l.json": f'[{{"text": "{HALF}", "label": [{{"start": 0, "end": 3, "labels": ["\ud83dX"]}}]}}]'},
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_half_a_surrogate_pair_is_mended_alike_in_every_format(tmp_path, name):
+    for file, content in DAMAGED[name].items():
+        write(tmp_path / file, content.encode("utf-8", "surrogatepass"))
+    first = tmp_path / next(iter(DAMAGED[name]))
+    path = first if first.parent == tmp_path else first.parent
+    documents, problems = read(path)
+    assert [document.text for document in documents] == ["张\ufffd三"]
+    assert {span.category for span in documents[0].spans} == {"\ufffdX"}
+    assert set(problems.changed) == {"half a surrogate pair, replaced by U+FFFD"} and not problems.counts
+    to_json(documents[0]).encode()
