@@ -49,7 +49,7 @@ def convert_encoder(source: str, output: Path | None) -> Conversion:
         raise UserError(f"{source}: has safetensors weights already; use it with --set encoder.name={source}")
     if not (folder / "config.json").is_file():
         raise UserError(f"{source}: no config.json in it; name the folder or hub id of an encoder")
-    files = _pickled_files(folder, source)
+    files = _pickled_files(folder)
     encoder_vocabulary(str(folder))  # refuses an encoder that could not be used
     with atomic_folder(output) as new:
         _unpickle(files, new / "model.safetensors")
@@ -89,14 +89,13 @@ def _download(name: str) -> Path:
         raise refused from None
 
 
-def _pickled_files(folder: Path, source: str) -> list[Path]:
+def _pickled_files(folder: Path) -> list[Path]:
     """The files of the weights: one, or those that an index lists."""
     whole, index = (folder / name for name in PICKLED_WEIGHTS)
     if whole.is_file():
         return [whole]
     if not index.is_file():
-        refuse_unreadable_weights(str(folder))
-        raise UserError(f"{source}: no pytorch_model.bin in it; nothing to convert")
+        refuse_unreadable_weights(str(folder))  # says what is there instead
     try:
         listed = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
         files = [folder / Path(name).name for name in listed]  # files of this folder, whatever is listed

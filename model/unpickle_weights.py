@@ -18,8 +18,6 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-OLD_NAMES = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"}  # of the first BERT ports
-
 
 def main(output: str, files: list[str]) -> int:
     """Write all tensors of the files; returns the exit status."""
@@ -41,8 +39,6 @@ def _tensors(loaded: Any) -> Iterator[tuple[str, Tensor]]:
     """Names and tensors of a state dictionary. Each gets memory of its own, which safetensors needs."""
     for name, value in loaded.items() if isinstance(loaded, dict) else ():
         if isinstance(name, str) and isinstance(value, Tensor):
-            for old, new in OLD_NAMES.items():
-                name = name.replace(old, new)
             yield name, value.detach().clone(memory_format=torch.contiguous_format)
 
 
