@@ -17,8 +17,7 @@ import numpy as np
 import torch
 
 from config import TRADITIONAL, Config
-from data.corpus.document import Document
-from data.corpus.label_check import bare
+from data.corpus.document import Document, bare
 from data.lattice.tokenizer import Vocabulary
 from model.build import load_network
 from model.model import TaggingNetwork

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from config import (
     RETIRED,
+    TRADITIONAL,
     Config,
     CorpusConfig,
     TrainConfig,
@@ -22,7 +23,6 @@ from config import (
     systems,
     to_dict,
 )
-from config import TRADITIONAL as NAMES
 from data.corpus.duplicates import DUPLICATE_SHARE
 from utils.errors import UserError
 from utils.settings import Follows
@@ -481,7 +481,7 @@ def test_an_unknown_system_names_the_nearest():
 
 def test_systems_are_those_that_can_be_built():
     networks = sorted(module.name for module in pkgutil.iter_modules([str(ROOT / "model" / "networks")]))
-    assert systems() == [*networks, *NAMES]
+    assert systems() == [*networks, *TRADITIONAL]
 
 
 # ------------------------------------------------------------------------------------------------------------- retired

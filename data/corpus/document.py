@@ -74,6 +74,11 @@ def to_jsonl(documents: Iterable[Document]) -> str:
     return "".join(to_json(document) + "\n" for document in documents)
 
 
+def bare(text: str) -> str:
+    """The text without white space."""
+    return "".join(text.split())
+
+
 def category_counts(documents: Iterable[Document]) -> Counter[str]:
     """How many spans each category has."""
     return Counter(span.category for document in documents for span in document.spans)

@@ -14,16 +14,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from data.corpus.document import bare
+
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio; odd, so that products stay distinct
 # Texts are near-duplicates if they have half of the shorter one's shingles in common. All results in docs/results were
 # measured with this share.
 DUPLICATE_SHARE = 0.5
 NO_CHARACTER = 0x110000  # one past the last code point: fills up texts shorter than a shingle
-
-
-def bare(text: str) -> str:
-    """The text without white space, as shingles see it."""
-    return "".join(text.split())
 
 
 def shingles(text: str, size: int = 8) -> np.ndarray:

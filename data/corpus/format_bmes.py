@@ -13,8 +13,7 @@ from typing import NamedTuple
 
 from config import CorpusConfig
 from data.corpus.corpus_files import read_lines
-from data.corpus.document import Document
-from data.corpus.label_check import bare
+from data.corpus.document import Document, bare
 from data.corpus.reader import Located, Reader
 from data.corpus.tag_schemes import LOOKS_LIKE_TAG, TaggedTokens, describe_tags, read_tagged, write_tags
 from data.corpus.writer import Writer

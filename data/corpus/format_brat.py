@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 
 from config import CorpusConfig
 from data.corpus.corpus_files import is_hidden, is_tree, named_files
-from data.corpus.document import Document
-from data.corpus.label_check import bare, check_label
+from data.corpus.document import Document, bare
+from data.corpus.label_check import check_label
 from data.corpus.reader import Located, Lost, Reader
 from data.corpus.writer import Writer
 from data.problems import Problems

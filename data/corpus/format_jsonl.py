@@ -10,7 +10,7 @@ from typing import Any
 from config import CorpusConfig
 from data.corpus.document import Document, to_jsonl
 from data.corpus.json_records import Label, check_labels, describe_records, read_records, unknown_labels
-from data.corpus.label_check import check_label, expect_kind
+from data.corpus.label_check import check_label, each_of_kind, expect_kind
 from data.corpus.reader import Located, Reader
 from data.corpus.writer import Writer
 from data.problems import Problems
@@ -43,9 +43,8 @@ def read_jsonl(corpus: CorpusConfig, problems: Problems) -> Iterator[Located]:
 
 
 def _list_labels(entities: Any, key: str, where: str, problems: Problems) -> Iterator[Label]:
-    for entity in expect_kind(list, entities, key, where, problems):
-        if entity := expect_kind(dict, entity, key, where, problems):
-            yield Label(entity.get("category"), entity.get("pos_b"), entity.get("pos_e"), entity.get("privacy"))
+    for entity in each_of_kind(dict, entities, key, where, problems):
+        yield Label(entity.get("category"), entity.get("pos_b"), entity.get("pos_e"), entity.get("privacy"))
 
 
 def _doubts(text: str, records: Any, where: str, problems: Problems) -> tuple[Doubt, ...]:

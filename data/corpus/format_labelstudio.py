@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from config import CorpusConfig
-from data.corpus.document import Document
-from data.corpus.json_records import describe_records, read_objects
-from data.corpus.label_check import bare, check_label, each_of_kind, expect_kind
+from data.corpus.document import Document, bare
+from data.corpus.json_records import describe_records, identity_of, read_objects
+from data.corpus.label_check import check_label, each_of_kind, expect_kind
 from data.corpus.reader import Located, Lost, Reader
 from data.corpus.writer import Writer
 from data.problems import Problems
@@ -57,8 +57,7 @@ def read_labelstudio(corpus: CorpusConfig, problems: Problems) -> Iterator[Locat
             continue
         values, lost = _values(task, where, problems) if whole else _values_of_min(task, where)
         spans = sorted_spans(_spans(text, values, where, problems))
-        identity = str(named if data.get("id") is None else data["id"])
-        yield Located(where, Document(identity, text, spans), lost)
+        yield Located(where, Document(identity_of(data, named), text, spans), lost)
 
 
 def _text(data: dict[str, Any], key: str, where: str, problems: Problems) -> str | None:

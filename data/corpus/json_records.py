@@ -139,7 +139,7 @@ def read_records(corpus: CorpusConfig, problems: Problems) -> Iterator[tuple[str
             problems.add("record without a text", where, describe_missing(key, record))
 
 
-def identity_of(record: dict[str, Any], number: int) -> str:
+def identity_of(record: dict[str, Any], number: Any) -> str:
     """The record's `id`, or its number if it has none."""
     return str(number if record.get("id") is None else record["id"])
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from data.corpus.document import bare
 from data.problems import Problems
 from data.spans import Span
 
@@ -89,11 +90,6 @@ def _placed_by_text(text: str, span: Span, expected: Any, place: str) -> _Checke
     if span.end >= len(text):
         raise _MisfitError("offsets outside the text", f"{place}, the text has {len(text)} characters")
     raise _MisfitError("label text differs", f"{place}: label {expected!r}, text {found!r}")
-
-
-def bare(text: str) -> str:
-    """The text without white space."""
-    return "".join(text.split())
 
 
 @functools.lru_cache(maxsize=1)  # the labels of a document come one after the other

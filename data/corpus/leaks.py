@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from data.corpus.document import Document
-from data.corpus.duplicates import DUPLICATE_SHARE, bare, closest, leaking, shared_stretches
+from data.corpus.document import Document, bare
+from data.corpus.duplicates import DUPLICATE_SHARE, closest, leaking, shared_stretches
 
 EXAMPLES = 3  # of each pair of corpora
 SHOWN = 40  # characters of a stretch on the terminal
