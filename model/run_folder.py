@@ -9,7 +9,7 @@ fold0/best/               weights (safetensors) of the best epoch by dev F1
 fold0/last/               weights of the last epoch, or the file of a traditional system
 fold0/resume/             weights, optimizer and random states of an unfinished training
 fold0/train.log, tensorboard/, metrics.json
-fold0/trained_on.npy      digests of the training texts; see model/start_from.py
+fold0/trained_on.npy      digests of the training texts; started_from.json beside it: see model/start_from.py
 eval/, predictions/       results of `--mode eval` and `--mode predict`
 """
 

@@ -9,9 +9,10 @@ it was made.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,11 +22,13 @@ from data.corpus.document import Document, bare
 from data.lattice.tokenizer import Vocabulary
 from model.build import load_network
 from model.model import TaggingNetwork
-from model.run_folder import RunParts, load_parts, trained_folds
+from model.run_folder import RunParts, fold_folders, load_parts, trained_folds
 from utils.errors import UserError
+from utils.files import read_json, write_json
 
 DimensionNames = dict[str, tuple[Sequence[Hashable], ...]]  # of the first dimensions of a tensor, by its name
 SEEN = "trained_on.npy"  # in a fold's folder: digests of the texts that its weights have seen labelled
+NOTES = "started_from.json"  # what of the dev and test part the first weights had seen, for `--mode eval`
 NAMED = 3  # tensors that a message names
 
 
@@ -168,40 +171,88 @@ def digests_of(documents: Iterable[Document]) -> np.ndarray:
     return np.unique(np.frombuffer(b"".join(digests), dtype="<u8"))
 
 
-def save_seen(fold: Path, documents: Iterable[Document], before: np.ndarray | None) -> None:
-    """Write the digests of the training texts of a fold, with those that its first weights had seen."""
-    seen = digests_of(documents)
-    fold.mkdir(parents=True, exist_ok=True)
-    np.save(fold / SEEN, seen if before is None else np.union1d(seen, before), allow_pickle=False)
+class Start(NamedTuple):
+    """What the first weights of a training have seen.
+
+    Attributes:
+        seen: digests of the texts; None if that is not known.
+        notes: for the dev and the test part, what a user should know, if there is anything.
+    """
+
+    seen: np.ndarray | None
+    notes: dict[str, str]
 
 
-def load_seen(weights: Path) -> np.ndarray | None:
-    """The digests of the texts that weights have seen; None if the run was trained before they were kept."""
-    path = weights.parents[1] / SEEN
-    try:
-        return np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"{path}: damaged ({error}); train that run again") from None
-
-
-def refuse_seen(config: Config, fold: int, dev: Sequence[Document], seen: np.ndarray | None) -> str:
-    """What a user should know if the first weights have seen dev texts; empty if they have not.
+def begin_with(earlier: RunParts, weights: Path, held_out: Mapping[str, Sequence[Document]]) -> Start:
+    """What the weights of an earlier run have seen of the texts that are held out now, by part.
 
     Raises:
-        UserError: the run has folds, whose votes would then not be those of networks that never saw the texts.
+        UserError: its file of digests is damaged.
     """
-    run = config.train.start_from
-    known = np.isin(digests_of(dev), seen).sum() if seen is not None else None
+    path = weights.parents[1] / SEEN
+    try:
+        seen = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        seen = None  # the run was trained before digests were kept
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(f"{path}: damaged ({error}); train that run again") from None
+    notes = {part: _note(str(earlier.folder), part, documents, seen) for part, documents in held_out.items()}
+    return Start(seen, {part: note for part, note in notes.items() if note})
+
+
+def save_seen(fold: Path, documents: Iterable[Document], start: Start | None) -> None:
+    """Write the digests of a fold's training texts, with those that its first weights had seen, and the notes.
+
+    If it is not known what these had seen, no digests are written: nor is it known of the new weights.
+    """
+    fold.mkdir(parents=True, exist_ok=True)
+    if start is not None:
+        write_json(fold / NOTES, start.notes)
+    before = np.empty(0, "<u8") if start is None else start.seen
+    if before is not None:
+        np.save(fold / SEEN, np.union1d(digests_of(documents), before), allow_pickle=False)
+
+
+def notes_of(run: Path, part: str) -> list[str]:
+    """What the folds of a run have noted of texts of a part that their first weights had seen."""
+    files = [folder / NOTES for folder in fold_folders(run).values()]
+    notes = (read_json(file, "train the run again").get(part) for file in files if file.exists())
+    return list(dict.fromkeys(note for note in notes if note))
+
+
+def refuse_seen(config: Config, fold: int, held_out: Sequence[Document], seen: np.ndarray | None) -> None:
+    """Check that the votes of a fold are those of a network that never saw the texts.
+
+    Args:
+        config: of the run with folds.
+        fold: the number of the fold.
+        held_out: the documents that it holds out.
+        seen: digests of the texts that its first weights have seen; None if that is not known.
+
+    Raises:
+        UserError: they have seen some of them, or it is not known.
+    """
+    known = _count_seen(held_out, seen)
     if known == 0:
-        return ""
-    if config.folds.count:
-        what = f"was trained on {known} of" if known else "may have been trained on some of"
-        raise UserError(
-            f"train.start_from: {run} {what} the texts that fold {fold} holds out, so its votes would not be out of "
-            "fold; start from a run with the same folds, data.split_seed and texts, or set folds.count to 0"
-        )
+        return
+    what = f"was trained on {known} of" if known else "may have been trained on some of"
+    raise UserError(
+        f"train.start_from: {config.train.start_from} {what} the texts that fold {fold} holds out, so its votes would "
+        "not be out of fold; start from a run with the same folds, data.split_seed and texts, or set folds.count to 0"
+    )
+
+
+def _note(run: str, part: str, documents: Sequence[Document], seen: np.ndarray | None) -> str:
+    known = _count_seen(documents, seen)
     if known is None:
-        return f"{run} does not say which texts it was trained on, so the dev score may be optimistic"
-    return f"{known} of {len(dev)} dev texts were training texts of {run}, so the dev score is optimistic"
+        return f"{run} does not say which texts it was trained on, so the {part} score may be optimistic"
+    if not known:
+        return ""
+    return f"{known} of {len(documents)} {part} texts were training texts of {run}, so the {part} score is optimistic"
+
+
+def _count_seen(documents: Sequence[Document], seen: np.ndarray | None) -> int | None:
+    """How many of the documents have a text that was seen; None if that is not known."""
+    if not documents:
+        return 0
+    return None if seen is None else sum(bool(np.isin(digests_of([one]), seen).any()) for one in documents)

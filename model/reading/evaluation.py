@@ -18,6 +18,7 @@ from data.split import make_splits
 from model.reading.mixture import Mixture, mixture_of
 from model.reading.tagger import files_of_folds
 from model.run_folder import RunParts
+from model.start_from import notes_of
 from utils.errors import UserError
 
 
@@ -92,7 +93,8 @@ def score_split(runs: Sequence[RunParts], part: str, only: Sequence[int] | None 
     if part == "test":
         if not held_out[0]:
             raise UserError("data.test is empty, so there is no test part; give a corpus with --input, or --split dev")
-        return Evaluation(*_score(mixture_of(runs, only), held_out[0]), held_out[0])
+        note = "; ".join(note for run in runs for note in notes_of(run.folder, part))
+        return Evaluation(*_score(mixture_of(runs, only), held_out[0]), held_out[0], note)
     totals: list[Scores] = []
     by_document: list[Score] = []
     for fold in trained:
@@ -104,6 +106,7 @@ def score_split(runs: Sequence[RunParts], part: str, only: Sequence[int] | None 
     chosen = any(run.encoder is not None and (run.config.train.select == "best" or run.config.train.patience)
                  for run in runs)  # fmt: skip
     notes = ["the epoch was chosen on this part, so these scores are slightly optimistic"] if chosen else []
+    notes += [note for run in runs for note in notes_of(run.folder, part)]
     if len(trained) < len(held_out):
         notes.append(f"from fold {', '.join(map(str, trained))} of {len(held_out)}")
     documents = [document for fold in trained for document in held_out[fold]]

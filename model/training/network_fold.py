@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from accelerate import Accelerator
 
@@ -24,7 +23,7 @@ from model.build import fresh_network, word_size
 from model.model import TaggingNetwork
 from model.reading.predictor import Predictor
 from model.run_folder import RunParts, encoder_digest, save_parts
-from model.start_from import carry_over, load_seen, open_start, refuse_seen, save_seen, start_weights
+from model.start_from import Start, begin_with, carry_over, open_start, refuse_seen, save_seen, start_weights
 from model.training.callbacks.averaging import AverageWeights
 from model.training.callbacks.checkpoint import Checkpoint, epochs_done, resume
 from model.training.callbacks.early_stopping import EarlyStopping
@@ -103,7 +102,7 @@ class NetworkFold:
             f"fold {fold}",
             unlabelled,
         )
-        self._known_before = {
+        self._known_before: dict[str, Any] = {
             "spans_the_labels_cannot_hold": dataset.left_out.total(),
             "categories_of_these_spans": dict(dataset.left_out),
             "padding_share": round(padding, 4),
@@ -123,32 +122,33 @@ class NetworkFold:
                 names a run that cannot be used.
         """
         fold = self.folder.fold(self.fold)
-        starts = bool(self.config.train.start_from) and not (go_on and epochs_done(fold))
-        seen = self._start_from_earlier_run(report) if starts else None
+        resumes = go_on and epochs_done(fold) > 0
+        start = None if resumes or not self.config.train.start_from else self._start_from_earlier_run(report)
         if self.accelerator.is_main_process:
             save_parts(self.parts, self.folder.path)
-            if not (go_on and epochs_done(fold)):
-                save_seen(fold, self._documents(self.split.train), seen)
+            if not resumes:
+                save_seen(fold, self._documents(self.split.train), start)
         self.accelerator.wait_for_everyone()
         if go_on:
             resume(self.trainer, fold)
         return self._known_before | _outcome(self.trainer.fit(), self.accelerator.device)
 
-    def _start_from_earlier_run(self, report: Callable[[str], None]) -> np.ndarray | None:
-        """Take over the weights of `train.start_from`; returns the digests of the texts that they have seen."""
+    def _start_from_earlier_run(self, report: Callable[[str], None]) -> Start:
+        """Take over the weights of `train.start_from`, and say so."""
         earlier = open_start(self.config)
         weights = start_weights(earlier, self.fold, self.config.folds.count)
-        seen = load_seen(weights)
-        note = refuse_seen(self.config, self.fold, self._documents(self.split.dev), seen)
-        own = self.processed
-        carried = carry_over(self.trainer.network, own.lexicon.words, own.vocabulary, earlier, weights)
-        begin = f"begins with {weights.parent}: {carried.describe()}"
-        self.log.about += "; " + "; ".join(filter(None, (begin, note)))
+        held_out = {"dev": self._documents(self.split.dev), "test": self._documents(self.processed.of_part("test"))}
+        start = begin_with(earlier, weights, held_out)
+        if self.config.folds.count:
+            refuse_seen(self.config, self.fold, held_out["dev"], start.seen)
+        lexicon, vocabulary = self.processed.lexicon, self.processed.vocabulary
+        carried = carry_over(self.trainer.network, lexicon.words, vocabulary, earlier, weights)
+        said = [f"fold {self.fold} begins with {weights.parent}: {carried.describe()}", *start.notes.values()]
+        self.log.about += f"; {'; '.join(said)}"
         if self.accelerator.is_main_process:
-            report(f"fold {self.fold} {begin}")
-            if note:
-                report(note)
-        return seen
+            for line in said:
+                report(line)
+        return start
 
     def _documents(self, numbers: Sequence[int]) -> list[Document]:
         return [self.processed.documents[number] for number in numbers]

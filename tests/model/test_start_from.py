@@ -13,9 +13,10 @@ from data.split import make_splits
 from model.build import fresh_network, load_network
 from model.heads.chains import ChainHead
 from model.heads.span import SpanHead
+from model.reading.evaluation import score_split
 from model.reading.predictor import Predictor
 from model.run_folder import fold_folder, load_parts, read_metrics, trained_folds
-from model.start_from import SEEN, _copy, carry_over, digests_of
+from model.start_from import NOTES, SEEN, _copy, carry_over, digests_of
 from model.training.folds import train
 from utils.errors import UserError
 
@@ -163,7 +164,7 @@ def test_a_run_that_starts_from_another_says_so_and_does_not_need_it_to_be_resum
     own = len(make_splits(load_processed(config), config.data, config.folds)[0].dev)
     assert len(said) == 1, "the same split: no dev text was trained on"
     log = (fold_folder(config.run_folder, 0) / "train.log").read_text(encoding="utf-8")
-    assert f"; begins with {source}/fold0/best: " in log and own
+    assert f"; fold 0 begins with {source}/fold0/best: " in log and own
     # A stopped run goes on without the other.
     again = small_config("third_part", "train.epochs=2", f"train.start_from={source}", "run.seed=3")
     with pytest.raises(KeyboardInterrupt):
@@ -171,6 +172,7 @@ def test_a_run_that_starts_from_another_says_so_and_does_not_need_it_to_be_resum
     shutil.rmtree(source)
     resumed = begin(again, said, go_on=True)
     assert [one["loss"] for one in resumed[0]["history"]] == [one["loss"] for one in metrics[0]["history"]]
+    assert (fold_folder(again.run_folder, 0) / SEEN).exists() and (fold_folder(again.run_folder, 0) / NOTES).exists()
     with pytest.raises(UserError, match="no such run"):
         begin(again, said, overwrite=True)
 
@@ -204,6 +206,9 @@ def test_dev_texts_that_the_weights_have_seen_are_counted_exactly(run, small_con
     begin(config, said)
     assert said[1] == (f"{count} of {len(dev)} dev texts were training texts of {first.run_folder}, "
                        "so the dev score is optimistic")  # fmt: skip
+    note = said[1]
+    assert score_split([load_parts(config.run_folder)], "dev").note.endswith(note), "the scores say so, too"
+    assert "training texts of" not in score_split([load_parts(config.run_folder)], "test").note
     # A third run knows what both have seen.
     seen = np.load(fold_folder(config.run_folder, 0) / SEEN)
     assert set(seen) == set(digests_of(processed.documents[number] for number in {*before.train, *split.train}))
@@ -212,7 +217,11 @@ def test_dev_texts_that_the_weights_have_seen_are_counted_exactly(run, small_con
 def test_a_run_without_the_digests_is_told_of(run, small_config, said):
     first, _ = run("old_run", "train.epochs=1")
     (fold_folder(first.run_folder, 0) / SEEN).unlink()
-    begin(small_config("from_old", "train.epochs=1", f"train.start_from={first.run_folder}"), said)
+    config = small_config("from_old", "train.epochs=1", f"train.start_from={first.run_folder}")
+    begin(config, said)
+    assert not (fold_folder(config.run_folder, 0) / SEEN).exists(), (
+        "what is not known of A is not known of its followers"
+    )
     assert (
         said[1] == f"{first.run_folder} does not say which texts it was trained on, so the dev score may be optimistic"
     )
