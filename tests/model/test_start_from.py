@@ -222,9 +222,21 @@ def test_a_run_without_the_digests_is_told_of(run, small_config, said):
     assert not (fold_folder(config.run_folder, 0) / SEEN).exists(), (
         "what is not known of A is not known of its followers"
     )
-    assert (
-        said[1] == f"{first.run_folder} does not say which texts it was trained on, so the dev score may be optimistic"
-    )
+    for line, part in zip(said[1:], ("dev", "test"), strict=True):
+        assert line.startswith(
+            f"{first.run_folder} does not say which texts it was trained on, so the {part} score may"
+        )
+
+
+def test_test_texts_that_the_weights_have_seen_are_counted(run, small_config, sample_folder, said):
+    additional = [f"data.additional=[{sample_folder}/test_data]", "data.additional_leaks=keep"]
+    first, _ = run("saw_test", "train.epochs=1", *additional)
+    config = small_config("scores_test", "train.epochs=1", f"train.start_from={first.run_folder}")
+    begin(config, said)
+    count = len(load_processed(config).of_part("test"))
+    note = f"{count} of {count} test texts were training texts of {first.run_folder}, so the test score is optimistic"
+    assert said[1:] == [note]
+    assert score_split([load_parts(config.run_folder)], "test").note == note
 
 
 def test_folds_start_only_from_folds_that_never_saw_what_they_hold_out(run, small_config, said):
