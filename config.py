@@ -41,6 +41,8 @@ class RunConfig(Settings):
     """Processor threads for PyTorch. 0 leaves the number to PyTorch."""
     workers: int = Field(0, ge=0)
     """Processes that prepare batches. Useful only with a GPU."""
+    shared: bool = False
+    """Let other users of this machine read what is written. By default only the owner of a file can."""
 
     def mistakes(self) -> Iterator[str]:
         if not self.name or Path(self.name).name != self.name or self.name in (".", ".."):

@@ -28,6 +28,7 @@ from config import Config, CorpusConfig, CorpusFormat, load_config
 from data.problems import Problems
 from utils.command_line import Command, Parser, add_settings_flags, run_chosen, run_command
 from utils.errors import UserError, nearest
+from utils.files import check_writable, private_files, write_json
 
 if TYPE_CHECKING:
     from experiments.comparison.grid import SystemSettings
@@ -47,7 +48,6 @@ def train(config: Config, options: argparse.Namespace) -> None:
     from model.start_from import open_start
     from model.training.folds import train as train_folds
     from model.training.replacement import refuse_to_lose
-    from utils.files import check_writable
 
     if options.resume and options.overwrite:
         raise UserError("--resume keeps what is trained and --overwrite replaces it; give one of them")
@@ -74,7 +74,6 @@ def evaluate(config: Config, options: argparse.Namespace) -> None:
     """`--mode eval`."""
     from model.reading.evaluation import score_corpus, score_split
     from model.run_settings import reading_settings
-    from utils.files import check_writable, write_json
 
     problems = Problems()
     runs = _open_runs(config, options)
@@ -108,7 +107,6 @@ def predict(config: Config, options: argparse.Namespace) -> None:
     from data.corpus.input_texts import read_texts
     from model.reading.mixture import mixture_of
     from model.reading.prediction_files import prediction_files
-    from utils.files import check_writable
     from utils.memory import peak_memory_mib
 
     problems = Problems()
@@ -206,7 +204,6 @@ def denoise(config: Config, options: argparse.Namespace) -> None:
     from data.processed import load_processed
     from experiments.denoising.plan import Denoise
     from experiments.stages import Plan
-    from utils.files import check_writable
 
     work = Denoise(config, load_processed) if options.dry_run else Denoise(config)  # a dry run makes nothing
     plan = Plan(work.folder, work.pipeline() if options.mode == "pipeline" else work.denoise())
@@ -351,7 +348,9 @@ def _command(mode: str) -> Command:
 
     def run(options: argparse.Namespace) -> None:
         _refuse_flags_without_effect(options)
-        work(load_config(options.config, options.set), options)
+        config = load_config(options.config, options.set)
+        with private_files(config.run.shared):
+            work(config, options)
 
     return Command(about, run, add_all_flags)
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -32,6 +33,7 @@ from experiments.corpus_commands import (
 from model.prepare import prepare
 from utils.command_line import Command, Parser, add_settings_flags, run_chosen, run_command
 from utils.errors import UserError
+from utils.files import private_files
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -174,7 +176,15 @@ def _run(arguments: Sequence[str]) -> None:
     given = {argument.partition("=")[0] for argument in arguments}
     chosen = next((words for words in COMMANDS if words in given), None)
     about = "Raw corpora to segments with lattices, on disk."
-    run_chosen("preprocess.py", about, COMMANDS, chosen, arguments)
+    commands = {words: command._replace(run=partial(_run_privately, command)) for words, command in COMMANDS.items()}
+    run_chosen("preprocess.py", about, commands, chosen, arguments)
+
+
+def _run_privately(command: Command, options: argparse.Namespace) -> None:
+    """Run a command; only one with settings can be told to write files that others may read."""
+    shared = "config" in options and load_config(options.config, options.set).run.shared
+    with private_files(shared):
+        command.run(options)
 
 
 if __name__ == "__main__":

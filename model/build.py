@@ -15,7 +15,7 @@ from model.layers.character_encoder import CharacterEncoder, encoder_from_config
 from model.model import DataShape, LexiconSize, TaggingNetwork
 from model.networks import network_class
 from model.pretrained import build_encoder
-from model.run_folder import RunParts, load_tensors
+from model.run_folder import RunParts, load_weights
 from utils.errors import UserError
 
 # Parts whose words a network may count before training. They include a dev part drawn from the training corpus.
@@ -58,7 +58,7 @@ def load_network(parts: RunParts, weights: Path) -> TaggingNetwork:
     words = LexiconSize(len(parts.lexicon.words), parts.word_size)
     network = assemble(parts.config, encoder, DataShape(parts.categories, parts.vocabulary, words))
     try:
-        network.load_state_dict(load_tensors(weights))
+        network.load_state_dict(load_weights(weights))
     except RuntimeError as error:
         detail = str(error).splitlines()[-1].strip()
         raise UserError(f"{weights}: weights of another network ({detail}); train again") from None

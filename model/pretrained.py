@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-
 import safetensors
 import torch
 import transformers
 
 from config import EncoderConfig
-from data.lattice.encoder_files import refuse_unreadable_weights
+from data.lattice.encoder_files import find_encoder_file, refuse_unreadable_weights
+from model.encoder_description import read_description
 from model.layers.character_encoder import CharacterEncoder, encoder_from_config, scratch_config
 from utils.errors import UserError
 
@@ -53,7 +52,7 @@ def load_transformer(settings: EncoderConfig) -> transformers.PreTrainedModel:
     transformers.logging.set_verbosity_error()  # it would warn of layers and heads that are left out on purpose
     transformers.utils.logging.disable_progress_bar()
     try:
-        description = transformers.AutoConfig.from_pretrained(settings.name)
+        description = _read_description(settings.name)
         if settings.layers > description.num_hidden_layers:
             raise UserError(
                 f"encoder.layers is {settings.layers}, but {settings.name} has {description.num_hidden_layers} layers"
@@ -62,13 +61,29 @@ def load_transformer(settings: EncoderConfig) -> transformers.PreTrainedModel:
             description.num_hidden_layers = settings.layers
         # Safetensors only: other weight files are pickles. Missing weights would be random and are only reported.
         transformer, found = transformers.AutoModel.from_pretrained(
-            settings.name, config=description, dtype=torch.float32, use_safetensors=True,
+            settings.name, config=description, dtype=torch.float32, use_safetensors=True, trust_remote_code=False,
             ignore_mismatched_sizes=True, output_loading_info=True,
         )  # fmt: skip
         _refuse_random_weights(found["missing_keys"] | {name for name, *_ in found["mismatched_keys"]})
-    except (OSError, ValueError, AttributeError, safetensors.SafetensorError) as error:
+        _refuse_other_numbers(transformer)
+    except (OSError, ValueError, AttributeError, RuntimeError, KeyError, TypeError, ArithmeticError,
+            safetensors.SafetensorError) as error:  # fmt: skip
         raise UserError(_unavailable(settings.name, error)) from None
     return transformer
+
+
+def _read_description(name: str) -> transformers.PretrainedConfig:
+    path = find_encoder_file(name, "config.json")
+    if path is None:
+        raise FileNotFoundError("no config.json")
+    return read_description(path, "fetch it again, or choose another encoder.name")
+
+
+def _refuse_other_numbers(transformer: transformers.PreTrainedModel) -> None:
+    """Raise ValueError if a weight is infinite or not a number: no loss would be one either."""
+    for name, parameter in transformer.named_parameters():
+        if not torch.isfinite(parameter).all():
+            raise ValueError(f"its weights hold values that are not finite numbers, in {name}")
 
 
 def _refuse_random_weights(names: set[str]) -> None:
@@ -80,11 +95,9 @@ def _refuse_random_weights(names: set[str]) -> None:
 
 
 def _unavailable(name: str, error: Exception) -> str:
-    """One line that says which encoder could not be loaded, and three ways out."""
-    reason = str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
-    mirror = os.environ.get("HF_ENDPOINT", "the default hub")
+    """One line that says which encoder could not be loaded, why, and what to do."""
+    reason = str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
     return (
-        f"encoder {name} could not be loaded from {mirror} or as a local folder with safetensors weights ({reason}); "
-        "give a local path with --set encoder.name=PATH, name a mirror in the environment variable HF_ENDPOINT, "
-        "or train a small one with --set encoder.name=scratch"
+        f"encoder {name}: cannot be loaded ({reason}); name a folder or hub id with safetensors weights with --set "
+        "encoder.name=PATH, or a mirror in the environment variable HF_ENDPOINT"
     )

@@ -22,9 +22,9 @@ from data.corpus.document import Document, bare
 from data.lattice.tokenizer import Vocabulary
 from model.build import load_network
 from model.model import TaggingNetwork
-from model.run_folder import RunParts, fold_folders, load_parts, trained_folds
+from model.run_folder import RunParts, fold_folders, load_parts, recorded_files, trained_folds
 from utils.errors import UserError
-from utils.files import read_json, write_json
+from utils.files import read_json
 
 DimensionNames = dict[str, tuple[Sequence[Hashable], ...]]  # of the first dimensions of a tensor, by its name
 SEEN = "trained_on.npy"  # in a fold's folder: digests of the texts that its weights have seen labelled
@@ -191,9 +191,10 @@ def begin_with(earlier: RunParts, weights: Path, held_out: Mapping[str, Sequence
     """
     path = weights.parents[1] / SEEN
     try:
-        seen = np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        seen = None  # the run was trained before digests were kept
+        seen = None  # if there is no file, the run was trained before digests of texts were kept
+        if path.exists():
+            recorded_files(earlier.folder).check(path)
+            seen = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise UserError(f"{path}: damaged ({error}); train that run again") from None
     notes = {part: _note(str(earlier.folder), part, documents, seen) for part, documents in held_out.items()}
@@ -205,18 +206,21 @@ def save_seen(fold: Path, documents: Iterable[Document], start: Start | None) ->
 
     If it is not known what these had seen, no digests are written: nor is it known of the new weights.
     """
-    fold.mkdir(parents=True, exist_ok=True)
+    files = recorded_files(fold.parent)
     if start is not None:
-        write_json(fold / NOTES, start.notes)
+        files.write_json(fold / NOTES, start.notes)
     before = np.empty(0, "<u8") if start is None else start.seen
     if before is not None:
-        np.save(fold / SEEN, np.union1d(digests_of(documents), before), allow_pickle=False)
+        with files.write(fold / SEEN) as temporary, temporary.open("wb") as file:
+            np.save(file, np.union1d(digests_of(documents), before), allow_pickle=False)
 
 
 def notes_of(run: Path, part: str) -> list[str]:
     """What the folds of a run have noted of texts of a part that their first weights had seen."""
-    files = [folder / NOTES for folder in fold_folders(run).values()]
-    notes = (read_json(file, "train the run again").get(part) for file in files if file.exists())
+    files = [folder / NOTES for folder in fold_folders(run).values() if (folder / NOTES).exists()]
+    for file in files:
+        recorded_files(run).check(file)
+    notes = (read_json(file, "train the run again").get(part) for file in files)
     return list(dict.fromkeys(note for note in notes if note))
 
 

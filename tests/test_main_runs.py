@@ -8,6 +8,7 @@ import pytest
 from data.sample.sample import write_sample
 from main import main
 from preprocess import main as preprocess_main
+from utils.recorded_files import read_sealed, write_sealed
 
 pytestmark = pytest.mark.slow
 
@@ -147,8 +148,7 @@ def test_runs_without_a_dev_part_in_common_are_refused(home, capsys):
 def test_a_run_trained_on_what_has_since_changed_is_refused_wherever_it_stands(home, tmp_path, capsys):
     stale = tmp_path / "stale"
     shutil.copytree(home / "runs" / "feature_crf", stale)
-    manifest = json.loads((stale / "manifest.json").read_text(encoding="utf-8"))
-    (stale / "manifest.json").write_text(json.dumps(manifest | {"data": "something else"}), encoding="utf-8")
+    write_sealed(stale / "manifest.json", read_sealed(stale / "manifest.json", "") | {"data": "something else"})
     for runs in ([home / "runs" / "rules", stale], [stale, home / "runs" / "rules"]):
         assert main(["--mode", "eval", "--runs", *map(str, runs), "--output", str(home / "out")]) == 2
         assert "was trained on other data" in capsys.readouterr().err

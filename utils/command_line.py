@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, NoReturn
 
 from utils.errors import UserError
+from utils.lifeline import follow_parent
 
 
 class Parser(argparse.ArgumentParser):
@@ -105,6 +106,7 @@ def run_command(program: str, command: Callable[[], None], when_stopped: str) ->
     | any other OSError                     | 2      | its text       |
     | Ctrl-C                                | 130    | `when_stopped` |
     """
+    follow_parent()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # characters that a terminal cannot show are escaped
             stream.reconfigure(errors="backslashreplace")

@@ -3,23 +3,52 @@
 from __future__ import annotations
 
 import difflib
+import re
+import unicodedata
 from collections.abc import Collection, Iterable
 from pathlib import Path
+
+LONGEST_LINE = 300  # characters of a message, beside paths: a path that was cut could not be opened
+PATHS, LONGEST_PATH = 3, 150
+CUT = " ... "
+HIDDEN = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}  # Unicode categories of control, format and lone characters
 
 
 class UserError(Exception):
     """Something that the user can mend. Each mistake is one line that says what is wrong, where, and what to do.
 
     Attributes:
-        lines: one for each mistake. Line breaks within a mistake become spaces.
+        lines: one for each mistake; see `one_line`.
     """
 
     def __init__(self, *mistakes: str) -> None:
-        self.lines = [" ".join(line.strip() for line in mistake.splitlines()) for mistake in mistakes]
+        self.lines = [one_line(mistake) for mistake in mistakes]
         super().__init__(*self.lines)
 
     def __str__(self) -> str:
         return "\n".join(self.lines)
+
+
+def one_line(text: str) -> str:
+    """Text that is safe and readable as one line of a terminal or a log.
+
+    Line breaks become spaces. Characters that a terminal obeys instead of showing are escaped. A long text loses its
+    middle, because it begins with what is wrong and ends with what to do.
+    """
+    if len(text) > 10 * LONGEST_LINE:  # before the work on single characters
+        text = text[: 5 * LONGEST_LINE] + text[-5 * LONGEST_LINE :]
+    joined = " ".join(line.strip() for line in re.split("[\r\n]+", text))
+    shown = "".join(_escaped(one) if unicodedata.category(one) in HIDDEN else one for one in joined)
+    paths = [word for word in shown.split(" ") if "/" in word][:PATHS]
+    longest = LONGEST_LINE + sum(min(len(path), LONGEST_PATH) for path in paths)
+    if len(shown) <= longest:
+        return shown
+    begin = longest * 3 // 5
+    return shown[:begin] + CUT + shown[begin + len(CUT) - longest :]
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def looked_in(path: Path) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from utils.errors import UserError
+from utils.leftovers import NEW_FOLDER, OLD_FOLDER, TARGET, clear_leftovers, temporary_name
 
 
 @contextlib.contextmanager
@@ -25,9 +26,10 @@ def atomic_file(path: Path) -> Iterator[Path]:
     Raises:
         UserError: the folder cannot be made or written to.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(temporary_name(path.name))
     with writable(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
+        clear_leftovers(path.parent)
         try:
             yield temporary
             os.replace(temporary, path)
@@ -47,9 +49,13 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     with writable(path):
         path = path.resolve()  # keeps a link to a folder
         path.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-        new, old = made / "new", made / "old"
+        clear_leftovers(path.parent)
+        made = path.with_name(temporary_name(path.name))
+        made.mkdir(mode=0o700)
+        new, old = made / NEW_FOLDER, made / OLD_FOLDER
         try:
+            # An interrupted exchange is finished with this name.
+            (made / TARGET).write_text(path.name, encoding="utf-8", errors="surrogateescape")
             new.mkdir()
             yield new
             if path.exists():
@@ -61,8 +67,19 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             shutil.rmtree(made, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def private_files(shared: bool = False) -> Iterator[None]:
+    """Make new files and folders readable by their owner only, temporary ones too; `shared` leaves it to the system."""
+    before = os.umask(0)
+    os.umask(before if shared else before | 0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
 def check_writable(folder: Path) -> None:
-    """Check, before a long job, that its results can be written. Creates nothing.
+    """Check, before a long job, that its results can be written. Creates nothing, and clears what others left behind.
 
     Raises:
         UserError: the folder cannot be made or written to.
@@ -71,6 +88,8 @@ def check_writable(folder: Path) -> None:
         # Missing folders are not made to find out: another process may be making them.
         nearest = next(place for place in (folder, *folder.parents) if place.exists())
         tempfile.TemporaryFile(dir=nearest).close()
+        for place in {nearest, folder.parent}:
+            clear_leftovers(place)
         for name in folder.relative_to(nearest).parts:
             (nearest / name).exists()  # raises where a name is too long
     except OSError as error:
@@ -107,9 +126,19 @@ def writable(folder: Path) -> Iterator[None]:
     except (PermissionError, NotADirectoryError, IsADirectoryError, FileExistsError) as error:
         raise UserError(f"{folder}: cannot be written ({error.strerror or error}); choose another folder") from None
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.ENAMETOOLONG):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise full_disk(folder, str(error.strerror)) from None
+        if error.errno in (errno.EROFS, errno.ENAMETOOLONG):
             raise UserError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from None
+        if error.errno is None and "written" in str(error):  # as numpy reports that the disk is full
+            raise full_disk(folder, str(error)) from None
         raise
+
+
+def full_disk(place: Path, reason: str) -> UserError:
+    """The error for a disk without space. Nothing is lost: what is half-written has no final name."""
+    return UserError(f"{place}: cannot be written ({reason}); free some space and give the command again, or choose "
+                     "another folder")  # fmt: skip
 
 
 def write_text(path: Path, text: str) -> None:

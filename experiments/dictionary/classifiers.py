@@ -19,9 +19,9 @@ from experiments.dictionary.risk import PositiveUnlabelledRisk
 from model.build import fresh_network
 from model.model import TaggingNetwork
 from model.reading.predictor import Predictor
-from model.run_folder import load_tensors, weights_path
+from model.run_folder import load_weights, weights_path
 from model.training.accelerator import make_accelerator
-from model.training.callbacks.checkpoint import Checkpoint, resume
+from model.training.callbacks.checkpoint import Checkpoint, remove_checkpoint, resume
 from model.training.callbacks.freeze import FreezeEncoder
 from model.training.callbacks.reports import LogFile, Progress
 from model.training.loaders import training_loader
@@ -46,10 +46,11 @@ def train_and_find(
     accelerator = make_accelerator(config.run.device, config.train.accumulation)
     weights = weights_path(folder, "last")
     if weights.exists():  # stopped between training and scoring
-        network.load_state_dict(load_tensors(weights))
+        network.load_state_dict(load_weights(weights))
         network.to(accelerator.device)
     else:
         _train(config, network, labelled, folder, accelerator)
+    remove_checkpoint(folder)
     predictor = Predictor.from_settings(network, labelled.vocabulary, labelled.categories, accelerator.device,
                                         config.data.max_len, config.predict)  # fmt: skip
     return predictor.predict(labelled.lattices, range(len(labelled.documents)))

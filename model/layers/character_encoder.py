@@ -110,7 +110,7 @@ def layer_of(name: str, depth: int) -> int:
 
 def encoder_from_config(description: transformers.PretrainedConfig, output: str | int) -> CharacterEncoder:
     """An encoder of a known shape with random weights."""
-    return CharacterEncoder(transformers.AutoModel.from_config(description), output)
+    return CharacterEncoder(transformers.AutoModel.from_config(description, trust_remote_code=False), output)
 
 
 def scratch_config(

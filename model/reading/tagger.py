@@ -20,7 +20,7 @@ from model.build import load_network
 from model.reading.chunks import in_chunks
 from model.reading.predictor import Predictor
 from model.reading.vote import vote
-from model.run_folder import RunParts, load_parts, trained_folds
+from model.run_folder import RunParts, load_parts, recorded_files, trained_folds
 from model.traditional import system_class
 from utils.device import choose_device, set_up_processor
 
@@ -81,7 +81,7 @@ class Tagger:
         self.parts = parts
         self.config = parts.config
         files = files_of_folds(parts, folds)
-        self.folds, self.readers = list(files), _readers(parts, files.values())
+        self.folds, self.readers = list(files), _readers(parts, list(files.values()))
 
     @property
     def categories(self) -> list[str]:
@@ -140,9 +140,11 @@ def files_of_folds(parts: RunParts, only: Sequence[int] | None = None) -> dict[i
     return trained_folds(parts.folder, "last", only, system_class(parts.config.model.name).filename)
 
 
-def _readers(parts: RunParts, files: Iterable[Path]) -> list[Reader]:
+def _readers(parts: RunParts, files: Sequence[Path]) -> list[Reader]:
     if parts.encoder is None:
         kind = system_class(parts.config.model.name)
+        for path in files:
+            recorded_files(parts.folder).check(path)
         return [kind.load(path, parts) for path in files]
     return [load_predictor(parts, path) for path in files]
 

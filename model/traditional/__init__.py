@@ -34,7 +34,7 @@ class TraditionalSystem(Protocol):
 
     @classmethod
     def fit(cls, processed: Processed, documents: Sequence[int], path: Path) -> int:
-        """Learn from the labels of some documents of the processed data, and write the file.
+        """Learn from the labels of some documents of the processed data, and write the file at a temporary path.
 
         Returns:
             The number of passes over the documents.

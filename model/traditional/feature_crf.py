@@ -21,7 +21,6 @@ from data.spans import ScoredSpan
 from model.run_folder import RunParts
 from model.traditional.features import features_of
 from utils.errors import UserError
-from utils.files import atomic_file
 
 L1, L2 = 0.1, 0.01  # weights of the penalties; L1 sets most weights to zero, which keeps the model small
 ITERATIONS = 100  # of L-BFGS at most; CRFsuite stops earlier if the loss no longer improves
@@ -65,8 +64,7 @@ class System:
                 tags, _ = scheme.encode(document.spans, len(document.text))
                 trainer.append(_features(document, processed.lattices, number, processed.lexicon.words),
                                list(map(str, tags[0].tolist())))  # fmt: skip
-        with atomic_file(path) as temporary:
-            trainer.train(str(temporary))
+        trainer.train(str(path))
         return len(trainer.logparser.iterations)
 
     @classmethod

@@ -10,7 +10,7 @@ from data.lattice.lattice import build_lattices
 from data.metrics import score_spans
 from data.processed import Processed
 from data.split import Split
-from model.run_folder import RunParts, save_parts, weights_path
+from model.run_folder import RunParts, recorded_files, save_parts, weights_path
 from model.traditional import TraditionalSystem, system_class
 from model.training.replacement import TrainingFolder
 from utils.memory import peak_memory_mib
@@ -35,12 +35,13 @@ def train_traditional(
     save_parts(parts, folder.path)
     kind = system_class(config.model.name)
     path = weights_path(folder.fold(number), "last", kind.filename)
-    path.parent.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
-    passes = kind.fit(processed, split.train, path)
+    with recorded_files(folder.path).write(path) as temporary:
+        passes = kind.fit(processed, split.train, temporary)
     seconds = time.perf_counter() - started
     folder.take_place()
-    system = kind.load(weights_path(folder.fold(number), "last", kind.filename), parts)
+    path = weights_path(folder.fold(number), "last", kind.filename)
+    system = kind.load(path, parts)
     record: dict[str, float] = {"epoch": 1, "seconds": round(seconds, 3)}
     if split.dev:
         record |= _score(system, processed, split)

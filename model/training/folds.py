@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
@@ -10,16 +12,19 @@ from accelerate import Accelerator
 from config import Config
 from data.processed import Processed
 from data.split import Split, describe_left_out, make_splits
-from model.run_folder import MANIFEST, fold_folder, fold_folders, read_metrics
+from model.run_folder import LOCK, fold_folders, read_metrics, recorded_files, refuse_foreign_folder
 from model.run_settings import refuse_other_run
 from model.traditional import is_traditional
 from model.traditional.fold import train_traditional
 from model.training.accelerator import make_accelerator
+from model.training.callbacks.checkpoint import remove_checkpoint
 from model.training.network_fold import NetworkFold
-from model.training.replacement import TrainingFolder, finish_exchange, refuse_to_lose
+from model.training.replacement import TrainingFolder, finish_exchange, refuse_foreign_files, refuse_to_lose
 from utils.device import set_up_processor
 from utils.errors import UserError
-from utils.files import check_writable, write_json
+from utils.files import check_writable
+from utils.leftovers import clear_leftovers_below
+from utils.locks import locked
 
 
 def train(
@@ -54,14 +59,29 @@ def train(
         raise UserError(f"--fold {only_fold}: this run has folds 0 to {len(splits) - 1}; see folds.count")
     set_up_processor(config.run.threads)
     check_writable(config.run_folder)
+    refuse_foreign_folder(config.run_folder)
     accelerator = make_accelerator(config.run.device, config.train.accumulation)
     chosen = [fold for fold in range(len(splits)) if only_fold in (None, fold)]
     left_out = describe_left_out([splits[fold] for fold in chosen], len(processed.of_part("additional")))
     if left_out and accelerator.is_main_process:
         report(left_out)
-    replaced = _replaced_folds(config, processed.digest, chosen, go_on, overwrite, accelerator)
-    folder = TrainingFolder(config.run_folder, replaced)
-    return [_train_fold(config, processed, splits[fold], fold, folder, go_on, accelerator, report) for fold in chosen]
+    with _locked(config.run_folder) if accelerator.is_main_process else contextlib.nullcontext():
+        replaced = _replaced_folds(config, processed.digest, chosen, go_on, overwrite, accelerator)
+        folder = TrainingFolder(config.run_folder, replaced)
+        return [
+            _train_fold(config, processed, splits[fold], fold, folder, go_on, accelerator, report) for fold in chosen
+        ]
+
+
+@contextlib.contextmanager
+def _locked(run: Path) -> Iterator[None]:
+    with locked(run / LOCK, str(run), "wait until it has ended, or name another run with --set run.name=NAME"):
+        try:
+            yield
+        finally:  # a training that was refused leaves nothing
+            if [path.name for path in run.iterdir()] == [LOCK]:
+                (run / LOCK).unlink()
+                run.rmdir()
 
 
 def _replaced_folds(
@@ -74,15 +94,14 @@ def _replaced_folds(
     """
     run = config.run_folder
     if accelerator.is_main_process:
+        clear_leftovers_below(run)
         finish_exchange(run)
     accelerator.wait_for_everyone()
     if go_on:
         refuse_other_run(run, config, data)
         return []
     replaced = [fold for fold in fold_folders(run) if fold in chosen or not _belongs(config, data)]
-    if replaced and not (run / MANIFEST).exists():
-        raise UserError(f"{run}: holds {fold_folder(run, replaced[0]).name} but is not a run, so nothing in it is "
-                        "replaced; name another run with --set run.name=NAME")  # fmt: skip
+    refuse_foreign_files(run, replaced)
     if not overwrite:
         refuse_to_lose(run, replaced)
     return replaced
@@ -99,6 +118,8 @@ def _train_fold(
     report: Callable[[str], None],
 ) -> dict[str, Any]:
     if go_on and (folder.fold(fold) / "metrics.json").exists():
+        if accelerator.is_main_process:
+            remove_checkpoint(folder.fold(fold))
         return read_metrics(folder.fold(fold))
     metrics = _about_split(processed, split, fold)
     if is_traditional(config.model.name):
@@ -106,7 +127,9 @@ def _train_fold(
     else:
         metrics |= NetworkFold(config, processed, split, fold, folder, accelerator).train(go_on, report)
     if accelerator.is_main_process:
-        write_json(folder.fold(fold) / "metrics.json", metrics)
+        # The checkpoint goes last: a training that is killed before has lost nothing.
+        recorded_files(folder.path).write_json(folder.fold(fold) / "metrics.json", metrics)
+        remove_checkpoint(folder.fold(fold))
     return metrics
 
 

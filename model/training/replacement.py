@@ -14,15 +14,24 @@ earlier run as it was. One that is killed after it leaves the exchange to the ne
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from model.run_folder import MANIFEST, PART_NAMES, fold_folder, fold_folders
+from model.run_folder import NEW, PART_NAMES, fold_folder, fold_folders
 from utils.errors import UserError
 from utils.files import read_json, writable, write_json
+from utils.recorded_files import MANIFEST
 
-NEW, REPLACED, OLD, ALL_HERE = ".new", "replaced.json", "old", "all-here"
+REPLACED, OLD, ALL_HERE = "replaced.json", "old", "all-here"
+# What a training and `--mode eval` leave in a fold's folder and in eval/.
+OURS = re.compile(r"""
+    (best|last|swa|ema)/model\.\w+ | resume/(state\.json|(model|optimizer)-\d+\.safetensors)
+    | tensorboard/events\..* | train\.log | metrics\.json | trained_on\.npy | started_from\.json
+    | ([^/]+/)?[^/]+\.json
+    | (.*/)?\.[^/]*
+""", re.VERBOSE)  # fmt: skip
 
 
 class TrainingFolder:
@@ -80,6 +89,20 @@ def _exchange(run: Path, new: Path, replaced: Sequence[str]) -> None:
     coming = [path for path in new.iterdir() if path.name not in (OLD, REPLACED)]
     for path in sorted(coming, key=lambda path: path.name == MANIFEST):
         os.replace(path, run / path.name)
+
+
+def refuse_foreign_files(run: Path, folds: Sequence[int]) -> None:
+    """Raise UserError if a folder that a training would replace holds a file that no training has made.
+
+    Args:
+        run: the run's folder.
+        folds: those that would be replaced.
+    """
+    for folder in [*(fold_folder(run, fold) for fold in folds), run / "eval"]:
+        for path in sorted(path for path in folder.rglob("*") if not path.is_dir()):
+            if not OURS.fullmatch(path.relative_to(folder).as_posix()):
+                raise UserError(f"{path}: was not made by a training and would be lost; move it elsewhere, or name "
+                                "another run with --set run.name=NAME")  # fmt: skip
 
 
 def refuse_to_lose(run: Path, folds: Sequence[int] | None = None) -> None:

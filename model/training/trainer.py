@@ -29,7 +29,10 @@ from model.training.optimizer import build_optimizer
 from model.training.passes import Passes
 from model.training.schedule import Schedule
 from utils.device import choose_half
+from utils.errors import UserError
 from utils.random_states import random_states, restore_random_states
+
+CALMER = "lower train.encoder_rate, train.other_rate and train.crf_rate, or set train.precision to float32"
 
 
 class Trainer:
@@ -116,9 +119,12 @@ class Trainer:
             self._unlabelled.set_epoch(self.state.epoch)
         self._notify("on_epoch_begin")
         self._wrapped.train()
-        losses = []
+        losses: list[Tensor] = []
         for batch in self._loader:
+            self._refuse_infinite(losses)
             losses.append(self._train_on(batch))
+        self._refuse_infinite(losses)
+        self._refuse_infinite_weights()
         self._notify("on_epoch_trained")
         seconds = time.perf_counter() - started
         loss = torch.stack(losses).mean().item()
@@ -128,6 +134,23 @@ class Trainer:
             self._evaluate(self.evaluate, record)
             self._notify("on_evaluate")
         self._notify("on_epoch_end")
+
+    def _refuse_infinite(self, losses: Sequence[Tensor]) -> None:
+        """Raise UserError if the last loss is not a finite number.
+
+        It is looked at one batch late, so that a GPU computes while the processor prepares the next batch. No weights
+        are saved before the end of the epoch.
+        """
+        if losses and not torch.isfinite(losses[-1]):
+            raise UserError(f"{self.name}: the loss of batch {len(losses)} in epoch {self.state.epoch + 1} is "
+                            f"{losses[-1].item()}; {CALMER}")  # fmt: skip
+
+    def _refuse_infinite_weights(self) -> None:
+        """Raise UserError if the last step of an epoch has made a weight infinite."""
+        for name, parameter in self.network.named_parameters():
+            if not torch.isfinite(parameter).all():
+                raise UserError(f"{self.name}: after epoch {self.state.epoch + 1}, {name} holds values that are not "
+                                f"finite numbers; {CALMER}")  # fmt: skip
 
     def _evaluate(self, evaluate: Callable[[TaggingNetwork], Scores], record: dict[str, Any]) -> None:
         """Score the network and its averages, add the scores to the record and remember the best."""

@@ -19,6 +19,7 @@ from experiments.comparison.comparison import Comparison, dev_counts, is_finishe
 from experiments.comparison.grid import SystemSettings, make_cells, read_grid, systems_of_grid
 from experiments.comparison.table import Row, comma_separated, markdown, write_tables
 from main import main
+from model.run_folder import load_parts, save_parts
 from model.training.trainer import Trainer
 from preprocess import main as preprocess_main
 from tests.experiments.easy_corpus import easy_documents, write_easy_corpus
@@ -308,6 +309,13 @@ def test_a_cell_of_other_settings_is_not_taken_for_finished(compared):
     assert not any(is_finished(config) for _, config in changed.cells)
 
 
+def trained_with(run, least):
+    """Write another `predict.min_probability` into a run, as if it had been trained with it."""
+    parts = load_parts(run)
+    parts.config.predict.min_probability = least
+    save_parts(parts, run)
+
+
 def test_a_cell_that_reads_with_other_settings_is_scored_again_and_not_trained_again(compared):
     settings, grid, out = compared
     run = out / "cells/plain_1"
@@ -323,9 +331,8 @@ def test_a_cell_that_reads_with_other_settings_is_scored_again_and_not_trained_a
         scored = json.loads((run / "eval/dev.json").read_text())
         assert scored["settings"]["predict"]["min_probability"] == least
         # As if trained so: what a run was trained with must not come back where the settings say nothing of it.
-        own = (run / "config.yaml").read_text()
-        (run / "config.yaml").write_text(own.replace("min_probability: 0.0", "min_probability: 0.9999"))
-    (run / "config.yaml").write_text(own.replace("min_probability: 0.9999", "min_probability: 0.0"))
+        trained_with(run, 0.9999)
+    trained_with(run, 0.0)
     assert (run / "fold0/metrics.json").stat().st_mtime_ns == trained
 
 

@@ -30,7 +30,7 @@ from model.heads.chains import ChainHead
 from model.heads.head import Output
 from model.reading.evaluation import score_split
 from model.reading.predictor import Predictor, window_overlap
-from model.run_folder import VERSION, load_parts
+from model.run_folder import VERSION, load_parts, load_tensors, save_weights, write_tensors
 from model.training.folds import train
 from utils.errors import UserError
 
@@ -298,9 +298,44 @@ def damage_all_weights(folder):
         path.unlink()
 
 
-def damage_settings(folder):
-    text = (folder / "config.yaml").read_text().replace("feed_forward: 32", "feed_forward: 48")
-    (folder / "config.yaml").write_text(text)
+def replacing(name, before, after):
+    """Damage that replaces some characters of a file by others, once."""
+
+    def damage(folder):
+        text = (folder / name).read_text()
+        assert before in text
+        (folder / name).write_text(text.replace(before, after, 1))
+
+    return damage
+
+
+def swap_categories(folder):
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["categories"].reverse()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def change_weights(change):
+    """Damage that leaves the file well-formed: every tensor is changed in place."""
+
+    def damage(folder):
+        path = folder / "fold0" / "best" / "model.safetensors"
+        tensors = load_tensors(path)
+        for tensor in tensors.values():
+            change(tensor)
+        write_tensors(tensors, path)
+
+    return damage
+
+
+def swap_folds(folder):
+    for fold in ("fold0", "fold1"):
+        (folder / fold / "best").rename(folder / f"{fold}-best")
+    (folder / "fold0-best").rename(folder / "fold1" / "best")
+    (folder / "fold1-best").rename(folder / "fold0" / "best")
+
+
+CHANGED = "damaged or cut short, or not the file that manifest.json records"
 
 
 @pytest.mark.parametrize(
@@ -308,10 +343,17 @@ def damage_settings(folder):
     [
         (damage_version, f"version 99, this is version {VERSION}"),
         (damage_weights, "damaged or cut short"),
-        (damage_lexicon, "not the lexicon"),
+        (damage_lexicon, CHANGED),
         (damage_manifest, "manifest.json: damaged"),
         (damage_all_weights, "no trained weights"),
-        (damage_settings, "weights of another network"),
+        (swap_categories, "manifest.json: damaged, or changed after it was written"),
+        (replacing("config.yaml", "feed_forward: 32", "feed_forward: 48"), CHANGED),
+        (replacing("vocabulary.txt", "[UNK]\n", "[UNK]\n了\n"), CHANGED),
+        (replacing("encoder/config.json", '"num_attention_heads": 2', '"num_attention_heads": 4'), CHANGED),
+        (replacing("encoder/config.json", '"layer_norm_eps": 1e-12', '"layer_norm_eps": 1e-2'), CHANGED),
+        (change_weights(lambda tensor: tensor.fill_(float("nan"))), CHANGED),
+        (change_weights(torch.Tensor.zero_), CHANGED),
+        (swap_folds, CHANGED),
         (shutil.rmtree, "no such run"),
     ],
 )
@@ -320,6 +362,22 @@ def test_a_damaged_run_is_refused_in_one_line(copy, damage, message):
     with pytest.raises(UserError) as caught:
         load_tagger(copy)
     assert message in str(caught.value) and str(copy) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_weight_that_is_no_number_is_refused_though_it_was_written(copy):
+    path = copy / "fold0" / "best" / "model.safetensors"
+    tensors = load_tensors(path)
+    tensors["encoder.transformer.embeddings.LayerNorm.bias"][3] = float("inf")
+    save_weights(tensors, copy / "fold0", "best")
+    with pytest.raises(UserError, match=r"embeddings\.LayerNorm\.bias holds values that are not finite numbers"):
+        load_tagger(copy)
+
+
+def test_a_run_of_an_earlier_version_is_read_without_digests(copy):
+    manifest = json.loads((copy / "manifest.json").read_text())
+    old = {key: value for key, value in manifest.items() if key not in ("files", "digest")}
+    (copy / "manifest.json").write_text(json.dumps(old | {"version": 3}))
+    assert load_tagger(copy).folds == [0, 1]
 
 
 def test_documents_are_streamed(trained, monkeypatch):
