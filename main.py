@@ -5,6 +5,7 @@
     python main.py --mode predict  --config configs/demo.yaml --input texts --output out
     python main.py --mode pretrain --config configs/ccf_small.yaml
     python main.py --mode convert-encoder --input hfl/rbt3 --output data/encoders/rbt3
+    python main.py --mode package-run --config configs/demo.yaml --output demo_to_give
     python main.py --mode ablate   --config configs/demo.yaml --grid configs/grids/demo.yaml --seeds 3
     python main.py --mode compare  --config configs/demo.yaml --configs configs/systems/{encoder_crf,flat}.yaml
     python main.py --mode denoise  --config configs/demo.yaml --set folds.count=5
@@ -115,7 +116,7 @@ def predict(config: Config, options: argparse.Namespace) -> None:
         raise UserError("no --input, and standard input is closed; give a folder or zip of .txt, a .txt or a .jsonl")
     texts = read_texts(source, None if source else sys.stdin, problems, options.text_key or "")
     runs = _open_runs(config, options)
-    folder = Path(options.output) if options.output else runs[0].folder / "predictions"
+    folder = Path(options.output or f"{runs[0].folder}_predictions")  # a run's folder may be given away
     check_writable(folder)
     reader = mixture_of(runs, None if options.fold is None else [options.fold])
     if source is None and sys.stdin.isatty():
@@ -158,6 +159,19 @@ def convert_encoder(config: Config, options: argparse.Namespace) -> None:
     done = convert(options.input, Path(options.output) if options.output else None)
     print(f"encoder: {done.folder}, {done.tensors} tensors, {done.size / 2**20:.1f} MiB; "
           f"use it with --set encoder.name={done.folder}")  # fmt: skip
+
+
+def package_run(config: Config, options: argparse.Namespace) -> None:
+    """`--mode package-run`."""
+    from model.package_run import package_run as package
+
+    if options.output is None:
+        raise UserError("--mode package-run needs --output FOLDER, the copy to make")
+    done = package(config.run_folder, Path(options.output))
+    folds = f"fold {', '.join(map(str, done.folds))}"
+    print(f"package: {options.output}, {folds}, {done.size / 2**20:.1f} MiB; no predictions, logs, events or paths")
+    for warning in done.warnings:
+        print(f"  {warning}")
 
 
 def ablate(config: Config, options: argparse.Namespace) -> None:
@@ -292,7 +306,7 @@ def _predict_flags(parser: Parser) -> None:
     inputs = "folder or zip of .txt, a .txt, .jsonl, .json, .csv or .tsv, or - for standard input; default: -"
     parser.add_argument("--input", metavar="PATH", help=inputs)
     parser.add_argument("--text-key", metavar="KEY", help="key or column of the text in --input; default: text")
-    parser.add_argument("--output", metavar="FOLDER", help="default: predictions/ in the run's folder")
+    parser.add_argument("--output", metavar="FOLDER", help="default: the run's folder with _predictions")
     tools = "also write a file that the annotation tool imports, to correct the predictions there"
     parser.add_argument("--format", choices=["doccano", "labelstudio"], help=tools)
 
@@ -301,6 +315,10 @@ def _conversion_flags(parser: Parser) -> None:
     parser.add_argument("--input", metavar="PATH", help="folder or model-hub id with pytorch_model.bin")
     folder = "the new folder; default: the input's with _safetensors, or data/encoders/ID for a hub id"
     parser.add_argument("--output", metavar="FOLDER", help=folder)
+
+
+def _package_flags(parser: Parser) -> None:
+    parser.add_argument("--output", metavar="FOLDER", help="the copy to make")
 
 
 def _comparison_flags(parser: Parser) -> None:
@@ -330,6 +348,7 @@ MODES: dict[str, tuple[str, Callable[[Config, argparse.Namespace], None], Callab
     "predict": ("find spans in texts with a trained run", predict, _predict_flags),
     "pretrain": ("continue the pretraining of an encoder on the corpora's raw text", pretrain, _no_flags),
     "convert-encoder": ("convert an encoder's pickled weights to safetensors", convert_encoder, _conversion_flags),
+    "package-run": ("copy a trained run without predictions, logs and paths", package_run, _package_flags),
     "ablate": ("train variants of one configuration with several seeds and compare them", ablate, _ablate_flags),
     "compare": ("train several systems with several seeds and compare them", compare, _compare_flags),
     "denoise": ("find wrong labels by cross-validation and train on the cleaned ones", denoise, _denoise_flags),

@@ -63,7 +63,7 @@ def home(tmp_path_factory):
 @pytest.fixture
 def copy(home, tmp_path):
     """The run elsewhere, to be damaged; and the flags that name it."""
-    results = shutil.ignore_patterns("eval", "predictions")
+    results = shutil.ignore_patterns("eval")
     run = shutil.copytree(home.run, tmp_path / "copied" / "tiny", ignore=results)
     return run, ("--set", f"run.folder={run.parent}")
 
@@ -364,7 +364,7 @@ def test_a_copied_run_works_under_another_name_without_its_settings(home, comman
     renamed = run.rename(run.parent / "other")
     places = ("--set", f"run.folder={renamed.parent}", "--set", "run.name=other")
     assert command("predict", "--input", home.corpus / "test_data", *places, config=False)[0] == 0
-    assert (renamed / "predictions" / "predict.csv").exists()
+    assert (renamed.with_name("other_predictions") / "predict.csv").exists()
     status, out, _ = command("eval", *places, config=False)
     assert status == 0 and f"scores: {renamed / 'eval' / 'dev.json'}" in out
     assert command("eval", *places)[1] == out
@@ -577,7 +577,7 @@ def test_a_damaged_run_is_one_line(refused, home, copy, damage, telling):
     damage(run)
     message = refused("predict", "--input", home.corpus / "test_data", *place)
     assert telling in message and str(run) in message
-    assert not (run / "predictions").exists()
+    assert not run.with_name(f"{run.name}_predictions").exists()
 
 
 @pytest.mark.parametrize(

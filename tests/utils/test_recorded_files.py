@@ -21,7 +21,7 @@ def test_a_file_that_was_written_is_accepted_and_a_changed_one_is_not(files, tmp
     path = tmp_path / "part" / "file"
     files.check(path)
     path.write_text("First")
-    with pytest.raises(UserError, match="file: damaged or cut short, or not the file that .*; make it again"):
+    with pytest.raises(UserError, match=r"file: damaged or cut short, or not the file that .*; make it again"):
         files.check(path)
     path.unlink()
     with pytest.raises(UserError, match="no such file; make it again"):
