@@ -144,7 +144,7 @@ def pretrain(config: Config, options: argparse.Namespace) -> None:
     """`--mode pretrain`."""
     from model.training.pretraining import pretrain as pretrain_encoder
 
-    done = pretrain_encoder(config)
+    done = pretrain_encoder(config, go_on=options.resume)
     print(f"{config.pretrain.epochs} epochs over {done.characters} characters in {done.seconds:.0f} s; loss per hidden "
           f"character of unseen segments {done.before:.3f} before, {done.after:.3f} after")  # fmt: skip
     print(f"encoder: {config.pretrained_folder}; use it with --set encoder.name={config.pretrained_folder}")
@@ -286,6 +286,10 @@ def _train_flags(parser: Parser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace a finished training")
 
 
+def _pretrain_flags(parser: Parser) -> None:
+    parser.add_argument("--resume", action="store_true", help="continue a stopped pretraining")
+
+
 def _reading_flags(parser: Parser) -> None:
     parser.add_argument("--fold", type=int, metavar="N", help="read with this fold only")
     parser.add_argument("--runs", nargs="+", metavar="FOLDER", help="trained runs that vote; see settings mix.*")
@@ -346,7 +350,7 @@ MODES: dict[str, tuple[str, Callable[[Config, argparse.Namespace], None], Callab
     "train": ("train a run: one network, or one for each fold", train, _train_flags),
     "eval": ("score a trained run on its dev or test part, or on another corpus", evaluate, _eval_flags),
     "predict": ("find spans in texts with a trained run", predict, _predict_flags),
-    "pretrain": ("continue the pretraining of an encoder on the corpora's raw text", pretrain, _no_flags),
+    "pretrain": ("continue the pretraining of an encoder on the corpora's raw text", pretrain, _pretrain_flags),
     "convert-encoder": ("convert an encoder's pickled weights to safetensors", convert_encoder, _conversion_flags),
     "package-run": ("copy a trained run without predictions, logs and paths", package_run, _package_flags),
     "ablate": ("train variants of one configuration with several seeds and compare them", ablate, _ablate_flags),

@@ -1,6 +1,6 @@
 """The processed folder: documents, lattices, segments and lexicon on disk, with a manifest that says what shaped them.
 
-manifest.json     version, settings, digests of all inputs, categories, counts
+manifest.json     version, settings, digests of all inputs and of the other files here, categories, counts
 documents.jsonl   every document, with the part it belongs to
 vocabulary.txt    the encoder's tokens
 lexicon.txt       the words that the corpora have
@@ -27,11 +27,13 @@ from data.lattice.lattice import Lattices
 from data.lattice.lexicon import Lexicon, load_words, save_words
 from data.lattice.tokenizer import Vocabulary
 from utils.errors import UserError, looked_in
-from utils.files import atomic_folder, digest_file, read_json, write_json
+from utils.files import atomic_folder, digest_file, read_json
+from utils.recorded_files import FILES as RECORDED
+from utils.recorded_files import MANIFEST, RecordedFiles
 
 VERSION = 2
 ARRAY_NAMES = (*(field.name for field in fields(Lattices)), "segments", "groups", "vectors")
-FILES = {"manifest.json", "documents.jsonl", "vocabulary.txt", "lexicon.txt", *(f"{name}.npy" for name in ARRAY_NAMES)}
+FILES = {MANIFEST, "documents.jsonl", "vocabulary.txt", "lexicon.txt", *(f"{name}.npy" for name in ARRAY_NAMES)}
 Part = Literal["train", "dev", "test", "additional", "unlabelled"]
 
 
@@ -72,6 +74,17 @@ class Processed:
     def of_part(self, part: Part) -> list[int]:
         """Numbers of the documents of a part."""
         return [number for number, own in enumerate(self.parts) if own == part]
+
+
+def is_processed(folder: Path) -> bool:
+    """Whether preprocessing has made a folder, so that it may replace it: by the manifest, or if that is damaged, by
+    the arrays."""
+    if all((folder / f"{field.name}.npy").is_file() for field in fields(Lattices)):
+        return True
+    try:
+        return {"version", "settings", "inputs"} <= set(read_json(folder / MANIFEST, ""))
+    except (UserError, TypeError):
+        return False
 
 
 def input_files(config: Config) -> list[Path]:
@@ -131,7 +144,7 @@ def save_processed(processed: Processed, folder: Path) -> None:
         np.save(temporary / "groups.npy", processed.groups, allow_pickle=False)
         if processed.vectors is not None:
             np.save(temporary / "vectors.npy", processed.vectors, allow_pickle=False)
-        write_json(temporary / "manifest.json", processed.manifest)
+        RecordedFiles(temporary, "").record(processed.manifest, sorted(temporary.iterdir()))
 
 
 def load_processed(config: Config) -> Processed:
@@ -146,10 +159,17 @@ def load_processed(config: Config) -> Processed:
         again = "name a configuration with --config"
     if not folder.is_dir():
         raise UserError(f"{folder}: no processed data{looked_in(folder)}; {again}")
-    manifest = read_json(folder / "manifest.json", again)
+    files = RecordedFiles(folder, again)
+    if not (folder / MANIFEST).exists():
+        raise UserError(f"{folder / MANIFEST}: no such file; {again}")
+    _refuse_other_version(read_json(folder / MANIFEST, again), folder, again)
+    manifest = files.manifest()
     documents, parts = [], []
     try:
         _refuse_stale(manifest, config, folder, again)
+        there = {path.name for path in folder.iterdir()} & FILES - {MANIFEST}
+        for name in sorted(there.union(manifest.get(RECORDED, ()))):
+            files.check(folder / name)
         with (folder / "documents.jsonl").open(encoding="utf-8") as lines:
             for line in lines:
                 record = json.loads(line)
@@ -166,7 +186,7 @@ def load_processed(config: Config) -> Processed:
             groups=np.load(folder / "groups.npy", allow_pickle=False),
             lexicon=Lexicon(load_words(folder / "lexicon.txt"), config.lexicon.match),
             vectors=np.load(vectors_path, mmap_mode="r", allow_pickle=False) if vectors_path.exists() else None,
-            manifest=manifest,
+            manifest={key: value for key, value in manifest.items() if key != RECORDED},
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError) as error:
         raise UserError(f"{folder}: damaged ({error}); {again}") from None
@@ -188,9 +208,14 @@ def _refuse_incomplete(processed: Processed, folder: Path, again: str) -> None:
         raise UserError(f"{folder}: damaged (its files do not fit together); {again}")
 
 
+def _refuse_other_version(manifest: Any, folder: Path, again: str) -> None:
+    """Raise UserError before anything else is read, because other versions may write it in another way."""
+    version = manifest.get("version") if isinstance(manifest, dict) else None
+    if version != VERSION:
+        raise UserError(f"{folder}: made by version {version!r:.20}, this is version {VERSION}; {again}")
+
+
 def _refuse_stale(manifest: dict[str, Any], config: Config, folder: Path, again: str) -> None:
-    if manifest.get("version") != VERSION:
-        raise UserError(f"{folder}: made by version {manifest.get('version')}, this is version {VERSION}; {again}")
     made, wanted = manifest["settings"], shaping_settings(config)
     for section, values in wanted.items():
         for name, value in values.items():

@@ -27,6 +27,7 @@ from data.processed import (
     Processed,
     fingerprints,
     input_files,
+    is_processed,
     named_corpora,
     save_processed,
 )
@@ -50,7 +51,7 @@ def process(config: Config, encode_words: EncodeWords) -> Processed:
     Raises:
         UserError: a corpus, encoder or vector file cannot be used, or the folder cannot be written.
     """
-    check_replaceable(config.processed_folder, FILES, "data.processed")
+    check_replaceable(config.processed_folder, FILES, "data.processed", is_processed)
     started = time.perf_counter()
     problems = Problems()
     documents, parts, categories = read_corpora(config.data, problems)

@@ -15,6 +15,7 @@ from config import EncoderConfig
 from data.lattice.encoder_files import PICKLED_WEIGHTS, SAFE_WEIGHTS, VOCABULARY_FILES, refuse_unreadable_weights
 from data.lattice.tokenizer import encoder_vocabulary
 from model.pretrained import load_transformer
+from model.written_encoder import is_written_here, mark_as_written
 from utils.errors import UserError
 from utils.files import atomic_folder, check_replaceable
 
@@ -43,7 +44,7 @@ def convert_encoder(source: str, output: Path | None) -> Conversion:
             encoder that config.json describes, or the folder cannot be written.
     """
     output = output or _default_output(source)
-    check_replaceable(output, FILES, "--output")
+    check_replaceable(output, FILES, "--output", is_written_here)
     folder = Path(source) if Path(source).is_dir() else _download(source)
     if any((folder / name).exists() for name in SAFE_WEIGHTS):
         raise UserError(f"{source}: has safetensors weights already; use it with --set encoder.name={source}")
@@ -57,6 +58,7 @@ def convert_encoder(source: str, output: Path | None) -> Conversion:
             if (folder / name).is_file():
                 shutil.copyfile(folder / name, new / name)
         load_transformer(EncoderConfig(name=str(new)))
+        mark_as_written(new)
         with safetensors.safe_open(new / "model.safetensors", "pt") as weights:
             tensors = len(weights.keys())
         size = (new / "model.safetensors").stat().st_size

@@ -15,6 +15,7 @@ from data.lattice.tokenizer import Vocabulary
 from data.processed import Processed, load_processed
 from data.processing import process
 from utils.errors import UserError
+from utils.locks import lock_beside, locked
 
 
 def prepare(config: Config, force: bool = False) -> Processed:
@@ -24,7 +25,7 @@ def prepare(config: Config, force: bool = False) -> Processed:
         with contextlib.suppress(UserError):
             processed = load_processed(config)
             print(f"{config.processed_folder} is up to date")
-    processed = processed or _make(config)
+    processed = processed or _make(config, force)
     print_unheld(config, processed)
     return processed
 
@@ -55,7 +56,16 @@ def load_or_make(config: Config) -> Processed:
     return _make(config)
 
 
-def _make(config: Config) -> Processed:
+def _make(config: Config, force: bool = False) -> Processed:
+    """Make the processed data, or take what another process has made meanwhile."""
+    with locked(lock_beside(config.processed_folder), str(config.processed_folder), "", waits=True):
+        if not force:
+            with contextlib.suppress(UserError):
+                return load_processed(config)
+        return _process(config)
+
+
+def _process(config: Config) -> Processed:
     if config.model.name not in TRADITIONAL or config.lexicon.vectors == "encoder":
         refuse_unreadable_weights(config.encoder.name)
     return process(config, partial(_encode_words, config))

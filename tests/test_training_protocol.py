@@ -34,7 +34,7 @@ from model.layers.position import RelativePositions
 from model.model import parameter_groups
 from model.prepare import prepare
 from model.reading.vote import vote
-from model.run_folder import load_tensors, save_tensors
+from model.run_folder import load_tensors, write_tensors
 from model.training import network_fold
 from model.training.folds import train
 from model.training.optimizer import build_optimizer
@@ -192,7 +192,7 @@ def test_the_crf_mask_stays_a_prefix():
 def test_weights_load_under_the_names_they_were_saved_with(prepared, tmp_path):
     config, processed = prepared
     network, other = (fresh_network(config, processed, seed=seed) for seed in (1, 2))
-    save_tensors(network.state_dict(), tmp_path / "model.safetensors")
+    write_tensors(network.state_dict(), tmp_path / "model.safetensors")
     other.load_state_dict(load_tensors(tmp_path / "model.safetensors"), strict=True)
     assert all(torch.equal(tensor, other.state_dict()[name]) for name, tensor in network.state_dict().items())
 

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -96,21 +96,26 @@ def check_writable(folder: Path) -> None:
         raise UserError(f"{folder}: cannot be written ({error.strerror or error}); choose another folder") from None
 
 
-def check_replaceable(folder: Path, names: Collection[str], setting: str) -> None:
+def check_replaceable(folder: Path, names: Collection[str], setting: str, is_ours: Callable[[Path], bool]) -> None:
     """Check, before a long job, that a folder can be written and replaced without losing foreign files.
 
     Args:
         folder: that `atomic_folder` will replace.
         names: of the files that the job makes.
         setting: that names the folder, for messages.
+        is_ours: whether an earlier job made the folder. Equal names are no proof of that.
 
     Raises:
-        UserError: the folder cannot be written, or holds other files.
+        UserError: the folder cannot be written, holds other files, or holds files that no job has made.
     """
     check_writable(folder)
-    for path in folder.iterdir() if folder.exists() else ():
-        if path.is_dir() or (path.name not in names and not path.name.startswith(".")):
-            raise UserError(f"{folder}: holds {path.name}, which would be lost; set {setting} to another folder")
+    there = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+    there = [name for name in there if name != ".DS_Store"]
+    if foreign := [name for name in there if name not in names]:
+        raise UserError(f"{folder}: holds {foreign[0]}, which would be lost; set {setting} to another folder")
+    if there and not is_ours(folder):
+        raise UserError(f"{folder}: holds {there[0]}, which this program has not made and does not replace; move it, "
+                        f"or set {setting} to another folder")  # fmt: skip
 
 
 @contextlib.contextmanager

@@ -10,7 +10,8 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -19,17 +20,22 @@ from utils.errors import UserError
 from utils.files import writable
 from utils.leftovers import is_running
 
+LOCK_SUFFIX = ".lock"
 GRACE = 15  # seconds in which the helper processes of a killed process end
 
 
 @contextlib.contextmanager
-def locked(path: Path, what: str, way_out: str) -> Iterator[None]:
-    """Hold a lock.
+def locked(
+    path: Path, what: str, way_out: str, waits: bool = False, keeps: Callable[[], bool] = lambda: False
+) -> Iterator[None]:
+    """Hold a lock. The lock file is removed at the end.
 
     Args:
         path: the lock file. Its folder is made.
         what: is written to, for the message.
         way_out: ends the message.
+        waits: until another process has released the lock, and says so on standard error.
+        keeps: whether to leave the lock file, asked at the end.
 
     Raises:
         UserError: another process holds the lock, or the file cannot be written.
@@ -41,9 +47,21 @@ def locked(path: Path, what: str, way_out: str) -> Iterator[None]:
             try:
                 held.enter_context(lock.acquire(timeout=GRACE if _holder_is_gone(path) else 0))
             except Timeout:
-                raise UserError(f"{what}: is written to by {_describe_holder(path)}; {way_out}") from None
+                if not waits:
+                    raise UserError(f"{what}: is written to by {_describe_holder(path)}; {way_out}") from None
+                print(f"{what}: waits for {_describe_holder(path)}", file=sys.stderr, flush=True)
+                held.enter_context(lock.acquire())
             _sign(path)
-        yield
+        try:
+            yield
+        finally:
+            if not keeps():
+                path.unlink(missing_ok=True)  # whoever waits for the removed file notices, and takes a new one
+
+
+def lock_beside(folder: Path) -> Path:
+    """The lock file of a folder that is replaced as a whole."""
+    return folder.with_name(f".{folder.name}{LOCK_SUFFIX}")
 
 
 def _sign(path: Path) -> None:

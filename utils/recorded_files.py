@@ -63,17 +63,18 @@ class RecordedFiles:
             temporary.write_text(json.dumps(value, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
     def check(self, path: Path) -> None:
-        """Check that a file is the one that was written. A manifest of an earlier version records no files.
+        """Check that a file is the one that was written. Nothing is checked without a manifest or if it records no
+        files, as in an earlier version.
 
         Raises:
             UserError: it is missing, was changed, or is not recorded.
         """
         manifest = self.manifest()
-        if manifest and FILES not in manifest:
+        if FILES not in manifest:
             return
         if not path.is_file():
             raise UserError(f"{path}: no such file; {self.remedy}")
-        if digest_file(path) not in manifest.get(FILES, {}).get(self._name(path), []):
+        if digest_file(path) not in manifest[FILES].get(self._name(path), []):
             raise UserError(f"{path}: damaged or cut short, or not the file that {MANIFEST} records; {self.remedy}")
 
     def record(self, contents: dict[str, Any], written: Iterable[Path] = ()) -> None:

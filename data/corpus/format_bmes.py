@@ -193,7 +193,6 @@ def _writable(document: Document, problems: Problems) -> Document:
 
 
 READER = Reader(
-    files="a token and a tag a line",
     labels="the tag after each token, such as B-name",
     read=read_bmes,
     recognises_lines=_is_tagged,

@@ -103,7 +103,6 @@ def _place(folder: Path, identity: str) -> Path:
 
 
 READER = Reader(
-    files="a folder or zip of N.txt and N.ann of brat",
     labels="N.ann beside N.txt",
     read=read_brat,
     recognises=_is_brat,

@@ -156,7 +156,6 @@ def _is_ccf(path: Path) -> bool:
 
 
 READER = Reader(
-    files="a folder or zip of N.txt",
     labels="N.csv files, where labels says or in X_label beside X_data",
     read=read_ccf,
     recognises=_is_ccf,

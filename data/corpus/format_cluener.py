@@ -47,7 +47,6 @@ def _is_cluener(record: dict[str, Any]) -> bool:
 
 
 READER = Reader(
-    files="JSON with text and label",
     labels="`label`, {category: {text: [[begin, end]]}}",
     read=read_cluener,
     recognises_record=_is_cluener,

@@ -86,7 +86,6 @@ def write_doccano(documents: Sequence[Document], output: Path, problems: Problem
 
 
 READER = Reader(
-    files="JSON of doccano",
     labels="`label` or `labels`, a list of [begin, end, category], end exclusive, or `entities` with start_offset",
     read=read_doccano,
     recognises_record=_is_doccano,

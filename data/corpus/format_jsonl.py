@@ -80,7 +80,6 @@ def write_jsonl(documents: Sequence[Document], output: Path, problems: Problems)
 
 
 READER = Reader(
-    files="JSON lines with text",
     labels="`entities`, a list of {category, pos_b, pos_e}, pos_e inclusive",
     read=read_jsonl,
     recognises_record=_is_jsonl,

@@ -193,7 +193,6 @@ def write_labelstudio(documents: Sequence[Document], output: Path, problems: Pro
 
 
 READER = Reader(
-    files="JSON or JSON_MIN of Label Studio",
     labels="the annotations of its tasks",
     read=read_labelstudio,
     recognises_record=_is_task,

@@ -42,7 +42,6 @@ def _is_prodigy(record: dict[str, Any]) -> bool:
 
 
 READER = Reader(
-    files="JSON lines of Prodigy",
     labels="`spans`, a list of {start, end, label}, end exclusive",
     read=read_prodigy,
     recognises_record=_is_prodigy,

@@ -187,7 +187,6 @@ def write_dataset(documents: Sequence[Document], output: Path, problems: Problem
 
 
 READER = Reader(
-    files="JSON with tokens and ner_tags, or a folder that datasets saved",
     labels="`ner_tags`, a tag for each of the `tokens`",
     read=read_token_lists,
     recognises=_is_saved_dataset,

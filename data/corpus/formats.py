@@ -43,8 +43,8 @@ def writers() -> dict[str, Writer]:
 
 def describe_formats() -> str:
     """All formats, for messages."""
-    *most, last = (f"{name} ({reader.files})" for name, reader in readers().items())
-    return f"{', '.join(most)} or {last}"
+    *most, last = readers()
+    return f"{', '.join(most)} or {last}, as in docs/corpora.md"
 
 
 def read_corpus(corpus: CorpusConfig, problems: Problems, use: Use = "labelled", way_out: str = "") -> list[Document]:
@@ -82,7 +82,7 @@ def read_corpus(corpus: CorpusConfig, problems: Problems, use: Use = "labelled",
         found = readers()[name].describe(corpus)
         key = "; name the key of the text with text_key" if "record without a text" in what else ""
         raise UserError(f"{path}: no usable document in format {name} ({dropped}{found and '; '}{found}){key}; "
-                        f"a corpus is {describe_formats()}")  # fmt: skip
+                        "docs/corpora.md shows every format")  # fmt: skip
     if use == "labelled":
         _refuse_unlabelled(corpus, name, documents, lost, dropped, way_out)
     _warn_of_unused(corpus, documents, problems)

@@ -87,7 +87,6 @@ class Reader:
     """A corpus format.
 
     Attributes:
-        files: what a corpus of this format is, for messages: "a folder or zip of N.txt".
         labels: where its labels are, for messages: "`entities`, a list of ...".
         read: yields its documents.
         recognises: whether a path is a corpus of this format.
@@ -97,7 +96,6 @@ class Reader:
         describe: what a corpus without labels holds.
     """
 
-    files: str
     labels: str
     read: Read
     recognises: RecognisePath = lambda path: False

@@ -25,6 +25,7 @@ from utils.errors import UserError
 from utils.files import check_writable
 from utils.leftovers import clear_leftovers_below
 from utils.locks import locked
+from utils.recorded_files import MANIFEST
 
 
 def train(
@@ -75,13 +76,18 @@ def train(
 
 @contextlib.contextmanager
 def _locked(run: Path) -> Iterator[None]:
-    with locked(run / LOCK, str(run), "wait until it has ended, or name another run with --set run.name=NAME"):
-        try:
+    """Hold the lock of a run. Its file stays if there is no manifest yet: it shows that a training made the folder."""
+
+    def unfinished() -> bool:
+        return not (run / MANIFEST).exists() and len(list(run.iterdir())) > 1
+
+    way_out = "wait until it has ended, or name another run with --set run.name=NAME"
+    try:
+        with locked(run / LOCK, str(run), way_out, keeps=unfinished):
             yield
-        finally:  # a training that was refused leaves nothing
-            if [path.name for path in run.iterdir()] == [LOCK]:
-                (run / LOCK).unlink()
-                run.rmdir()
+    finally:
+        with contextlib.suppress(OSError):  # not empty
+            run.rmdir()  # a training that was refused leaves nothing
 
 
 def _replaced_folds(

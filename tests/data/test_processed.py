@@ -9,6 +9,7 @@ from data.lattice.tokenizer import SPECIALS
 from data.processed import VERSION, fingerprints, input_files, load_processed
 from model.prepare import prepare
 from utils.errors import UserError
+from utils.recorded_files import read_sealed
 
 ARRAYS = ("tokens", "token_offsets", "words", "heads", "tails", "word_offsets", "segments", "groups")
 
@@ -294,6 +295,10 @@ def test_a_file_that_is_missing_is_named(workspace, config, made, name):
 def test_a_document_lost_at_the_end_of_a_line_is_noticed(workspace, config, made):
     path = workspace.processed / "documents.jsonl"
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+    assert "documents.jsonl: damaged or cut short" in refusal(config)
+    manifest = read_sealed(workspace.processed / "manifest.json", "")
+    del manifest["files"]  # as versions without digests wrote it
+    (workspace.processed / "manifest.json").write_text(json.dumps(manifest))
     assert "do not fit together" in refusal(config)
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import Tensor
 
 from model.run_folder import load_tensors, save_weights, write_tensors
 from model.training.callbacks.events import FoldCallback, RunningTrainer
@@ -29,18 +32,9 @@ class Checkpoint(FoldCallback):
             save_weights(trainer.weights[trainer.state.best_weights].state_dict(), self.fold, "best")
 
     def on_epoch_end(self, trainer: RunningTrainer) -> None:
-        if not trainer.main:
-            return
-        folder = self.fold / "resume"
-        weights, rest = _files_of_epoch(folder, trainer.state.epoch)
-        for path, tensors in ((weights, trainer.network.state_dict()), (rest, trainer.training_tensors())):
-            with atomic_file(path) as temporary:
-                write_tensors(tensors, temporary)
-        digests = {path.name: digest_file(path) for path in (weights, rest)}
-        write_sealed(folder / STATE, asdict(trainer.state) | {FILES: digests})
-        for stale in folder.glob("*.safetensors"):
-            if stale.name not in digests:
-                stale.unlink()
+        if trainer.main:
+            state = asdict(trainer.state)
+            write_checkpoint(self.fold / "resume", state, trainer.network.state_dict(), trainer.training_tensors())
 
     def on_train_end(self, trainer: RunningTrainer) -> None:
         if trainer.main:
@@ -60,21 +54,59 @@ def resume(trainer: RunningTrainer, fold: Path) -> None:
     Raises:
         UserError: its files are damaged.
     """
-    folder = fold / "resume"
-    if not (folder / STATE).exists():
+    if (found := read_checkpoint(fold / "resume")) is None:
         return
+    try:
+        trainer.state = type(trainer.state)(**found.state)
+        trainer.network.load_state_dict(found.weights)
+        trainer.load_training_tensors(found.rest)
+    except (TypeError, KeyError, RuntimeError) as error:
+        raise misfit(fold / "resume", error) from None
+
+
+class SavedState(NamedTuple):
+    """What a checkpoint holds: numbers, the weights, and the optimizer's and random states."""
+
+    state: dict[str, Any]
+    weights: dict[str, Tensor]
+    rest: dict[str, Tensor]
+
+
+def write_checkpoint(folder: Path, state: dict[str, Any], weights: dict[str, Tensor], rest: dict[str, Tensor]) -> None:
+    """Write a checkpoint in the place of the one before. `state` must hold the epoch."""
+    files = _files_of_epoch(folder, state["epoch"])
+    for path, tensors in zip(files, (weights, rest), strict=True):
+        with atomic_file(path) as temporary:
+            write_tensors(tensors, temporary)
+    digests = {path.name: digest_file(path) for path in files}
+    write_sealed(folder / STATE, state | {FILES: digests})
+    for stale in folder.glob("*.safetensors"):
+        if stale.name not in digests:
+            stale.unlink()
+
+
+def read_checkpoint(folder: Path) -> SavedState | None:
+    """The checkpoint in a folder, if there is one.
+
+    Raises:
+        UserError: its files are damaged.
+    """
+    if not (folder / STATE).exists():
+        return None
     state = read_sealed(folder / STATE, REMEDY)
     digests = state.pop(FILES, {})
     try:
-        trainer.state = type(trainer.state)(**state)
-        files = _files_of_epoch(folder, trainer.state.epoch)
-        for path in files:
-            if path.name in digests and digest_file(path) != digests[path.name]:
-                raise UserError(f"{path}: damaged; {REMEDY}")
-        trainer.network.load_state_dict(load_tensors(files[0]))
-        trainer.load_training_tensors(load_tensors(files[1]))
-    except (OSError, TypeError, KeyError, RuntimeError) as error:
-        raise UserError(f"{folder}: does not fit this run ({str(error).splitlines()[0]}); {REMEDY}") from None
+        files = _files_of_epoch(folder, state["epoch"])
+        if wrong := [path for path in files if path.name in digests and digest_file(path) != digests[path.name]]:
+            raise UserError(f"{wrong[0]}: damaged; {REMEDY}")
+    except (OSError, KeyError) as error:
+        raise misfit(folder, error) from None
+    return SavedState(state, *map(load_tensors, files))
+
+
+def misfit(folder: Path, error: Exception) -> UserError:
+    """The error for a checkpoint of another network."""
+    return UserError(f"{folder}: does not fit this run ({str(error).splitlines()[0]}); {REMEDY}")
 
 
 def remove_checkpoint(fold: Path) -> None:

@@ -1,5 +1,7 @@
 """Masked-language-model training: what is hidden, what is learned, what comes out."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -149,17 +151,70 @@ def test_the_command(config, tmp_path, capsys):
     ]  # fmt: skip
 
 
-def test_only_an_encoder_is_replaced_and_that_is_known_before_the_work(config, monkeypatch):
+def test_only_an_encoder_of_ours_is_replaced_and_that_is_known_before_the_work(config, monkeypatch, pretrained_folder):
     processed, folder = load_processed(config), config.pretrained_folder
-    folder.mkdir()
-    (folder / "config.json").write_text("{}")
     config.pretrain.epochs = 1
+    shutil.copytree(pretrained_folder, folder)
+    (folder / "tokenizer.json").unlink(missing_ok=True)
+    with pytest.raises(UserError, match=r"holds config\.json, which this program has not made and does not replace"):
+        pretrain(config, lambda _: processed)
+    assert (folder / "model.safetensors").read_bytes() == (pretrained_folder / "model.safetensors").read_bytes()
+    shutil.rmtree(folder)
+    pretrain(config, lambda _: processed)
     pretrain(config, lambda _: processed)
     monkeypatch.setattr("model.training.pretraining.build_encoder", lambda *_: pytest.fail("the work began"))
     (folder / "thesis.txt").write_text("mine")
     with pytest.raises(UserError, match=r"holds thesis\.txt, which would be lost; set run\.folder to another"):
         pretrain(config, lambda _: processed)
     assert (folder / "thesis.txt").read_text() == "mine"
+
+
+@pytest.fixture
+def stopped(monkeypatch):
+    """A function: pretrain, and stop after a number of epochs."""
+
+    def go(config, epochs):
+        save = pretraining._MaskedTraining._save
+
+        def stop(training, folder, epoch):
+            save(training, folder, epoch)
+            if epoch + 1 == epochs:
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(pretraining._MaskedTraining, "_save", stop)
+            pretrain(config, load_processed)
+
+    return go
+
+
+def test_a_stopped_pretraining_goes_on_to_the_same_weights(config, stopped):
+    config.pretrain.epochs = 3
+    whole, weights = pretrain(config, load_processed), config.pretrained_folder / "model.safetensors"
+    expected = weights.read_bytes()
+    shutil.rmtree(config.pretrained_folder)
+    for epochs in (1, 2):
+        stopped(config, epochs)
+        resumed = pretrain(config, load_processed, go_on=True)
+        assert weights.read_bytes() == expected
+        assert (resumed.before, resumed.after) == (whole.before, whole.after)
+        assert not (config.pretrained_folder / "resume").exists()
+
+
+def test_a_pretraining_with_other_settings_does_not_go_on(config, stopped):
+    config.pretrain.epochs = 2
+    stopped(config, 1)
+    config.pretrain.rate = 1e-3
+    with pytest.raises(UserError, match="belongs to other settings or data; start without --resume"):
+        pretrain(config, load_processed, go_on=True)
+    pretrain(config, load_processed)
+
+
+def test_a_loss_that_is_no_number_stops_the_pretraining(config):
+    config.pretrain.epochs, config.pretrain.rate, config.train.clip = 1, 1e30, 0.0
+    with pytest.raises(UserError, match=r"the loss is (nan|inf); lower pretrain\.rate"):
+        pretrain(config, load_processed)
+    assert not config.pretrained_folder.exists()
 
 
 def test_what_cannot_be_pretrained_is_one_line(config, small_config):
