@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 from model.training.callbacks.events import Callback, FoldCallback, RunningTrainer
+from utils.files import writable
 from utils.memory import peak_memory_mib
 
 
@@ -65,33 +67,59 @@ class LogFile(FoldCallback):
 
     def _write(self, trainer: RunningTrainer, line: str) -> None:
         if trainer.main:
-            self.fold.mkdir(parents=True, exist_ok=True)
-            with (self.fold / "train.log").open("a", encoding="utf-8") as log:
-                log.write(time.strftime("%Y-%m-%d %H:%M:%S ") + line + "\n")
+            path = self.fold / "train.log"
+            with writable(path):
+                self.fold.mkdir(parents=True, exist_ok=True)
+                with path.open("a", encoding="utf-8") as log:
+                    log.write(time.strftime("%Y-%m-%d %H:%M:%S ") + line + "\n")
 
 
 class TensorBoard(FoldCallback):
-    """TensorBoard events: loss and learning rates by step, dev scores by epoch. Every epoch has a file of its own."""
+    """TensorBoard events: loss and learning rates by step, dev scores by epoch. Every epoch has a file of its own.
+
+    The records are written here and not by a thread of TensorBoard, so that an error is raised where it happens. The
+    names of the files tell nothing of the machine.
+    """
 
     def on_epoch_begin(self, trainer: RunningTrainer) -> None:
-        # Imported here because the import takes seconds, which other modes need not wait for.
-        from torch.utils.tensorboard import SummaryWriter
+        # Imported here because other modes need not wait for it.
+        from tensorboard.compat.proto.event_pb2 import SessionLog
+        from tensorboard.summary.writer.record_writer import RecordWriter
 
-        folder = str(self.fold / "tensorboard")
-        self._writer = SummaryWriter(folder, purge_step=trainer.state.step) if trainer.main else None
+        self._records: RecordWriter | None = None
+        if trainer.main:
+            folder = self.fold / "tensorboard"
+            with writable(folder):
+                folder.mkdir(parents=True, exist_ok=True)
+                name = f"events.out.tfevents.{time.time():.6f}.{trainer.state.epoch}"
+                self._records = RecordWriter((folder / name).open("wb", buffering=0))
+            self._write(0, file_version="brain.Event:2")
+            # What a stopped training has written of these steps does not count.
+            self._write(trainer.state.step, session_log=SessionLog(status=SessionLog.START))
 
     def on_step_end(self, trainer: RunningTrainer) -> None:
-        if self._writer and trainer.state.step % 10 == 0:
-            self._writer.add_scalar("train/loss", trainer.recent_loss(), trainer.state.step)
+        if trainer.state.step % 10 == 0:
+            self._add_scalar(trainer.state.step, "train/loss", trainer.recent_loss())
             for group in trainer.optimizer.param_groups:
-                self._writer.add_scalar(f"rate/{group['name']}", group["lr"], trainer.state.step)
+                self._add_scalar(trainer.state.step, f"rate/{group['name']}", group["lr"])
 
     def on_evaluate(self, trainer: RunningTrainer) -> None:
-        if self._writer:
-            for name, value in trainer.state.history[-1].items():
-                if name in ("f1", "precision", "recall"):
-                    self._writer.add_scalar(f"dev/{name}", value, trainer.state.step)
+        for name, value in trainer.state.history[-1].items():
+            if name in ("f1", "precision", "recall"):
+                self._add_scalar(trainer.state.step, f"dev/{name}", value)
 
     def on_epoch_end(self, trainer: RunningTrainer) -> None:
-        if self._writer:
-            self._writer.close()
+        if self._records:
+            self._records.close()
+
+    def _add_scalar(self, step: int, name: str, value: float) -> None:
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        self._write(step, summary=Summary(value=[Summary.Value(tag=name, simple_value=value)]))
+
+    def _write(self, step: int, **content: Any) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event
+
+        if self._records:
+            with writable(self.fold / "tensorboard"):
+                self._records.write(Event(wall_time=time.time(), step=step, **content).SerializeToString())
