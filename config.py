@@ -85,6 +85,8 @@ class DataConfig(Settings):
     """Further training corpora. No dev part is drawn from them."""
     additional_leaks: Literal["drop", "keep", "refuse"] = "drop"
     """Additional documents that share text with a dev or test part: leave them out, use them, or stop with an error."""
+    largest_file: int = Field(1024, ge=1, le=2**20)
+    """Largest file in MiB that is read at once: a text, a member of a zip with all that it unpacks to, a line."""
     allow_unlabelled: bool = False
     """Whether train, dev, test and additional corpora may have no label, or lose more than half of their labels.
 
@@ -616,7 +618,14 @@ class Config(Settings):
 # Settings of `data` and `lexicon` that do not shape the processed data: they matter only when training, or only decide
 # whether a corpus is refused.
 NOT_SHAPING = {
-    "data": ("dev_share", "split_seed", "processed", "additional_leaks", "allow_unlabelled"),
+    "data": (
+        "dev_share",
+        "split_seed",
+        "processed",
+        "additional_leaks",
+        "allow_unlabelled",
+        "largest_file",
+    ),
     "lexicon": ("length",),
 }
 

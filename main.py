@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from config import Config, CorpusConfig, CorpusFormat, load_config
+from data.corpus.size_limit import files_up_to
 from data.problems import Problems
 from utils.command_line import Command, Parser, add_settings_flags, run_chosen, run_command
 from utils.errors import UserError, nearest
@@ -372,7 +373,7 @@ def _command(mode: str) -> Command:
     def run(options: argparse.Namespace) -> None:
         _refuse_flags_without_effect(options)
         config = load_config(options.config, options.set)
-        with private_files(config.run.shared):
+        with private_files(config.run.shared), files_up_to(config.data.largest_file):
             work(config, options)
 
     return Command(about, run, add_all_flags)

@@ -19,8 +19,9 @@ from functools import partial
 from pathlib import Path
 from typing import get_args
 
-from config import CorpusConfig, CorpusFormat, load_config
+from config import Config, CorpusConfig, CorpusFormat, load_config
 from data.corpus.formats import writers
+from data.corpus.size_limit import files_up_to
 from data.noise.label_errors import ERROR_KINDS
 from data.noise.noise import NoiseRates
 from experiments.corpus_commands import (
@@ -176,14 +177,14 @@ def _run(arguments: Sequence[str]) -> None:
     given = {argument.partition("=")[0] for argument in arguments}
     chosen = next((words for words in COMMANDS if words in given), None)
     about = "Raw corpora to segments with lattices, on disk."
-    commands = {words: command._replace(run=partial(_run_privately, command)) for words, command in COMMANDS.items()}
+    commands = {words: command._replace(run=partial(_run_with_limits, command)) for words, command in COMMANDS.items()}
     run_chosen("preprocess.py", about, commands, chosen, arguments)
 
 
-def _run_privately(command: Command, options: argparse.Namespace) -> None:
-    """Run a command; only one with settings can be told to write files that others may read."""
-    shared = "config" in options and load_config(options.config, options.set).run.shared
-    with private_files(shared):
+def _run_with_limits(command: Command, options: argparse.Namespace) -> None:
+    """Run a command. One without settings has the defaults: its files are private, and large ones are not read."""
+    config = load_config(options.config, options.set) if "config" in options else Config()
+    with private_files(config.run.shared), files_up_to(config.data.largest_file):
         command.run(options)
 
 

@@ -28,6 +28,7 @@ from data.lattice.lexicon import Lexicon, load_words, save_words
 from data.lattice.tokenizer import Vocabulary
 from utils.errors import UserError, looked_in
 from utils.files import atomic_folder, digest_file, read_json
+from utils.json_values import parse_json
 from utils.recorded_files import FILES as RECORDED
 from utils.recorded_files import MANIFEST, RecordedFiles
 
@@ -172,7 +173,7 @@ def load_processed(config: Config) -> Processed:
             files.check(folder / name)
         with (folder / "documents.jsonl").open(encoding="utf-8") as lines:
             for line in lines:
-                record = json.loads(line)
+                record = parse_json(line)
                 parts.append(record["part"])
                 documents.append(from_record(record))
         vectors_path = folder / "vectors.npy"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from model.pretrained import load_transformer
 from model.written_encoder import is_written_here, mark_as_written
 from utils.errors import UserError
 from utils.files import atomic_folder, check_replaceable
+from utils.json_values import parse_json
 
 FILES = {"config.json", "model.safetensors", *VOCABULARY_FILES}  # of the new folder
 ROOT = Path(__file__).parents[1]
@@ -99,7 +99,7 @@ def _pickled_files(folder: Path) -> list[Path]:
     if not index.is_file():
         refuse_unreadable_weights(str(folder))  # says what is there instead
     try:
-        listed = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        listed = sorted(set(parse_json(index.read_text(encoding="utf-8"))["weight_map"].values()))
         files = [folder / Path(name).name for name in listed]  # files of this folder, whatever is listed
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{index}: damaged ({type(error).__name__}: {error}); fetch it again") from None

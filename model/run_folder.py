@@ -28,7 +28,6 @@ from typing import Any
 import safetensors
 import safetensors.torch
 import torch
-import yaml
 from torch import Tensor
 from transformers import PretrainedConfig
 
@@ -40,6 +39,7 @@ from model.encoder_description import describe_encoder, read_description
 from utils.errors import UserError, looked_in
 from utils.files import atomic_file, digest_file, full_disk, read_json
 from utils.recorded_files import FILES, MANIFEST, RecordedFiles
+from utils.yaml_files import read_yaml
 
 VERSION = 4
 WITHOUT_DIGESTS = 3  # the version of earlier runs, whose files are read unchecked
@@ -161,7 +161,7 @@ def load_parts(run: Path) -> RunParts:
             data=manifest["data"],
             pretrained=manifest.get("pretrained", ""),
         )
-    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{run}: damaged ({str(error).splitlines()[0]}); {REMEDY}") from None
 
 
@@ -174,10 +174,10 @@ def _refuse_other_version(run: Path) -> None:
 
 
 def _load_config(path: Path) -> Config:
-    values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    values = read_yaml(path, f"no such file; {REMEDY}")
     # A truncated file may still be valid YAML. Defaults must not replace the settings that were lost.
     last = list(to_dict(Config()))[-1]
-    if last not in (values or {}):
+    if not isinstance(values, dict) or last not in values:
         raise ValueError(f"{path} ends before the section {last}")
     return from_dict(values, str(path))
 

@@ -13,7 +13,7 @@ from utils.settings import merge, read_layers, read_setting
 # Where files are and which hardware is used: these settings do not change what a training learns.
 CHANGEABLE_SETTINGS = {
     "run.name", "run.folder", "run.device", "run.threads", "run.workers", "run.shared", "data.processed",
-    "data.allow_unlabelled",
+    "data.allow_unlabelled", "data.largest_file",
 }  # fmt: skip
 READING_SECTIONS = ("mix", "predict")  # how a trained run reads texts; training does not depend on them
 

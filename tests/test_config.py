@@ -2,6 +2,7 @@ import json
 import pkgutil
 import re
 import runpy
+import time
 from pathlib import Path
 
 import jsonschema
@@ -261,7 +262,14 @@ def test_a_value_of_the_wrong_type_is_refused_by_name(override, expected):
         (b"just words", "section"),
         ("run: {name: 中}".encode("gbk"), "UTF-8"),
         (b"run: {name: a\x00b}", "YAML"),
-        (b"run: {name: 2020-13-45}", "quotes"),
+        (b"run: {name: a}\nrun: {seed: 1}", "broken.yaml, line 2: not valid YAML (repeated key run)"),
+        (b"run:\n  name: a\n  seed: 1\n  name: b", "line 4: not valid YAML (repeated key name)"),
+        (b"run: {name: !!python/name:os.system x}", "tag tag:yaml.org,2002:python/name:os.system is not accepted"),
+        (b"run: {name: !!binary YQ==}", "tag tag:yaml.org,2002:binary is not accepted"),
+        (b"run: {name: a}\n---\nrun: {name: b}", "YAML"),
+        (b"run: {seed: " + b"1" * 5000 + b"}", "seed"),
+        (b"run: {seed: 010x}", "a whole number"),
+        (b"run: {seed: 1:30}", "a whole number"),
         (b"a: &a [*a", "YAML"),
         (b"[" * 5000, "YAML"),
         (b"? [a]\n: 1\n", "not valid YAML"),
@@ -284,6 +292,48 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
 
 def test_set_needs_an_equals_sign():
     assert "section.key=value" in refusal(overrides=["train.epochs"])
+
+
+@pytest.mark.parametrize(("typed", "seed"), [("10", 10), ("010", 10), ("007", 7), ("1e3", 1000), ("12.0", 12)])
+def test_a_number_means_what_was_typed(write, typed, seed):
+    assert load_config([write(f"run: {{seed: {typed}}}")]).run.seed == seed
+    assert load_config([], [f"run.seed={typed}"]).run.seed == seed
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["010", "007", "1:30", "1.50", "1e3", "0x1F", "2020-01-02", "2020-13-45", "no", "NO", "off", "12_000", "+1"],
+)
+def test_a_text_means_what_was_typed_in_files_and_on_the_command_line(write, typed):
+    corpus = f"{{path: x, categories: {{{typed}: {typed}}}}}"
+    text = f"run: {{name: {typed}}}\ndata: {{categories: [{typed}, b], train: {corpus}}}"
+    config = load_config([write(text)])
+    assert config.run.name == typed and config.data.categories == [typed, "b"]
+    assert config.data.train.categories == {typed: typed}
+    assert load_config([], [f"run.name={typed}"]).run.name == typed
+
+
+@pytest.mark.parametrize(
+    ("typed", "value"), [("yes", True), ("On", True), ("true", True), ("no", False), ("OFF", False)]
+)
+def test_a_yes_or_no_is_one_where_one_is_wanted(write, typed, value):
+    assert load_config([write(f"run: {{shared: {typed}}}")]).run.shared is value
+
+
+def test_aliases_repeat_a_value_and_not_without_bound(write):
+    config = load_config([write("data: {train: &corpus {path: x, format: jsonl}, dev: *corpus}")])
+    assert config.data.dev == config.data.train
+    bomb = "a: &a [x, x, x, x, x, x, x, x, x, x]\n"
+    for before, name in zip("abcdefghi", "bcdefghij", strict=True):
+        bomb += f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]\n"
+    started = time.monotonic()
+    message = refusal([write(bomb)])
+    assert "more than 100000 values with those that aliases repeat" in message and time.monotonic() - started < 5
+
+
+def test_a_large_value_does_not_fill_the_message(write):
+    for text in (f"run: {{seed: [{'x, ' * 10_000}]}}", f"run: {{seed: {'x' * 10_000}}}", f"[{'x, ' * 10_000}]"):
+        assert len(refusal([write(text)])) < 300 + 150
 
 
 def test_what_looks_like_a_date_but_is_none_is_text():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import reprlib
 import unicodedata
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -45,6 +46,13 @@ def one_line(text: str) -> str:
         return shown
     begin = longest * 3 // 5
     return shown[:begin] + CUT + shown[begin + len(CUT) - longest :]
+
+
+def shown(value: object) -> str:
+    """A value for a message: its `repr`, cut to a few words however large it is."""
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = short.maxlong = 80
+    return short.repr(value)
 
 
 def _escaped(character: str) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from utils.errors import UserError
+from utils.json_values import parse_json
 from utils.leftovers import NEW_FOLDER, OLD_FOLDER, TARGET, clear_leftovers, temporary_name
 
 
@@ -178,7 +179,7 @@ def read_json(path: Path, remedy: str) -> Any:
         UserError: the file is missing or damaged; the message ends in `remedy`.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; {remedy}") from None
     except (OSError, ValueError) as error:

@@ -12,6 +12,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from utils.errors import shown
+
 Keys = tuple[str | int, ...]  # from the top of a configuration down to a value
 
 
@@ -56,7 +58,7 @@ def explain(model: type[BaseModel], setting: Setting, error: ErrorDetails) -> st
         wanted = f"must be {describe_bounds(setting.bounds)}"
     else:
         wanted = f"must be {describe(setting.hint, setting.bounds)}"
-    return f"{setting.name} ({value!r}) {wanted}"
+    return f"{setting.name} ({shown(value)}) {wanted}"
 
 
 def _nearest(setting: Setting, root: type[BaseModel]) -> str:

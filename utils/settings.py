@@ -12,11 +12,9 @@ import re
 import types
 import typing
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -30,8 +28,9 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from utils.errors import UserError, looked_in
+from utils.errors import UserError, looked_in, shown
 from utils.setting_messages import Keys, explain, find_setting, is_section, without_annotations
+from utils.yaml_files import Typed, YamlError, parse_yaml, read_yaml
 
 Layer = tuple[str, dict[str, Any]]  # how messages name a file or a --set pair, and the nested values that it gives
 Origins = dict[Keys, str]  # which layer gave a value
@@ -101,20 +100,6 @@ class Follows(NamedTuple):
 # ------------------------------------------------------------------------------------------------------------- layers
 
 
-@dataclass(frozen=True)
-class _Given:
-    """One value of the command line, as typed and as YAML reads it. The type of its setting decides between them."""
-
-    typed: str
-    value: Any
-
-    @property
-    def text(self) -> Any:
-        """The value for a text: 007, 1:30 and `a #b` as typed; quoted text, null and true as YAML reads them."""
-        quoted = self.typed.lstrip()[:1] in ("'", '"')
-        return self.value if quoted or self.value is None or isinstance(self.value, bool) else self.typed.strip()
-
-
 class _Dotted(dict):
     """The nested form of `section.key=value`. For a setting that is a mapping it gives one key and keeps the others."""
 
@@ -135,36 +120,29 @@ def _read_override(override: str) -> dict[str, Any]:
     key, equals, text = override.partition("=")
     if not equals:
         raise UserError(f"--set {override}: expected section.key=value")
-    try:
-        value = yaml.safe_load(text) if text else ""
-    except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: it looks like a date and is not one
-        value = text
-    if not isinstance(value, (dict, list)):
-        value = _Given(text, value)
     *outer, last = key.strip().split(".")
-    nested = _Dotted({last: value})
+    nested = _Dotted({last: _read_value(text)})
     for name in reversed(outer):
         nested = _Dotted({name: nested})
     return nested
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def _read_value(text: str) -> Any:
+    """A value of the command line. A text setting gets all of it, `#` and the like too."""
+    typed = text.strip()
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such configuration file{looked_in(path)}; some are shipped in configs/") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read as a UTF-8 text file ({error})") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        raise UserError(f"{path}{line}: not valid YAML ({getattr(error, 'problem', None) or error})") from None
-    except (ValueError, RecursionError) as error:  # it looks like a date and is not one; blocks are nested too deep
-        raise UserError(f"{path}: not valid YAML ({error}); put text that looks like a date in quotes") from None
+        value = parse_yaml(text) if text else Typed("", "")
+    except YamlError:
+        return Typed(typed, typed)
+    return Typed(typed, value.value) if isinstance(value, Typed) else value
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    loaded = read_yaml(path, f"no such configuration file{looked_in(path)}; some are shipped in configs/")
     if loaded is None:
         return {}
     if not isinstance(loaded, dict):
-        raise UserError(f"{path}: expected `section:` blocks at the top level, found {loaded!r}")
+        raise UserError(f"{path}: expected `section:` blocks at the top level, found {shown(loaded)}")
     return loaded
 
 
@@ -235,14 +213,18 @@ def _merge(
 
 
 def _plain(value: Any, hint: Any) -> Any:
-    """A value of a layer, in which a value of the command line is read as a setting of this type reads it."""
-    if isinstance(value, _Given):
-        text = hint is str or (is_section(hint) and isinstance(value.value, str))
-        return value.text if text else value.value
+    """A value of a layer, in which characters without quotes are what a setting of this type takes them for."""
+    hint, _ = without_annotations(hint)
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if isinstance(value, Typed):
+        text = hint is str and value.typed.lower() not in ("true", "false")  # these are no names
+        return value.typed if text or (is_section(hint) and isinstance(value.value, str)) else value.value
     if isinstance(value, dict):
-        inner = typing.get_args(hint)[1] if typing.get_origin(hint) is dict else None
+        inner = arguments[1] if origin is dict else None
         return {str(key): _plain(one, inner) for key, one in value.items()}
-    return [_plain(one, None) for one in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_plain(one, arguments[0] if origin is list else None) for one in value]
+    return value
 
 
 def _take_retired(values: dict[str, Any], retired: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,8 +15,9 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
-from typing import TypeVar
+from typing import IO, TypeVar
 
+from data.corpus.size_limit import read_lines_up_to, read_whole, refuse_large
 from utils.errors import UserError, looked_in
 
 UTF8_NAME = 0x800  # flag of a file in a zip
@@ -37,7 +38,7 @@ class NamedFile:
     where: str
     stem: str
     place: str
-    raw: bytes
+    raw: bytes | bytearray
 
     def text(self) -> str:
         """The content exactly as stored, line ends included. Raises UserError if it is not UTF-8.
@@ -92,7 +93,15 @@ def _files_of_zip(path: Path, suffix: str) -> Iterator[NamedFile]:
         members = ((PurePosixPath(_name_in_zip(member)), member) for member in reversed(archive.infolist()))
         files = ((name, member) for name, member in members if not member.is_dir())
         for name, member in _wanted(files, suffix):
-            yield NamedFile(f"{path}/{name}", name.stem, str(name.with_suffix("")), archive.read(member))
+            yield NamedFile(
+                f"{path}/{name}", name.stem, str(name.with_suffix("")), _unpacked(archive, member, f"{path}/{name}")
+            )
+
+
+def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, where: str) -> bytearray:
+    refuse_large(member.file_size, where)  # at once, if it says so itself
+    with archive.open(member) as stream:
+        return read_whole(stream, where)
 
 
 def _name_in_zip(member: zipfile.ZipInfo) -> str:
@@ -123,6 +132,7 @@ def is_hidden(name: PurePath) -> bool:
 
 
 def _named_file(path: Path, where: str, name: PurePosixPath) -> NamedFile:
+    refuse_large(path.stat().st_size, where)
     return NamedFile(printable(where), printable(name.stem), printable(str(name.with_suffix(""))), path.read_bytes())
 
 
@@ -139,6 +149,7 @@ def read_text(path: Path, surrogates: bool = False) -> str:
     """
     require(path)
     try:
+        refuse_large(path.stat().st_size, str(path))
         return decode(path.read_bytes().removeprefix(codecs.BOM_UTF8), str(path), surrogates=surrogates)
     except OSError as error:
         raise UserError(f"{path}: cannot be read as a text file ({error.strerror or error})") from None
@@ -171,7 +182,7 @@ def read_lines_with_ends(path: Path) -> Iterator[str]:
     offset = 0
     try:
         with path.open("rb") as stream:
-            for raw in stream:
+            for raw in read_lines_up_to(stream, str(path)):
                 line = decode(raw, str(path), offset, surrogates=True)
                 yield line.removeprefix("\ufeff") if offset == 0 else line
                 offset += len(raw)
@@ -179,19 +190,19 @@ def read_lines_with_ends(path: Path) -> Iterator[str]:
         raise UserError(f"{path}: cannot be read as a text file ({error.strerror or error})") from None
 
 
-def decode_lines(stream: Iterable[bytes], where: str, surrogates: bool = False) -> Iterator[tuple[int, str]]:
+def decode_lines(stream: IO[bytes], where: str, surrogates: bool = False) -> Iterator[tuple[int, str]]:
     """Number and decode lines, without byte-order mark and line ends.
 
     `stream` is split at newlines only. `str.splitlines` would also split at U+2028 and U+0085, which occur in texts.
     """
     offset = 0
-    for number, raw in enumerate(stream, start=1):
+    for number, raw in enumerate(read_lines_up_to(stream, where), start=1):
         mark = len(codecs.BOM_UTF8) if number == 1 and raw.startswith(codecs.BOM_UTF8) else 0
         yield number, decode(raw[mark:], where, offset + mark, surrogates).removesuffix("\n").removesuffix("\r")
         offset += len(raw)
 
 
-def decode(raw: bytes, where: str, offset: int = 0, surrogates: bool = False) -> str:
+def decode(raw: bytes | bytearray, where: str, offset: int = 0, surrogates: bool = False) -> str:
     """The text of UTF-8 bytes.
 
     Args:

@@ -15,13 +15,14 @@ from typing import Any, NamedTuple
 from config import CorpusConfig
 from data.corpus.corpus_files import read_text
 from data.corpus.document import Document, category_counts
-from data.corpus.json_records import describe_records, identity_of, parse_json, read_objects
+from data.corpus.json_records import describe_records, identity_of, json_or_none, read_objects
 from data.corpus.reader import Located, Lost, Reader
 from data.corpus.tag_schemes import TaggedTokens, read_tagged, write_tags
 from data.corpus.writer import Writer
 from data.problems import Problems
 from utils.errors import UserError
 from utils.files import write_json
+from utils.json_values import parse_json
 
 TOKEN_KEYS = ("tokens", "words", "text", "sentence")  # the first of which a record has a list under
 TAG_KEYS = ("ner_tags", "labels", "label", "tags", "ner")
@@ -129,9 +130,9 @@ def _table_files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
     if (path / SPLITS_FILE).is_file():
-        splits = ", ".join(str(path / split) for split in json.loads(read_text(path / SPLITS_FILE))["splits"])
+        splits = ", ".join(str(path / split) for split in parse_json(read_text(path / SPLITS_FILE))["splits"])
         raise UserError(f"{path}: holds several datasets; name one of {splits}")
-    listed = json.loads(read_text(path / STATE_FILE))["_data_files"]
+    listed = parse_json(read_text(path / STATE_FILE))["_data_files"]
     return [path / Path(file["filename"]).name for file in listed]  # a file of this folder, whatever is listed
 
 
@@ -147,7 +148,7 @@ def _read_table(file: Path) -> Any:
 
 def _names(metadata: dict[bytes, bytes]) -> Names:
     """The names of the numbers in each column, from the features that `datasets` keeps beside the schema."""
-    info = parse_json(metadata.get(b"huggingface", b"{}").decode("utf-8", "replace"))
+    info = json_or_none(metadata.get(b"huggingface", b"{}").decode("utf-8", "replace"))
     features = info.get("info", {}).get("features", {}) if isinstance(info, dict) else {}
     named = {column: own.get("feature") for column, own in features.items() if isinstance(own, dict)}
     return {column: one["names"] for column, one in named.items() if isinstance(one, dict) and "names" in one}

@@ -17,6 +17,7 @@ from data.corpus.reader import Lost
 from data.problems import Problems
 from data.spans import Span, sorted_spans
 from utils.errors import UserError
+from utils.json_values import parse_json
 
 # Keys that labels of some format stand under.
 LABEL_KEYS = ("label", "labels", "entities", "spans", "annotations", "ner", "ner_tags")
@@ -37,11 +38,11 @@ class Label(NamedTuple):
 # ------------------------------------------------------------------------------------------------------------- values
 
 
-def parse_json(text: str) -> Any:
+def json_or_none(text: str) -> Any:
     """The JSON value of a text, or None if it is not JSON."""
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return parse_json(text)
+    except ValueError:
         return None
 
 
@@ -85,7 +86,7 @@ def read_values(path: Path) -> Iterator[Value]:
         return
     for number, line in read_lines(path, surrogates=True):
         if line.strip():
-            value = parse_json(line)
+            value = json_or_none(line)
             yield Value(number - 1, f"{path}:{number}", NotJson(line[:80]) if value is None else value)
 
 
@@ -94,7 +95,7 @@ def _values_of_whole_file(path: Path) -> list[Any] | None:
     filled = (line for _, line in read_lines(path, surrogates=True) if line.strip())
     lines = list(itertools.islice(filled, 2))
     is_list = bool(lines) and lines[0].lstrip().startswith("[")
-    if not lines or ((len(lines) == 2 or not is_list) and parse_json(lines[0]) is not None):
+    if not lines or ((len(lines) == 2 or not is_list) and json_or_none(lines[0]) is not None):
         return None
     text = read_text(path, surrogates=True)
     try:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from data.corpus.document import bare
 from data.problems import Problems
 from data.spans import Span
+from utils.json_values import parse_json
 
 WHOLE_NUMBER = re.compile("-?[0-9]+")
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -135,7 +136,7 @@ def writable_record(record: dict[str, Any], where: str, problems: Problems) -> d
     r"""The record with U+FFFD for lone surrogates, which JSON can write as `\ud800`; see `mended`."""
     written = json.dumps(record, ensure_ascii=False)
     replaced = mended(written, where, problems)
-    return record if replaced is written else json.loads(replaced)
+    return record if replaced is written else parse_json(replaced)
 
 
 def expect_kind(kind: type, value: Any, key: str, where: str, problems: Problems) -> Any:

@@ -6,7 +6,6 @@ A character that is not in the vocabulary is looked up in its compatibility form
 
 from __future__ import annotations
 
-import json
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
@@ -16,6 +15,7 @@ import numpy as np
 
 from data.lattice.encoder_files import VOCABULARY_FILES, find_encoder_file, unavailable
 from utils.errors import UserError
+from utils.json_values import parse_json
 
 SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
@@ -106,7 +106,7 @@ def encoder_vocabulary(name: str) -> Vocabulary:
         try:
             if filename == "vocab.txt":
                 return Vocabulary.load(path)
-            rows = json.loads(path.read_text(encoding="utf-8-sig"))["model"]["vocab"]
+            rows = parse_json(path.read_text(encoding="utf-8-sig"))["model"]["vocab"]
             tokens = [""] * (max(rows.values(), default=0) + 1)  # rows without a token stay empty
             for token, row in rows.items():
                 tokens[row] = token

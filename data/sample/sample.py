@@ -27,6 +27,7 @@ from data.sample.grammar import CATEGORIES, PAIRS, PATTERNS, RARE, RARE_SHARE, W
 from data.sample.themes import ANYWHERE, THEMES
 from data.spans import Span, sorted_spans
 from utils.errors import UserError
+from utils.json_values import parse_json
 
 MARKER = ".sample"  # a file in folders that write_sample made, with their settings
 PARTS = ("train_data", "train_label", "train_label_clean", "test_data", "test_label")
@@ -211,7 +212,7 @@ def write_sample(folder: Path, train: int, test: int, seed: int, noise: NoiseRat
 def _read_marker(folder: Path) -> dict[str, Any] | None:
     """The contents of the folder's marker, or None if it cannot be read."""
     try:
-        found = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        found = parse_json((folder / MARKER).read_text(encoding="utf-8"))
         return found if "settings" in found else None
     except (OSError, ValueError):
         return None

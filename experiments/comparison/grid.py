@@ -19,10 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from config import Config, load_config, shape_digest
-from utils.errors import UserError, looked_in
+from utils.errors import UserError, looked_in, shown
+from utils.yaml_files import Typed, read_yaml
 
 
 class SystemSettings(NamedTuple):
@@ -92,21 +91,15 @@ def read_grid(path: Path) -> dict[str, tuple[str, ...]]:
     Raises:
         UserError: the file is missing or no YAML mapping of names to settings, or a name cannot be that of a folder.
     """
-    try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such grid file{looked_in(path)}; some are shipped in configs/grids/") from None
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise UserError(f"{path}: not a grid file in YAML ({str(error).splitlines()[0]})") from None
+    loaded = read_yaml(path, f"no such grid file{looked_in(path)}; some are shipped in configs/grids/")
     if not isinstance(loaded, dict) or not loaded:
-        raise UserError(f"{path}: expected `name: {{section.key: value}}` lines, found {loaded!r}")
+        raise UserError(f"{path}: expected `name: {{section.key: value}}` lines, found {shown(loaded)}")
     systems = {}
     for name, changes in loaded.items():
-        name = str(name)
         if not re.fullmatch(r"[\w.+-]*[\w+-]", name):
-            raise UserError(f"{path}: {name!r} also names a folder; use letters, digits, and . + - _")
+            raise UserError(f"{path}: {shown(name)} also names a folder; use letters, digits, and . + - _")
         if not isinstance(changes or {}, dict):
-            raise UserError(f"{path}: {name} must hold settings such as train.epochs: 5, found {changes!r}")
+            raise UserError(f"{path}: {name} must hold settings such as train.epochs: 5, found {shown(changes)}")
         pairs = _flat(changes or {})
         if whole := [key for key, _ in pairs if "." not in key]:
             raise UserError(f"{path}: {name}: {whole[0]} is no section.key, so this is no grid of changes; give a "
@@ -116,8 +109,20 @@ def read_grid(path: Path) -> dict[str, tuple[str, ...]]:
 
 
 def as_overrides(settings: Iterable[tuple[str, Any]]) -> tuple[str, ...]:
-    """Settings as for --set, with values in JSON: it is YAML in which a string is always read as a string."""
-    return tuple(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in settings)
+    """Settings as for --set. What a file has without quotes stays as typed, and the rest is JSON."""
+    return tuple(f"{key}={value.typed if isinstance(value, Typed) else _written(value)}" for key, value in settings)
+
+
+def _written(value: Any) -> str:
+    """A value as YAML in one line. In a list or mapping, typed characters that could end a value get quotes."""
+    if isinstance(value, Typed):
+        return value.typed if re.fullmatch(r"[\w.+-]+", value.typed) else json.dumps(value.typed, ensure_ascii=False)
+    if isinstance(value, dict):
+        pairs = (f"{json.dumps(str(key), ensure_ascii=False)}: {_written(one)}" for key, one in value.items())
+        return f"{{{', '.join(pairs)}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_written, value))}]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _flat(changes: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

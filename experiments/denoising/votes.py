@@ -19,6 +19,7 @@ from data.corpus.document import Document, entity_record
 from data.spans import JudgedSpan, Span
 from utils.errors import UserError
 from utils.files import atomic_file
+from utils.json_values import parse_json
 
 # Spans that are neither labels nor found are written from this probability up. It is far below any useful threshold of
 # denoise.missing_from (default 0.5), and it keeps vote files small: a CRF gives almost every span a little probability.
@@ -91,7 +92,7 @@ def _read(path: Path) -> Iterable[tuple[str, list[tuple[Span, bool, float]]]]:
     try:
         with path.open(encoding="utf-8") as lines:
             for line in lines:
-                record = json.loads(line)
+                record = parse_json(line)
                 candidates = [
                     (Span(one["category"], one["pos_b"], one["pos_e"]), one["found"], one["probability"])
                     for one in record["candidates"]

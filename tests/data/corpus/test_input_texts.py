@@ -113,7 +113,9 @@ def test_standard_input_is_read_as_it_comes():
             taken.append(number)
             yield f"{number}\n".encode()
 
-    texts = read_texts(None, SimpleNamespace(buffer=lines()), Problems())
+    stream = lines()
+    buffer = SimpleNamespace(readline=lambda longest: next(stream, b""))
+    texts = read_texts(None, SimpleNamespace(buffer=buffer), Problems())
     assert next(texts).text == "0" and taken == [0]
 
 

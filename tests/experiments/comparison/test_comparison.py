@@ -85,8 +85,8 @@ def test_a_grid_in_dotted_and_nested_words(tmp_path):
                                "data: {data: {train: {path: x, format: bmes}}}\n")  # fmt: skip
     assert read_grid(path) == {
         "plain": (),
-        "both": ("train.epochs=3", 'adversarial.method="fgm"', 'adversarial.targets=["words"]'),
-        "data": ('data.train={"path": "x", "format": "bmes"}',),
+        "both": ("train.epochs=3", "adversarial.method=fgm", "adversarial.targets=[words]"),
+        "data": ('data.train={"path": x, "format": bmes}',),
     }
 
 
@@ -124,7 +124,10 @@ def test_every_shipped_grid_fits_the_configs_it_is_for(path, tmp_path):
     [
         ("", "expected `name"),
         ("- a\n", "expected `name"),
-        ("a: [", "not a grid file"),
+        ("a: [", "line 1: not valid YAML"),
+        ("a: {train.epochs: 3}\na: {}\n", "line 2: not valid YAML .repeated key a."),
+        ("a: {run.name: !!binary YQ==}", "is not accepted; put the value in quotes"),
+        ("a: {? [1] : 2}", "a key must be a word"),
         ("a: 3\n", "must hold settings"),
         ("a/b: {}\n", "names a folder"),
         ("'..': {}\n", "names a folder"),
@@ -136,6 +139,15 @@ def test_a_grid_that_cannot_be_read_is_one_line(tmp_path, text, telling):
     with pytest.raises(UserError, match=telling) as refused:
         ablation([], [], grid_file(tmp_path, text), 1, tmp_path)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("typed", ["2020-01-02", "007", "1:30", "1.50", "no", "0x1F", '"a: b"', "a, b", "'#1'"])
+def test_a_value_of_a_grid_means_what_was_typed(tmp_path, typed):
+    own = '"a: b"' if typed.startswith('"') else typed
+    grid = grid_file(tmp_path, f"a:\n  run.name: {own}\n  data.categories:\n    - {own}\n    - x\n")
+    config = load_config([], list(read_grid(grid)["a"]))
+    wanted = typed.strip("\"'")
+    assert config.run.name == wanted and config.data.categories == [wanted, "x"]
 
 
 def ablation(configs, overrides, grid, seeds, folder):
