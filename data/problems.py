@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from utils.errors import one_line
+
 
 @dataclass
 class Problems:
@@ -13,7 +15,7 @@ class Problems:
     Attributes:
         counts: what was dropped, by reason.
         changed: what was kept in another form, by reason.
-        messages: a line for each of the first `keep`.
+        messages: a line for each of the first `keep`; see `one_line`.
         warnings: probable mistakes for which nothing was dropped or changed.
         notes: how each corpus was read, such as "train.conll: bmes, tags BIO".
         labels_lost: how many labels were dropped.
@@ -46,7 +48,7 @@ class Problems:
     def _count(self, counts: Counter[str], reason: str, where: str, detail: str) -> None:
         counts[reason] += 1
         if len(self.messages) < self.keep:
-            self.messages.append(f"{where}: {reason}" + (f": {detail}" if detail else ""))
+            self.messages.append(one_line(f"{where}: {reason}" + (f": {detail}" if detail else "")))
 
     @property
     def found(self) -> bool:

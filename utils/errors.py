@@ -39,13 +39,18 @@ def one_line(text: str) -> str:
     if len(text) > 10 * LONGEST_LINE:  # before the work on single characters
         text = text[: 5 * LONGEST_LINE] + text[-5 * LONGEST_LINE :]
     joined = " ".join(line.strip() for line in re.split("[\r\n]+", text))
-    shown = "".join(_escaped(one) if unicodedata.category(one) in HIDDEN else one for one in joined)
+    shown = "".join(one if is_shown(one) else _escaped(one) for one in joined)
     paths = [word for word in shown.split(" ") if "/" in word][:PATHS]
     longest = LONGEST_LINE + sum(min(len(path), LONGEST_PATH) for path in paths)
     if len(shown) <= longest:
         return shown
     begin = longest * 3 // 5
     return shown[:begin] + CUT + shown[begin + len(CUT) - longest :]
+
+
+def is_shown(text: str) -> bool:
+    """Whether a terminal shows all characters of a text, and obeys none of them."""
+    return not any(unicodedata.category(one) in HIDDEN for one in text)
 
 
 def shown(value: object) -> str:

@@ -20,8 +20,8 @@ from data.corpus.label_check import LONE_SURROGATE, mended
 from data.corpus.reader import Located, Reader
 from data.corpus.writer import Writer
 from data.problems import Problems
-from data.spans import ANY_CATEGORY, SpanOrDoubt, sorted_spans
-from utils.errors import UserError, nearest
+from data.spans import ANY_CATEGORY, Doubt, Span, SpanOrDoubt, sorted_spans
+from utils.errors import UserError, is_shown, nearest
 
 NAMES = tuple(name for name in get_args(CorpusFormat) if name != "auto")
 FIRST_LINES = 100  # that a format is recognised by
@@ -72,7 +72,7 @@ def read_corpus(corpus: CorpusConfig, problems: Problems, use: Use = "labelled",
     name = _format_of(corpus)
     problems.notes.append(f"{path}: read as {name}")
     before, lost_before, seen = problems.counts.copy(), problems.labels_lost, len(problems.messages)
-    located = _with_text(_mended(readers()[name].read(corpus, problems), problems), problems)
+    located = _printable(_with_text(_mended(readers()[name].read(corpus, problems), problems), problems), problems)
     usable = _unique(located if use == "text" else _with_labels(located, problems), problems)
     documents = list(tqdm(usable, f"reading {path.name}", unit="doc", delay=1))
     lost = problems.labels_lost - lost_before
@@ -204,6 +204,24 @@ def _with_text(located: Iterable[Located], problems: Problems) -> Iterator[Locat
             yield one
         else:
             problems.add("empty text", one.where)
+
+
+def _printable(located: Iterable[Located], problems: Problems) -> Iterator[Located]:
+    """The documents without labels of a category that could command a terminal, where every table shows it."""
+    for one in located:
+        document = one.document
+        of_labels: list[Span | Doubt] = [*document.spans, *document.doubtful]
+        hidden = {label.category for label in of_labels if not is_shown(label.category)}
+        if hidden:
+            for label in of_labels:
+                if label.category in hidden:
+                    problems.add("category with control characters", one.where, f"{label.category!r:.80}", labels=1)
+            document = replace(
+                document,
+                spans=tuple(span for span in document.spans if span.category not in hidden),
+                doubtful=tuple(doubt for doubt in document.doubtful if doubt.category not in hidden),
+            )
+        yield one._replace(document=document)
 
 
 def _with_labels(located: Iterable[Located], problems: Problems) -> Iterator[Located]:

@@ -33,6 +33,9 @@ BLOCK_SIZE = 1 << 20  # bytes; a block must hold a few rows, because the layout 
 SAMPLE_LINES = 100
 GZIP, BZIP2, XZ = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00"  # first bytes of compressed files
 WRONG_WIDTH = "wrong number of values"  # a fault of a row
+LONGEST_ROW = 1 << 20  # bytes of a row in a text file, or of a word in a binary one
+MOST_DIGITS, MOST_VALUES = 15, 1 << 16  # of a number in the header, and values of a row
+LARGEST_VALUE = 1e6  # trained vectors stay below 100; one value of 3e38 would make all others vanish or infinite
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -72,8 +75,8 @@ class Row(NamedTuple):
 def read_vectors(path: Path, wanted: Collection[str], problems: Problems, block_size: int = BLOCK_SIZE) -> WordVectors:
     """Read the vectors of the wanted words. The first usable row of a word counts.
 
-    `problems` gets rows of the wrong width, words that are not UTF-8, wanted words without finite numbers, and a file
-    that ends too early. The values of other words are not read.
+    `problems` gets rows of the wrong width, words that are not UTF-8, wanted words without finite numbers or with
+    absurd ones, and a file that ends too early. The values of other words are not read.
 
     Raises:
         UserError: the file is missing, is damaged, is not a word-vector file, or has no usable row.
@@ -90,6 +93,9 @@ def read_vectors(path: Path, wanted: Collection[str], problems: Problems, block_
         vector = _vector(row.values, layout.binary)
         if vector is None:
             problems.add("vector is not finite numbers", f"{path}:{row.number}", row.word)
+            continue
+        if np.abs(vector).max(initial=0) > LARGEST_VALUE:
+            problems.add(f"vector has a value beyond {LARGEST_VALUE:g}", f"{path}:{row.number}", row.word)
             continue
         missing.remove(row.word)
         words.append(row.word)
@@ -181,6 +187,9 @@ def _recognise(sample: bytes, path: Path) -> Layout:
     mark = BYTE_ORDER_MARK if sample.startswith(BYTE_ORDER_MARK) else b""
     lines = sample[len(mark) :].split(b"\n", SAMPLE_LINES)
     count, dimension = _header(lines[0])
+    if dimension > MOST_VALUES:
+        raise UserError(f"{path}:1: the header says {dimension} numbers per word, more than {MOST_VALUES}; set "
+                        "lexicon.path to another word2vec file")  # fmt: skip
     header = mark + lines[0] + b"\n" if dimension else mark
     lines = lines[1 if dimension else 0 : SAMPLE_LINES]
     # Without spaces, or in front of them. A binary file may hold any bytes, so text alone is looked at.
@@ -210,7 +219,7 @@ def _widths(lines: Sequence[bytes]) -> Counter[int]:
 def _header(line: bytes) -> tuple[int, int]:
     """Count and dimension of a header, or zeros for any other line."""
     fields = line.split()
-    if len(fields) == 2 and all(field.isdigit() for field in fields):
+    if len(fields) == 2 and all(field.isdigit() and len(field) <= MOST_DIGITS for field in fields):
         return int(fields[0]), int(fields[1])
     return 0, 0
 
@@ -282,6 +291,7 @@ def _lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
     for block in blocks:
         *lines, rest = (rest + block).split(b"\n")
         yield from lines
+        rest = rest[:LONGEST_ROW]  # the rest of a longer row is not kept; it has the wrong number of values anyway
     yield rest
 
 
@@ -304,6 +314,9 @@ def _binary_rows(blocks: Iterator[bytes], layout: Layout) -> Iterator[tuple[int,
             yield number, buffer[begin:space].lstrip(b"\n"), buffer[space + 1 : end], ""
             number, begin = number + 1, end
         rest = buffer[begin:]
+        if len(rest) > LONGEST_ROW + width:
+            yield number, rest[:40], b"", "word does not end"
+            return
     if rest.strip():
         yield number, rest.partition(b" ")[0].lstrip(b"\n"), b"", "file ends inside a vector"
 

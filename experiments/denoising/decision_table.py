@@ -2,6 +2,9 @@
 
 To correct the CSV, change the `action` of a row (decisions.py lists the actions), change its `category`, `pos_b` and
 `pos_e`, or remove or add rows. The file has a byte-order mark, so that spreadsheets show its Chinese.
+
+A spreadsheet would compute a cell that begins like a formula. Such a cell, and one that begins with an apostrophe, gets
+an apostrophe in front, which is removed again when the table is read.
 """
 
 from __future__ import annotations
@@ -17,9 +20,9 @@ from typing import get_args
 from data.corpus.document import Document
 from data.corpus.label_check import check_label
 from data.problems import Problems
-from data.spans import Span
+from data.spans import Span, clash
 from experiments.denoising.decision_page import page
-from experiments.denoising.decisions import ACTIONS, Decision, DecisionKind
+from experiments.denoising.decisions import ACTIONS, Decision, DecisionKind, apply_decisions
 from experiments.denoising.votes import Tally
 from utils.errors import UserError
 from utils.files import CSV_ENCODING, atomic_file, csv_row, digest_file, write_text
@@ -28,14 +31,18 @@ COLUMNS = ("id", "kind", "category", "pos_b", "pos_e", "privacy", "action", "sha
            "before", "after", "label")  # fmt: skip
 NEEDED = ("id", "kind", "category", "pos_b", "pos_e", "action")
 NUMBERS = ("votes", "voters", "probability", "share")
+SHARES = ("probability", "share")
+MOST_VOTERS = 1e6
+LONGEST_CELL = 2**17  # characters; an unclosed quote makes one cell of the rest of the file
 CONTEXT = 20  # characters shown on either side
+FORMULA = tuple("=+-@＝＋－＠\t\r'")  # what a guarded cell begins with; spreadsheets take full-width signs, too
 
 
 def write_report(decisions: Sequence[Decision], documents: Sequence[Document], folder: Path, title: str) -> None:
     """Write decisions.csv and decisions.html to a folder."""
     texts = {document.id: document.text for document in documents}
     rows = [_row(decision, texts) for decision in decisions]
-    table = csv_row(COLUMNS) + "".join(csv_row(row[name] for name in COLUMNS) for row in rows)
+    table = csv_row(COLUMNS) + "".join(csv_row(_guarded(row[name]) for name in COLUMNS) for row in rows)
     with atomic_file(folder / "decisions.csv") as path:
         path.write_bytes(table.encode(CSV_ENCODING))
     write_text(folder / "decisions.html", page(rows, title, digest_file(folder / "decisions.csv")))
@@ -71,8 +78,9 @@ def read_decisions(path: Path, documents: Sequence[Document], problems: Problems
     except UnicodeDecodeError:
         raise UserError(f"{path}: not UTF-8; save it from the spreadsheet as CSV UTF-8") from None
     reader = csv.DictReader(io.StringIO(text, newline=""))
+    csv.field_size_limit(LONGEST_CELL)  # of this process, and another reader may have raised it
     try:
-        columns, rows = reader.fieldnames or (), list(reader)
+        columns, rows = reader.fieldnames or (), [_unguarded(row) for row in reader]
     except csv.Error as error:  # after an unclosed quote, the rest of the file is one field
         line = f"{path}, line {reader.line_num}"
         raise UserError(f"{line}: not CSV ({error}); look for a stray quote before it") from None
@@ -81,7 +89,34 @@ def read_decisions(path: Path, documents: Sequence[Document], problems: Problems
     of_id = {document.id: document for document in documents}
     # Rows are counted as a spreadsheet counts them. A row may span several lines.
     found = [_decision(row, of_id, f"{path}, row {number}", problems) for number, row in enumerate(rows, start=2)]
-    return [decision for decision in found if decision]
+    decisions = [decision for decision in found if decision]
+    _refuse_clashes(path, documents, decisions, {decision: row for row, decision in enumerate(found, 2) if decision})
+    return decisions
+
+
+def _guarded(cell: str | int) -> str | int:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
+
+
+def _unguarded(row: Mapping[str, str]) -> dict[str, str]:
+    """The row without the apostrophes of `_guarded`. Cells that a person has typed need none."""
+    return {name: cell.removeprefix("'") if isinstance(cell, str) else cell for name, cell in row.items()}
+
+
+def _refuse_clashes(
+    path: Path, documents: Sequence[Document], decisions: Sequence[Decision], rows: Mapping[Decision, int]
+) -> None:
+    """Raise UserError if a row makes a label that overlaps another one of its category, which no tags could hold."""
+    of_document = {document.id: document for document in documents}
+    touched = {decision.document for decision in decisions}
+    cleaned = apply_decisions([of_document[identity] for identity in touched], decisions)
+    for document in cleaned:
+        new = set(document.spans) - set(of_document[document.id].spans)
+        for span in sorted(new, key=lambda span: span.begin):
+            if other := next((one for one in document.spans if one != span and clash(one, span)), None):
+                row = next(rows[one] for one in decisions if (one.document, one.span) == (document.id, span))
+                raise UserError(f"{path}, row {row}: {_named(span)} overlaps {_named(other)}, another label of its "
+                                "category; correct or remove one of them")  # fmt: skip
 
 
 def _decision(
@@ -126,8 +161,9 @@ def _number(row: Mapping[str, str], name: str, where: str) -> float:
         number = float(written or 0)
     except ValueError:
         number = math.nan
-    if not math.isfinite(number):
-        raise UserError(f"{where}: {name} {written!r}; it is a number, or empty")
+    if not math.isfinite(number) or number < 0 or (name in SHARES and number > 1) or number > MOST_VOTERS:
+        wanted = "a number from 0 to 1" if name in SHARES else "a number of votes"
+        raise UserError(f"{where}: {name} {written!r:.40}; it is {wanted}, or empty")
     return number
 
 

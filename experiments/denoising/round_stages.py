@@ -20,12 +20,14 @@ from experiments.denoising.files import read_documents, write_documents
 from experiments.denoising.runs import DenoiseRuns, learning_settings
 from experiments.denoising.votes import count_votes
 from experiments.stages import Stage
-from model.run_folder import fold_folder
+from model.run_folder import fold_folder, read_metrics, selected_epoch
 from utils.errors import UserError
 from utils.files import write_text
 
 # Where labels had a mean probability of 0.23, cleaning won most of the loss back; where it was 0.12, next to nothing.
 LITTLE_SUPPORT = 0.2
+LITTLE_F1 = 0.1  # of a fold on the labels that it has not seen
+LEARN_MORE = "train the folds longer, or with smaller batches"
 
 
 class RoundStages:
@@ -84,6 +86,7 @@ class RoundStages:
             # Here, because --dry-run needs no PyTorch, which takes seconds to import.
             from experiments.denoising.fold_votes import write_fold_votes
 
+            self._warn_of_little(fold_folder(config.run_folder, fold))
             processed = load_processed(config)
             split = make_splits(processed, config.data, config.folds)[fold]
             held_out = {processed.documents[number].id for number in split.dev}
@@ -98,6 +101,13 @@ class RoundStages:
             [output],
             learning_settings(config),
         )
+
+    def _warn_of_little(self, fold: Path) -> None:
+        """Say before the votes that a fold has learned too little for them. It was scored on what it votes on."""
+        f1 = selected_epoch(read_metrics(fold)).get("f1", 0.0)
+        if f1 < LITTLE_F1:
+            print(f"{fold.name} agrees with the labels of its held-out documents by F1 {f1:.2f} only; {LEARN_MORE}",
+                  flush=True)  # fmt: skip
 
     def _deciding_settings(self) -> dict[str, Any]:
         """What `decide` reads. The number of rounds is no part of it, so that another round undoes no correction."""
@@ -141,6 +151,5 @@ def summary(decisions: Sequence[Decision], labels: int, support: float) -> str:
         lines.append(f"{kind}: {len(of_kind)} beside {labels} labels" + (f" ({each})" if each else ""))
     lines.append(f"voters give a label that they have not seen a probability of {support:.2f} on average")
     if support < LITTLE_SUPPORT:
-        lines.append("the folds have learned too little to find wrong labels; train them longer, or with smaller "
-                     "batches")  # fmt: skip
+        lines.append(f"the folds have learned too little to find wrong labels; {LEARN_MORE}")
     return "\n".join(lines)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from data.batches.tags import CHAIN, FIRST, LAST, SINGLE, FoundSpans, TagScheme
 from data.spans import JudgedSpan, ScoredSpan, Span, place_in_text
+from model.heads.head import CANDIDATES
 from model.layers.crf import ChainCRF, TaggedSpans, backward_scores, forward_scores, span_log_probabilities
 from model.layers.softmax import SoftmaxChain
 
@@ -77,28 +78,46 @@ class ChainDecoder:
         return self.scheme.find_spans(tags.cpu().numpy())
 
     def _likely_spans(self, emissions: Tensor, character_mask: Tensor, least: float, longest: int) -> FoundSpans:
-        """Spans whose first and last tag both have at least the probability `least`. No other span can have it."""
-        text, chain, place, tag = np.nonzero(self._likely_tags(emissions, character_mask, least))
-        found = []  # (4, spans) each: text, category, begin and end
-        for category, code in enumerate(self.scheme.codes):
-            own = chain == code[CHAIN]
-            alone, first, last = (own & (tag == code[which]) for which in (SINGLE, FIRST, LAST))
-            found.append(np.stack([text[alone], np.full(alone.sum(), category), place[alone], place[alone]]))
-            for number in np.unique(text[first]):
-                begins, ends = place[first & (text == number)], place[last & (text == number)]
-                begin, end = (grid.ravel() for grid in np.meshgrid(begins, ends))
-                fits = (begin < end) & (end - begin < longest)
-                count = fits.sum()
-                found.append(np.stack([np.full(count, number), np.full(count, category), begin[fits], end[fits]]))
+        """Spans whose first and last tag both have at least the probability `least`. No other span can have it.
+
+        The smaller of both probabilities bounds that of the span. Of too many spans those with the largest bounds stay.
+        """
+        posteriors = self._posteriors(emissions, character_mask)  # (B, K, L, T)
+        found = [np.empty((4, 0), dtype=np.int64)]  # (4, spans) each: text, category, begin and end
+        for number, length in enumerate(character_mask.sum(dim=1).tolist()):
+            columns, bounds = self._pairs(posteriors[number, :, :length], least, longest)
+            kept = np.sort(np.argsort(-bounds, kind="stable")[: CANDIDATES * length])
+            found.append(np.vstack([np.full((1, len(kept)), number), columns[:, kept]]))
         return FoundSpans(*np.concatenate(found, axis=1))
 
-    def _likely_tags(self, emissions: Tensor, character_mask: Tensor, least: float) -> np.ndarray:
-        """bool (B, K, L, T): tags whose posterior probability is at least `least`; none on pads."""
+    def _pairs(self, posterior: np.ndarray, least: float, longest: int) -> tuple[np.ndarray, np.ndarray]:
+        """Category, begin and end (3, spans) of the likely spans of a text, and a bound (spans,) of each probability.
+
+        Args:
+            posterior: (K, L, T).
+            least, longest: as for `Head.judge`.
+        """
+        columns, bounds = [np.empty((3, 0), dtype=np.int64)], [np.empty(0)]
+        for category, code in enumerate(self.scheme.codes):
+            own = posterior[code[CHAIN]]  # (L, T)
+            alone, first, last = (own[:, code[which]] for which in (SINGLE, FIRST, LAST))  # 3 of (L,)
+            places = np.flatnonzero(alone >= least)
+            columns.append(np.stack([np.full(len(places), category), places, places]))
+            bounds.append(alone[places])
+            grid = np.meshgrid(np.flatnonzero(first >= least), np.flatnonzero(last >= least))
+            begin, end = (axis.ravel() for axis in grid)
+            fits = (begin < end) & (end - begin < longest)
+            begin, end = begin[fits], end[fits]
+            columns.append(np.stack([np.full(len(begin), category), begin, end]))
+            bounds.append(np.minimum(first[begin], last[end]))
+        return np.concatenate(columns, axis=1), np.concatenate(bounds)
+
+    def _posteriors(self, emissions: Tensor, character_mask: Tensor) -> np.ndarray:
+        """(B, K, L, T): the posterior probability of every tag."""
         flat, mask = emissions.flatten(0, 1), mask_of_chains(character_mask, self.scheme)  # (B K, L, T), (B K, L)
         weights = forward_scores(flat, self.crf.scores) + backward_scores(flat, mask, self.crf.scores)  # (B K, L, T)
         posterior = (weights - weights[:, :1].logsumexp(dim=2, keepdim=True)).exp()  # (B K, L, T)
-        likely = (posterior >= least) & mask.unsqueeze(2)
-        return likely.unflatten(0, (-1, self.scheme.num_chains)).cpu().numpy()
+        return posterior.unflatten(0, (-1, self.scheme.num_chains)).cpu().numpy()
 
     def _probabilities(self, emissions: Tensor, character_mask: Tensor, spans: FoundSpans) -> list[float]:
         """(S,) posterior probabilities."""

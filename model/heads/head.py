@@ -16,6 +16,8 @@ from config import Config
 from data.batches.labels import Labeller, Labels
 from data.spans import JudgedSpan, ScoredSpan, Span
 
+CANDIDATES = 4  # judged for each character of a text, beside those that are asked for; trained networks stay far below
+
 
 class Output(NamedTuple):
     """float32 scores (B, ...), whose shape depends on the head, and the mean loss per character if there are labels."""
@@ -110,7 +112,8 @@ class Head(nn.Module):
             longest: the number of characters that those spans may have.
 
         Returns:
-            For each text its candidates by begin, end and category.
+            For each text its candidates by begin, end and category. A network that has learned little finds nearly all
+            spans likely. Then only the most likely ones are judged, `CANDIDATES` for each character of the text.
         """
         raise NotImplementedError
 

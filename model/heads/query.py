@@ -16,7 +16,7 @@ from config import Config
 from data.batches.labels import Labels
 from data.batches.span_labels import SpanLabeller
 from data.spans import JudgedSpan, ScoredSpan, Span
-from model.heads.head import Head
+from model.heads.head import CANDIDATES, Head
 from model.heads.span import bernoulli_divergence, candidate_spans, found_spans
 from model.layers.global_pointer import NO_SPAN, GlobalPointer, possible_spans
 
@@ -85,7 +85,8 @@ class QueryHead(Head):
         self, scores: Tensor, character_mask: Tensor, asked: Sequence[Sequence[Span]], least: float, longest: int
     ) -> list[list[JudgedSpan]]:
         """As for `Head.judge`. The probability is the smallest of begin, end and match."""
-        return candidate_spans(span_scores(scores), self.labeller.categories, asked, least, longest)
+        most = CANDIDATES * character_mask.sum(dim=1)  # (B,)
+        return candidate_spans(span_scores(scores), self.labeller.categories, asked, least, longest, most)
 
 
 def question_losses(scores: Tensor, character_mask: Tensor, spans: Tensor, unknown: Tensor) -> Tensor:

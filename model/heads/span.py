@@ -15,7 +15,7 @@ from config import Config
 from data.batches.labels import Labels
 from data.batches.span_labels import SpanLabeller
 from data.spans import JudgedSpan, ScoredSpan, Span
-from model.heads.head import Head
+from model.heads.head import CANDIDATES, Head
 from model.layers.global_pointer import NO_SPAN, GlobalPointer, possible_spans
 
 
@@ -75,7 +75,8 @@ class SpanHead(Head):
         self, scores: Tensor, character_mask: Tensor, asked: Sequence[Sequence[Span]], least: float, longest: int
     ) -> list[list[JudgedSpan]]:
         """As for `Head.judge`. The probability is the sigmoid of the score."""
-        return candidate_spans(scores, self.labeller.categories, asked, least, longest)
+        most = CANDIDATES * character_mask.sum(dim=1)  # (B,)
+        return candidate_spans(scores, self.labeller.categories, asked, least, longest, most)
 
 
 def found_spans(scores: Tensor, categories: Sequence[str]) -> list[list[ScoredSpan]]:
@@ -86,11 +87,23 @@ def found_spans(scores: Tensor, categories: Sequence[str]) -> list[list[ScoredSp
 
 
 def candidate_spans(
-    scores: Tensor, categories: Sequence[str], asked: Sequence[Sequence[Span]], least: float, longest: int
+    scores: Tensor,
+    categories: Sequence[str],
+    asked: Sequence[Sequence[Span]],
+    least: float,
+    longest: int,
+    most: Tensor | None = None,
 ) -> list[list[JudgedSpan]]:
-    """The candidates of `Head.judge` from scores (B, C, L, L). The other arguments are as there."""
+    """The candidates of `Head.judge` from scores (B, C, L, L).
+
+    Args:
+        most: (B,) candidates of each text, beside those that are asked for; no bound by default.
+        categories, asked, least, longest: as there.
+    """
     probabilities = scores.sigmoid()  # (B, C, L, L)
     likely = (probabilities >= least).tril(longest - 1) | (scores > 0)  # (B, C, L, L)
+    if most is not None:
+        likely = _most_likely(scores, likely, most)
     places = set(map(tuple, likely.nonzero().tolist()))
     number = {category: place for place, category in enumerate(categories)}
     places |= {(text, number[span.category], span.begin, span.end) for text, own in enumerate(asked) for span in own}
@@ -103,6 +116,16 @@ def candidate_spans(
     for (text, category, begin, end), probability, found in judged:
         texts[text].append(JudgedSpan(categories[category], begin, end, probability, found))
     return texts
+
+
+def _most_likely(scores: Tensor, likely: Tensor, most: Tensor) -> Tensor:
+    """`likely` (B, C, L, L) with at most `most` (B,) of each text, those with the largest scores."""
+    kept = likely.clone()
+    for text in torch.nonzero(likely.flatten(1).sum(dim=1) > most).flatten().tolist():
+        own = scores[text].masked_fill(~likely[text], -torch.inf).flatten()  # (C L L,)
+        best = own.topk(int(most[text])).indices
+        kept[text] = torch.zeros_like(own, dtype=torch.bool).index_fill(0, best, True).view_as(kept[text])
+    return kept
 
 
 def bernoulli_divergence(scores: Tensor, others: Tensor) -> Tensor:

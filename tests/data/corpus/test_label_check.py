@@ -1,9 +1,12 @@
 """Labels whose text differs in white space or line ends are placed by their text."""
 
+import json
 import random
 
 import pytest
 
+from config import CorpusConfig
+from data.corpus.formats import read_corpus
 from data.corpus.label_check import check_label, white_space_counts
 from data.problems import Problems
 from data.spans import Span
@@ -94,3 +97,15 @@ def test_every_count_is_that_of_the_rewritten_text():
             assert len(positions) == len(other)
             here = [text[place] for place in positions]
             assert all(a == b or (a.isspace() and b.isspace()) for a, b in zip(here, other, strict=True)), name
+
+
+@pytest.mark.parametrize("category", ["\x1b[31mname", "na\x00me", "name\n", "\u202eeman", "\u200bname"])
+def test_a_category_that_commands_a_terminal_is_dropped_and_shown_escaped(tmp_path, category):
+    entities = [{"category": category, "pos_b": 0, "pos_e": 1}, {"category": "place", "pos_b": 2, "pos_e": 3}]
+    (tmp_path / "a.jsonl").write_text(json.dumps({"text": "张伟北京", "entities": entities}) + "\n")
+    problems = Problems()
+    (document,) = read_corpus(CorpusConfig(path=str(tmp_path / "a.jsonl")), problems)
+    assert document.spans == (Span("place", 2, 3),)
+    assert problems.counts == {"category with control characters": 1} and problems.labels_lost == 1
+    assert all(character.isprintable() for character in problems.messages[0])
+    assert repr(category)[1:-1] in problems.messages[0]

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import lzma
 import re
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -251,3 +252,51 @@ def test_what_is_no_vector_file_shows_its_first_row(tmp_path, content, first):
     path.write_text(content, encoding="utf-8")
     with pytest.raises(UserError, match=re.escape(f"its first row is '{first}', expected a word and numbers")):
         read_vectors(path, ["北京"], Problems())
+
+
+@pytest.mark.parametrize("value", [3e38, 1e7, -1e7, float("inf"), float("nan")])
+@pytest.mark.parametrize("binary", [False, True])
+def test_absurd_values_are_reported_by_line_and_not_used(tmp_path, value, binary):
+    words = {f"词{number}": np.full(DIMENSION, 0.5, dtype=np.float32) for number in range(120)}
+    words["坏词"] = np.append(np.full(DIMENSION - 1, 0.5), value).astype(np.float32)
+    words["好词"] = np.full(DIMENSION, 99.0, dtype=np.float32)
+    path, problems = tmp_path / "vectors", Problems()
+    path.write_bytes(as_binary(words) if binary else as_text(words, True))
+    read = read_vectors(path, list(words), problems)
+    assert set(read.words) == set(words) - {"坏词"} and np.isfinite(read.matrix.std())
+    (message,) = problems.messages
+    assert message.startswith(f"{path}:{121 if binary else 122}: vector ") and message.endswith("坏词")
+
+
+@pytest.mark.parametrize("header", ["5 1000000000000", f"5 {'9' * 5000}", f"{'9' * 5000} 5", "5 65537", "3 0"])
+def test_an_absurd_header_gives_no_words_or_one_line(tmp_path, header):
+    (tmp_path / "vectors").write_bytes(header.encode() + "\n词 ".encode() + b"\x00\xff\x00\x01" * 50)
+    try:
+        assert not read_vectors(tmp_path / "vectors", ["词"], Problems()).words
+    except UserError as error:
+        assert len(error.lines) == 1
+
+
+@pytest.mark.parametrize("pack", [".gz", ".bz2", ".xz"])
+@pytest.mark.parametrize("begin", ["", "text", "binary"])
+def test_a_line_without_end_takes_neither_time_nor_memory(tmp_path, table, pack, begin):
+    """200 MB of one character in a file of some hundred kilobytes."""
+    before = {"": b"", "text": as_text(table, False), "binary": as_binary(table)}[begin]
+    open_packed = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}[pack]
+    path = tmp_path / f"vectors{pack}"
+    with open_packed(path, "wb") as stream:
+        stream.write(before)
+        for _ in range(200):
+            stream.write(b"a" * 1_000_000)
+    problems = Problems()
+    tracemalloc.start()
+    started = time.monotonic()
+    if begin:
+        assert len(read_vectors(path, list(table), problems).words) > 200
+        assert problems.counts
+    else:
+        with pytest.raises(UserError, match="not a word2vec file"):
+            read_vectors(path, list(table), problems)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 60e6 and time.monotonic() - started < 20

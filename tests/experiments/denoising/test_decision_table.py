@@ -124,13 +124,26 @@ def test_words_that_mean_nothing_are_refused(table, column, value, telling):
 
 
 @pytest.mark.parametrize(
-    ("column", "value"), [("votes", "inf"), ("voters", "nan"), ("share", "-inf"), ("probability", "0,5")]
+    ("column", "value"),
+    [
+        ("votes", "inf"),
+        ("voters", "nan"),
+        ("share", "-inf"),
+        ("probability", "0,5"),
+        ("share", "1.2"),
+        ("share", "-0.1"),
+        ("probability", "50"),
+        ("votes", "-1"),
+        ("voters", "1e300"),
+    ],
 )
 def test_a_number_that_is_none_is_refused(table, column, value):
     rows = rows_of(table)
     rows[1][column] = value
     rewrite(table, rows)
-    with pytest.raises(UserError, match=rf"decisions\.csv, row 3: {column} '{value}'; it is a number, or empty"):
+    with pytest.raises(
+        UserError, match=rf"decisions\.csv, row 3: {column} '{value}'; it is a number (from 0 to 1|of votes), or empty"
+    ):
         read_decisions(table, DOCUMENTS, Problems())
 
 
@@ -157,3 +170,33 @@ def test_the_page_shows_texts_as_they_are_and_counts_by_category(table):
     assert "<title>运行 &lt;1&gt;</title>" in page
     assert "<tr><td>book</td><td>0</td><td>2</td></tr>" in page
     assert page.index("张伟") < page.index("然后走了")
+
+
+@pytest.mark.parametrize("first", [*"=+-@＝＋－＠'\t", "''", "'="])
+def test_no_cell_is_a_formula_and_every_cell_comes_back(tmp_path, first):
+    text = f"{first}1+1，{first}张伟"
+    document = Document(f"{first}id", text, (Span(f"{first}name", 0, 1),))
+    decisions = [Decision(document.id, "doubtful", document.spans[0], Tally(0, 4, 0.01), 0.01, "mask"),
+                 Decision(document.id, "missing", Span("book", 3, 4), Tally(4, 4, 0.9), 0.9, "add")]  # fmt: skip
+    write_report(decisions, [document], tmp_path, "运行")
+    cells = [cell for row in rows_of(tmp_path / "decisions.csv") for cell in row.values()]
+    assert not [cell for cell in cells if cell[:1] in tuple("=+-@＝＋－＠\t")]
+    assert read_decisions(tmp_path / "decisions.csv", [document], Problems()) == decisions
+
+
+@pytest.mark.parametrize(
+    ("changes", "telling"),
+    [
+        ([{}, {}, {"action": "add"}], "row 3: book 2 4 overlaps book 4 6, another label of its category"),
+        ([{}, {}, {"action": "weight"}], "overlaps book 4 6"),
+        ([{"category": "place", "pos_b": "10", "pos_e": "11"}, {}, {}], "row 2: place 10 11 overlaps place 11 13"),
+    ],
+)
+def test_rows_that_make_two_labels_of_a_category_overlap_are_refused(table, changes, telling):
+    documents = [Document("0", DOCUMENTS[0].text, (Span("name", 6, 7), Span("place", 11, 13))), DOCUMENTS[1]]
+    rows = rows_of(table)
+    for row, change in zip(rows, changes, strict=True):
+        row.update(change)
+    rewrite(table, rows)
+    with pytest.raises(UserError, match=telling):
+        read_decisions(table, documents, Problems())

@@ -373,4 +373,4 @@ def test_bad_command_lines_are_one_line(finished, capsys, arguments, telling):
 def test_a_person_is_told_how_much_the_voters_know(probability, warned):
     told = summary([], 1, probability)
     assert f"a probability of {probability:.2f} on average" in told
-    assert ("train them longer" in told) == warned
+    assert ("train the folds longer" in told) == warned

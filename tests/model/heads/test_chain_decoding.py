@@ -5,6 +5,7 @@ import torch
 
 from data.batches.tags import TagScheme
 from data.spans import Span
+from model.heads import chain_decoding
 from model.heads.chain_decoding import ChainDecoder
 from model.layers.crf import ChainCRF, TaggedSpans, span_log_probabilities
 
@@ -44,7 +45,8 @@ def all_spans(decoder, text, longest):
 
 @pytest.mark.parametrize("least", [0.02, 0.2])
 @pytest.mark.parametrize("longest", [2, 7])
-def test_candidates_are_all_that_are_likely_and_all_that_were_found(reading, least, longest):
+def test_candidates_are_all_that_are_likely_and_all_that_were_found(reading, least, longest, monkeypatch):
+    monkeypatch.setattr(chain_decoding, "CANDIDATES", 1000)
     decoder, emissions, mask = reading
     best = decoder.decode(emissions, mask)
     candidates = decoder.judge(emissions, mask, [[], []], least, longest)
@@ -69,3 +71,21 @@ def test_what_is_asked_is_judged_however_unlikely(reading):
     assert {one[:3] for one in candidates[0]} == set(asked[0])
     assert Span("b", 0, 3) in {one[:3] for one in candidates[1]}
     assert sum(one.probability < 0.01 for one in candidates[0]) > 10
+
+
+def test_of_too_many_candidates_the_likely_ones_stay(reading, monkeypatch):
+    """A network that has learned nothing finds every span likely. What is asked for and what is found stays in."""
+    decoder, emissions, mask = reading
+    flat = emissions / 100
+    asked = [[Span(decoder.scheme.categories[0], 0, 3)], []]
+    every = decoder.judge(flat, mask, asked, 1e-6, 7)
+    few = decoder.judge(flat, mask, asked, 1e-6, 7)
+    monkeypatch.setattr(chain_decoding, "CANDIDATES", 1000)
+    every = decoder.judge(flat, mask, asked, 1e-6, 7)
+    found = [{span[:3] for span in spans} for spans in decoder.decode(flat, mask)]
+    for kept, of_text, best, own, length in zip(few, every, found, asked, mask.sum(dim=1).tolist(), strict=True):
+        probability = {one[:3]: one.probability for one in of_text}
+        must = best | {tuple(span) for span in own}
+        assert must <= {one[:3] for one in kept} <= set(probability)
+        assert len(kept) <= 4 * length + len(must)
+        assert all(one.probability == pytest.approx(probability[one[:3]], abs=1e-6) for one in kept)

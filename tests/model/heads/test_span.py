@@ -7,6 +7,7 @@ import torch
 
 from config import load_config
 from data.spans import Doubt, ScoredSpan, Span
+from model.heads import span as span_head
 from model.heads.span import SpanHead
 from model.layers.global_pointer import NO_SPAN, possible_spans
 
@@ -93,7 +94,8 @@ def test_spans_that_overlap_within_a_category_are_all_read(head, mask):
 
 
 @pytest.mark.parametrize(("least", "longest"), [(0.1, 7), (0.4, 2), (0.9, 7)])
-def test_candidates_are_all_that_are_likely_found_or_asked_for(head, mask, least, longest):
+def test_candidates_are_all_that_are_likely_found_or_asked_for(head, mask, least, longest, monkeypatch):
+    monkeypatch.setattr(span_head, "CANDIDATES", 1000)
     scores = random_scores(mask, 5)
     asked = [[Span("place", 0, 6)], []]
     for text, candidates in enumerate(head.judge(scores, mask, asked, least, longest)):
@@ -121,3 +123,14 @@ def test_the_divergence_is_that_of_as_many_coins(head, mask):
                     expected[text] += p * math.log(p / q) + (1 - p) * math.log((1 - p) / (1 - q))
     torch.testing.assert_close(head.divergence(one, other, mask), torch.tensor(expected), rtol=1e-4, atol=1e-4)
     assert head.divergence(one, one, mask).abs().max() < 1e-5
+
+
+def test_of_too_many_candidates_the_likely_ones_stay(head, mask, monkeypatch):
+    scores, nothing = random_scores(mask, 5), [[], []]
+    monkeypatch.setattr(span_head, "CANDIDATES", 2)
+    few = head.judge(scores, mask, nothing, 0.1, 7)
+    monkeypatch.setattr(span_head, "CANDIDATES", 1000)
+    for kept, every, length in zip(few, head.judge(scores, mask, nothing, 0.1, 7), mask.sum(dim=1), strict=True):
+        assert len(every) > 2 * length, "or the test shows nothing"
+        likely = sorted((one.probability for one in every), reverse=True)[: 2 * length]
+        assert sorted((one.probability for one in kept), reverse=True) == likely
