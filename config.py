@@ -37,9 +37,9 @@ class RunConfig(Settings):
     """Random seed of the weights, the order of the batches and dropout."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Device to compute on. `auto` takes a GPU where there is one."""
-    threads: int = Field(0, ge=0)
+    threads: int = Field(0, ge=0, le=4096)
     """Processor threads for PyTorch. 0 leaves the number to PyTorch."""
-    workers: int = Field(0, ge=0)
+    workers: int = Field(0, ge=0, le=256)
     """Processes that prepare batches. Useful only with a GPU."""
     shared: bool = False
     """Let other users of this machine read what is written. By default only the owner of a file can."""

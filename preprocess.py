@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import get_args
 
-from config import Config, CorpusConfig, CorpusFormat, load_config
+from config import Config, CorpusConfig, CorpusFormat, RunConfig, load_config
 from data.corpus.formats import writers
 from data.corpus.size_limit import files_up_to
 from data.noise.label_errors import ERROR_KINDS
@@ -109,7 +109,12 @@ def _corpus_flags(parser: Parser) -> None:
 
 
 def _seed_flag(parser: Parser) -> None:
-    parser.add_argument("--seed", type=int, default=42, metavar="N", help="random seed; default: 42")
+    parser.add_argument("--seed", type=seed, default=42, metavar="N", help="random seed; default: 42")
+
+
+def seed(text: str) -> int:
+    """A random seed, as run.seed. The name stands in the message about a wrong one."""
+    return RunConfig(seed=int(text)).seed
 
 
 def _noise_flags(parser: Parser) -> None:

@@ -320,6 +320,22 @@ def test_a_yes_or_no_is_one_where_one_is_wanted(write, typed, value):
     assert load_config([write(f"run: {{shared: {typed}}}")]).run.shared is value
 
 
+@pytest.mark.parametrize(
+    ("text", "telling"),
+    [
+        (f"run: {{seed: {2**64}}}", f"run.seed ({2**64}) must be at most 2147483647"),
+        ("run: {seed: 1e300}", "run.seed"),
+        (f"data: {{split_seed: {2**31}}}", "data.split_seed"),
+        (f"train: {{epochs: {10**30}}}", "must be at most 2147483647"),
+        ('run: {name: "a\\0b"}', "must not hold a NUL character or half a surrogate pair"),
+        ('data: {train: "\\ud800"}', "must not hold a NUL character or half a surrogate pair"),
+        ('data: {categories: ["\\ud800"]}', "must not hold a NUL character or half a surrogate pair"),
+    ],
+)
+def test_what_no_computation_and_no_file_name_can_take_is_refused(write, text, telling):
+    assert telling in refusal([write(text)])
+
+
 def test_aliases_repeat_a_value_and_not_without_bound(write):
     config = load_config([write("data: {train: &corpus {path: x, format: jsonl}, dev: *corpus}")])
     assert config.data.dev == config.data.train

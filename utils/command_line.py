@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, NoReturn
 
-from utils.errors import UserError
+from utils.errors import UserError, one_line
 from utils.lifeline import follow_parent
 
 
@@ -59,6 +59,8 @@ def run_chosen(
     Raises:
         UserError: no command was chosen, or a flag belongs to another one.
     """
+    if unusable := [one for one in arguments if "\0" in one or not _is_file_name(one)]:
+        raise UserError(f"{unusable[0]!r:.80}: holds characters that no file name can have; type it again")
     asks_for_help = not {"-h", "--help"}.isdisjoint(arguments)
     if chosen is None:
         if asks_for_help:
@@ -76,6 +78,14 @@ def run_chosen(
     if takers:
         raise UserError(f"{flag} does not belong to {chosen}, but to {' and '.join(takers)}")
     raise UserError(f"unrecognized arguments: {' '.join(unknown)}; see --help")
+
+
+def _is_file_name(text: str) -> bool:
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _parser(program: str, words: str, command: Command) -> Parser:
@@ -96,6 +106,12 @@ def _overview(program: str, about: str, commands: Mapping[str, Command]) -> Pars
     )
 
 
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether an error says that memory ran out. PyTorch has one for GPUs, and a RuntimeError for the processor."""
+    kinds = [kind.__name__ for kind in type(error).__mro__]
+    return "MemoryError" in kinds or "OutOfMemoryError" in kinds or "allocate memory" in str(error)
+
+
 def run_command(program: str, command: Callable[[], None], when_stopped: str) -> int:
     """Run a command and return its exit status.
 
@@ -103,6 +119,7 @@ def run_command(program: str, command: Callable[[], None], when_stopped: str) ->
     |---------------------------------------|--------|----------------|
     | done, or standard output was closed   | 0      |                |
     | UserError                             | 2      | its lines      |
+    | memory ran out                        | 2      | a line         |
     | any other OSError                     | 2      | its text       |
     | Ctrl-C                                | 130    | `when_stopped` |
     """
@@ -116,6 +133,10 @@ def run_command(program: str, command: Callable[[], None], when_stopped: str) ->
         sys.stdout.flush()
     except UserError as error:
         status, lines = 2, error.lines
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        status, lines = 2, [f"not enough memory ({one_line(str(error)):.100}); lower train.batch_size or data.max_len"]
     except KeyboardInterrupt:
         status, lines = 130, [f"stopped; {when_stopped}"]
     except BrokenPipeError:  # as `| head` does

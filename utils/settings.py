@@ -67,6 +67,17 @@ class Settings(BaseModel):
     def _as_typed(cls, value: Any, info: ValidationInfo) -> Any:
         return _typed(value, cls.model_fields[str(info.field_name)].annotation)
 
+    @field_validator("*", mode="after")
+    @classmethod
+    def _within_reach(cls, value: Any) -> Any:
+        """Refuse what no computation or file name can take: numbers of too many digits, NUL, half surrogate pairs."""
+        if isinstance(value, int) and abs(value) > LARGEST_NUMBER:
+            raise ValueError(f"must be at most {LARGEST_NUMBER}")
+        texts = value if isinstance(value, (list, dict)) else [value]
+        if any(isinstance(text, str) and UNWRITABLE.search(text) for text in texts):
+            raise ValueError("must not hold a NUL character or half a surrogate pair")
+        return value
+
     @model_validator(mode="after")
     def _judge(self, info: ValidationInfo) -> Self:
         found = list(self.mistakes())
@@ -86,6 +97,9 @@ class Settings(BaseModel):
                 setting["additionalProperties"] = {"type": ["string", "null"]}
         return schema
 
+
+LARGEST_NUMBER = 2**31 - 1
+UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 
 Model = TypeVar("Model", bound=Settings)
 

@@ -6,6 +6,7 @@ A character that is not in the vocabulary is looked up in its compatibility form
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
@@ -17,6 +18,8 @@ from data.lattice.encoder_files import VOCABULARY_FILES, find_encoder_file, unav
 from utils.errors import UserError
 from utils.json_values import parse_json
 
+UNWRITABLE = re.compile("[\n\r\ud800-\udfff]")
+MOST_ROWS = 10_000_000  # of an embedding table; a larger number in a file is damage
 SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
@@ -33,8 +36,8 @@ class Vocabulary:
     """
 
     def __init__(self, tokens: list[str]) -> None:
-        # vocabulary.txt has a token on each line, so a token with a line break could not be read back.
-        tokens = ["" if "\n" in token or "\r" in token else token for token in tokens]
+        # vocabulary.txt has a token on each line of UTF-8, so these tokens could not be written and read back.
+        tokens = ["" if UNWRITABLE.search(token) else token for token in tokens]
         rows = {token: row for row, token in enumerate(tokens)}
         missing = [special for special in SPECIALS[:4] if special not in rows]
         if missing:
@@ -107,6 +110,8 @@ def encoder_vocabulary(name: str) -> Vocabulary:
             if filename == "vocab.txt":
                 return Vocabulary.load(path)
             rows = parse_json(path.read_text(encoding="utf-8-sig"))["model"]["vocab"]
+            if not 0 <= max(rows.values(), default=0) < MOST_ROWS or min(rows.values(), default=0) < 0:
+                raise ValueError("a row of its vocabulary is out of range")
             tokens = [""] * (max(rows.values(), default=0) + 1)  # rows without a token stay empty
             for token, row in rows.items():
                 tokens[row] = token

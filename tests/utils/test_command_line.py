@@ -1,6 +1,7 @@
 """A command line of several commands: each takes its own flags and refuses those of the others."""
 
 import pytest
+import torch
 
 from utils.command_line import Command, Parser, run_chosen, run_command
 from utils.errors import UserError
@@ -72,3 +73,29 @@ def test_an_error_is_one_line_and_status_2(capsys):
 
     assert run_command("house.py", fail, "nothing was painted") == 2
     assert capsys.readouterr().err == "house.py: the wall is gone\n"
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError("a"), RuntimeError("DefaultCPUAllocator: can't allocate memory"), torch.OutOfMemoryError("b")]
+)
+def test_memory_that_runs_out_is_one_line(capsys, error):
+    def work():
+        raise error
+
+    assert run_command("main.py", work, "") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("main.py: not enough memory (") and "lower train.batch_size" in line
+
+
+def test_other_errors_of_libraries_are_not_hidden():
+    def work():
+        raise RuntimeError("a mistake of ours")
+
+    with pytest.raises(RuntimeError, match="ours"):
+        run_command("main.py", work, "")
+
+
+@pytest.mark.parametrize("argument", ["a\0b", "\ud800"])
+def test_an_argument_that_no_file_can_have_is_one_line(argument):
+    with pytest.raises(UserError, match="holds characters that no file name can have"):
+        run_chosen("main.py", "", {}, None, ["--input", argument])
