@@ -9,11 +9,8 @@ labels and train_label_clean the true ones.
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
-import shutil
-import tempfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -27,6 +24,7 @@ from data.sample.grammar import CATEGORIES, PAIRS, PATTERNS, RARE, RARE_SHARE, W
 from data.sample.themes import ANYWHERE, THEMES
 from data.spans import Span, sorted_spans
 from utils.errors import UserError
+from utils.files import atomic_folder
 from utils.json_values import parse_json
 
 MARKER = ".sample"  # a file in folders that write_sample made, with their settings
@@ -202,10 +200,7 @@ def write_sample(folder: Path, train: int, test: int, seed: int, noise: NoiseRat
     parts = {"train": make_documents(train, seed, "train"), "test": make_documents(test, seed, "test")}
     counts = {f"{part}_spans": dict(category_counts(documents)) for part, documents in parts.items()}
     report: dict[str, Any] = {"train": train, "test": test, **counts, "settings": settings}
-    try:
-        _write_folder(folder, parts["train"], parts["test"], noise, seed, report)
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be written ({error.strerror or error}); choose another folder") from error
+    _write_folder(folder, parts["train"], parts["test"], noise, seed, report)
     return SampleReport(folder, True, **report)
 
 
@@ -236,17 +231,9 @@ def _write_folder(
     seed: int,
     report: dict[str, Any],
 ) -> None:
-    """Write a sibling folder, then rename it."""
-    folder = folder.resolve()  # keeps a link to a folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as made:
-        new, old = Path(made) / "new", Path(made) / "old"
+    with atomic_folder(folder) as new:
         write_ccf(train, new / "train_data", new / "train_label_clean" if noise else new / "train_label")
         if noise:
             write_label_files(add_noise(train, noise, seed), new / "train_label")
         write_ccf(test, new / "test_data", new / "test_label")
         (new / MARKER).write_text(json.dumps(report, ensure_ascii=False, indent=1), encoding="utf-8")
-        if folder.exists():
-            os.replace(folder, old)
-        os.replace(new, folder)
-        shutil.rmtree(old, ignore_errors=True)

@@ -35,7 +35,7 @@ from data.split import make_splits
 from model.prepare import load_or_make
 from model.pretrained import build_encoder
 from model.run_folder import encoder_digest
-from model.training.callbacks.checkpoint import epochs_done, misfit, read_checkpoint, write_checkpoint
+from model.training.callbacks.checkpoint import holds_checkpoint, misfit, read_checkpoint, write_checkpoint
 from model.training.loaders import bucket_sampler
 from model.training.schedule import linear
 from model.written_encoder import is_written_here, mark_as_written
@@ -117,7 +117,8 @@ def pretrain(config: Config, load: Callable[[Config], Processed] = load_or_make,
 
 def _is_ours(folder: Path) -> bool:
     """Whether a folder holds the result of a pretraining, or one that was stopped."""
-    return is_written_here(folder) or epochs_done(folder) > 0
+    stopped = [path.name for path in folder.iterdir()] == [RESUME] and holds_checkpoint(folder / RESUME)
+    return is_written_here(folder) or stopped
 
 
 def _pretrain(config: Config, processed: Processed, go_on: bool) -> Pretraining:

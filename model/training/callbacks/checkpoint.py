@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from utils.files import atomic_file, digest_file
 from utils.recorded_files import FILES, read_sealed, write_sealed
 
 STATE = "state.json"
+OURS = re.compile(r"state\.json|(model|optimizer)-\d+\.safetensors|\..*\.tmp")
 REMEDY = "start the run again without --resume"
 
 
@@ -102,6 +104,11 @@ def read_checkpoint(folder: Path) -> SavedState | None:
     except (OSError, KeyError) as error:
         raise misfit(folder, error) from None
     return SavedState(state, *map(load_tensors, files))
+
+
+def holds_checkpoint(folder: Path) -> bool:
+    """Whether a folder holds a checkpoint or a part of one, and nothing else."""
+    return all(OURS.fullmatch(path.name) for path in folder.iterdir())
 
 
 def misfit(folder: Path, error: Exception) -> UserError:
