@@ -1,7 +1,7 @@
 """A campaign of kills: every command is stopped at its file operations and at random moments, and must lose nothing.
 
     python -m benchmarks.chaos --quick                two minutes, a part of every check-in
-    python -m benchmarks.chaos --kills 100            all of it
+    python -m benchmarks.chaos --points 40 --kills 100    half an hour; without --points, every operation
     python -m benchmarks.chaos --only crash --commands train
 
 | part    | what is done                                     | what must hold                              |
@@ -79,11 +79,12 @@ class Campaign:
     Args:
         home: a folder for the workspace and its copies.
         quick: try a few points only.
+        points: of each command that are tried otherwise.
         seed: of random choices.
     """
 
-    def __init__(self, home: Path, quick: bool, seed: int) -> None:
-        self.home, self.quick = home, quick
+    def __init__(self, home: Path, quick: bool, points: int, seed: int) -> None:
+        self.home, self.quick, self.points = home, quick, points
         self.random = random.Random(seed)
         self.place = home / "work"  # every copy is at the same path, because settings and manifests hold paths
         self.rows: list[Row] = []
@@ -185,7 +186,7 @@ class Campaign:
         expected, operations, _ = self.reference(command)
         points = [CrashPoint(number, moment) for number in range(operations) for moment in MOMENTS]
         print(f"crash, {name}: {len(points)} points", flush=True)
-        limit = FEW_POINTS if command.starts_processes else QUICK_POINTS if self.quick else len(points)
+        limit = FEW_POINTS if command.starts_processes else QUICK_POINTS if self.quick else self.points
         for point in sorted(self.random.sample(points, min(limit, len(points)))):
             self.fresh(command)
             ended = self.run(command.arguments, lambda point=point: crash_at(point, self.place))  # type: ignore[misc]
@@ -338,7 +339,7 @@ def can_mount() -> bool:
 
 def campaign(options: argparse.Namespace, home: Path) -> list[Row]:
     """Do the parts that the options name; returns the table's rows."""
-    own = Campaign(home, options.quick, options.seed)
+    own = Campaign(home, options.quick, options.points, options.seed)
     own.prepare()
     commands = {name: command for name, command in COMMANDS.items() if name in (options.commands or COMMANDS)}
     quick = {name: command for name, command in commands.items() if not (options.quick and command.starts_processes)}
@@ -369,6 +370,7 @@ def run(arguments: list[str] | None = None) -> int:
     """Run the campaign; returns the exit status."""
     parser = argparse.ArgumentParser(prog="chaos", description="kill every command, and look whether anything is lost")
     parser.add_argument("--quick", action="store_true", help="a few points of each command")
+    parser.add_argument("--points", type=int, default=10**6, help="crash points of a command, drawn at random")
     parser.add_argument("--kills", type=int, default=12, help="random kills in all")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--commands", nargs="+", choices=list(COMMANDS), metavar="NAME")
