@@ -3,7 +3,7 @@
 #
 #   bash set_env.sh             install
 #   bash set_env.sh demo        install; sample corpus, preprocess, train, score, predict
-#   bash set_env.sh test        install; style, types, imports and tests
+#   bash set_env.sh test        install; style, types, imports, tests and kills
 #   bash set_env.sh settings    install; make docs/settings.md and configs/schema.json from config.py
 #
 # PYTHON=/path/to/python3 chooses the interpreter (3.11 or later) that .venv is made from.
@@ -50,10 +50,15 @@ run_tests() {
   ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 .venv/bin/python -m pytest --numprocesses 2 -m half_precision
 }
 
+# Kill every command at a few moments, fill its disk, run it twice at once: benchmarks/chaos.py without --quick does all.
+survive() {
+  OMP_NUM_THREADS=1 .venv/bin/python -m benchmarks.chaos --quick
+}
+
 case "${1:-install}" in
   install) install ;;
   demo) install; demo ;;
-  test) install; check_code; run_tests ;;
+  test) install; check_code; run_tests; survive ;;
   settings) install; .venv/bin/python docs/make_settings.py ;;
   *) fail "unknown word '$1'; use demo, test or settings, or none" ;;
 esac

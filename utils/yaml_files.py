@@ -70,20 +70,20 @@ def parse_yaml(text: str) -> Any:
     Raises:
         YamlError: it is not valid, or it is refused; see the table above.
     """
-    loader = yaml.SafeLoader(text) if "\0" not in text else None
-    if loader is None:
-        raise YamlError("it holds a NUL character", text[: text.index("\0")].count("\n") + 1)
+    loader = None
     try:
+        loader = yaml.SafeLoader(text)  # raises for characters that YAML does not allow
         node = loader.get_single_node()
         return None if node is None else _Builder().build(node)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        reason = getattr(error, "problem", None) or str(error)
+        reason = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise YamlError(reason, mark.line + 1 if mark else None) from None
     except RecursionError:
         raise YamlError("its blocks are nested too deep") from None
     finally:
-        loader.dispose()
+        if loader:
+            loader.dispose()
 
 
 class _Builder:

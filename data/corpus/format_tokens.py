@@ -141,9 +141,12 @@ def _read_table(file: Path) -> Any:
     import pyarrow.parquet
 
     if file.suffix == ".parquet":
-        return pyarrow.parquet.read_table(file)
-    with pyarrow.memory_map(str(file)) as source:
-        return pyarrow.ipc.open_stream(source).read_all()
+        table = pyarrow.parquet.read_table(file)
+    else:
+        with pyarrow.memory_map(str(file)) as source:
+            table = pyarrow.ipc.open_stream(source).read_all()
+    table.validate(full=True)  # offsets of a damaged file may point beyond its memory
+    return table
 
 
 def _names(metadata: dict[bytes, bytes]) -> Names:
