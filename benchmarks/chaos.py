@@ -27,6 +27,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ from typing import NamedTuple
 os.environ.setdefault("TQDM_DISABLE", "1")
 
 import torch
+from tqdm import tqdm
 
 import main
 import preprocess
@@ -52,7 +54,7 @@ from benchmarks.crash_points import MOMENTS, CrashPoint, count_operations, crash
 
 QUICK_DISKS = ("preprocess", "train", "pretrain", "predict")
 PARTS = ("crash", "random", "full", "two")
-QUICK_POINTS, FEW_POINTS = 3, 6  # of a command that runs in this process, and of one that starts others
+QUICK_POINTS, FEW_POINTS = 3, 4  # of a command that runs in this process, and of one that starts others
 
 
 class Ended(NamedTuple):
@@ -221,7 +223,7 @@ class Campaign:
         self.fresh(command)
         begin = sum(path.stat().st_size for path in self.place.rglob("*") if path.is_file())
         self.fresh(command)
-        steps = 3 if self.quick or command.starts_processes else 12
+        steps = 3 if self.quick or command.starts_processes else 6
         for step in range(steps):
             self.fresh(command)
             with self.small_disk():
@@ -377,6 +379,7 @@ def run(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
+    tqdm.set_lock(threading.RLock())  # the default is shared with forks, and a killed one would keep it
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="chaos-") as home:
         rows = campaign(options, Path(os.path.realpath(home)))

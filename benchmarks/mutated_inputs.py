@@ -21,6 +21,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -30,6 +31,7 @@ from typing import NamedTuple
 os.environ.setdefault("TQDM_DISABLE", "1")
 
 import torch
+from tqdm import tqdm
 
 import main
 import preprocess
@@ -292,6 +294,7 @@ def run(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     keep = options.keep.resolve() if options.keep else None
     torch.set_num_threads(1)
+    tqdm.set_lock(threading.RLock())  # the default is shared with forks, and a killed one would keep it
     started, total = time.monotonic(), Counter[str]()
     with tempfile.TemporaryDirectory(prefix="mutated-") as home:
         os.chdir(home)
