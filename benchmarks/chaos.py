@@ -278,12 +278,13 @@ class Campaign:
 
     def again(self, command: Command) -> str:
         """The command line that goes on after a kill."""
-        if command.again == "--resume" and "--overwrite" in command.arguments:
-            # What has not taken the earlier run's place yet begins anew; what has goes on.
-            seed = re.search(r"^ +seed: (\d+)$", (self.place / "runs/tiny/config.yaml").read_text(), re.MULTILINE)
-            return (
-                command.arguments if seed and seed[1] != "7" else command.arguments.replace("--overwrite", "--resume")
-            )
+        if "--overwrite" in command.arguments:
+            # What has not taken the earlier run's place yet begins anew. What has, or is doing so, goes on.
+            settings = self.place / "runs/tiny/config.yaml"
+            seed = re.search(r"^ +seed: (\d+)$", settings.read_text() if settings.exists() else "", re.MULTILINE)
+            if seed and seed[1] != "7":
+                return command.arguments
+            return command.arguments.replace("--overwrite", "--resume")
         return f"{command.arguments} {command.again}"
 
     def go_on(self, row: Row, what: str, command: Command, expected: dict[str, str]) -> None:

@@ -65,7 +65,7 @@ def read_texts(path: Path | None, stream: TextIO | None, problems: Problems, tex
 
 def _with_distinct_ids(texts: Iterable[tuple[Located, str]], problems: Problems) -> Iterator[Document]:
     """The documents with distinct ids. Each comes with the id to use if its own is taken."""
-    seen: set[str] = set()
+    seen = _SeenIds()
     for (where, document, _), other in texts:
         document = replace(document, text=mended(document.text, where, problems))
         further = (f"{other}#{number}" for number in itertools.count(2))
@@ -74,6 +74,24 @@ def _with_distinct_ids(texts: Iterable[tuple[Located, str]], problems: Problems)
             problems.change("id given before, another one taken", where, f"{document.id!r} is {identity!r}")
         seen.add(identity)
         yield replace(document, id=identity)
+
+
+class _SeenIds:
+    """The ids so far. Those that only count texts, as most do, take no memory: a million texts must fit."""
+
+    def __init__(self) -> None:
+        self._counted = 0  # 0, 1, 2 ... below this were seen
+        self._others: set[str] = set()
+
+    def __contains__(self, identity: str) -> bool:
+        counts = len(identity) < 19 and identity.isdecimal() and identity.isascii()
+        return identity in self._others or (counts and int(identity) < self._counted and str(int(identity)) == identity)
+
+    def add(self, identity: str) -> None:
+        if identity == str(self._counted):
+            self._counted += 1
+        else:
+            self._others.add(identity)
 
 
 def _texts_of_json(path: Path, key: str, problems: Problems) -> Iterator[tuple[Located, str]]:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from data.corpus import corpus_files as files
+from data.corpus import input_texts
 from data.corpus.document import Document, to_json
 from data.corpus.input_texts import read_texts
 from data.problems import Problems
@@ -256,3 +257,17 @@ def test_damaged_surrogates_are_mended_alike_in_every_input(tmp_path, form):
     (document,), problems = read(None if stream else path, stream)
     assert document.text == "张\ufffd三😀"
     assert problems.changed == {"half a surrogate pair, replaced by U+FFFD": 1}
+
+
+def test_ids_that_only_count_take_no_memory_and_clash_with_written_ones(tmp_path):
+    lines = ['{"text": "a"}', '{"id": "0", "text": "b"}', '{"text": "c"}', '{"id": "5", "text": "d"}', '{"text": "e"}',
+             '{"text": "f"}', '{"id": "007", "text": "g"}', '{"id": "7", "text": "h"}']  # fmt: skip
+    (tmp_path / "t.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    ids = [document.id for document in read_texts(tmp_path / "t.jsonl", None, Problems())]
+    assert ids == ["0", "t#2", "2", "5", "4", "t#6", "007", "7"]
+    seen = input_texts._SeenIds()
+    for number in range(10_000):
+        assert str(number) not in seen
+        seen.add(str(number))
+        assert str(number) in seen
+    assert not seen._others and "10000" not in seen and "01" not in seen
