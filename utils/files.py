@@ -136,7 +136,7 @@ def writable(folder: Path) -> Iterator[None]:
             raise full_disk(folder, str(error.strerror)) from None
         if error.errno in (errno.EROFS, errno.ENAMETOOLONG):
             raise UserError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from None
-        if error.errno is None and "written" in str(error):  # as numpy reports that the disk is full
+        if error.errno is None:  # as numpy reports that it could not write all values
             raise full_disk(folder, str(error)) from None
         raise
 
