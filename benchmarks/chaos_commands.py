@@ -28,6 +28,7 @@ SETTINGS = {
     "train": {"epochs": 2, "batch_size": 16, "precision": "float32", "other_rate": 1e-2, "encoder_rate": 1e-3},
 }
 TIMES = {"seconds", "train_seconds", "evaluation_seconds", "peak_mib", "modified", "files", "digest", "inputs"}
+OF_TIMES = ("stages.json", "table.csv")  # digests of metrics, which hold times; seconds and memory
 SKIPPED = (".log", ".png", ".md", ".html", ".lock")  # they hold times, or say what others hold
 
 
@@ -117,7 +118,7 @@ def contents(folder: Path) -> dict[str, str]:
     found = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = path.relative_to(folder).as_posix()
-        if "tensorboard" not in name and path.suffix not in SKIPPED:
+        if "tensorboard" not in name and path.suffix not in SKIPPED and path.name not in OF_TIMES:
             found[name] = hashlib.sha256(_comparable(path)).hexdigest()
     return found
 

@@ -14,9 +14,10 @@ from config import EncoderConfig
 from data.lattice.encoder_files import PICKLED_WEIGHTS, SAFE_WEIGHTS, VOCABULARY_FILES, refuse_unreadable_weights
 from data.lattice.tokenizer import encoder_vocabulary
 from model.pretrained import load_transformer
+from model.unpickle_weights import CANNOT_WRITE
 from model.written_encoder import is_written_here, mark_as_written
 from utils.errors import UserError
-from utils.files import atomic_folder, check_replaceable
+from utils.files import atomic_folder, check_replaceable, full_disk
 from utils.json_values import parse_json
 
 FILES = {"config.json", "model.safetensors", *VOCABULARY_FILES}  # of the new folder
@@ -114,6 +115,8 @@ def _unpickle(files: list[Path], output: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         said = done.stderr.strip().splitlines()
+        if said and done.returncode == CANNOT_WRITE:
+            raise full_disk(output.parent, said[-1])
         reason = said[-1] if said and done.returncode == 2 else f"reading it ended with status {done.returncode}"
         where = "" if said and done.returncode == 2 else f"{files[0]}: "
         raise UserError(f"{where}{reason}; fetch it again, or choose another encoder")

@@ -5,7 +5,7 @@
 `torch.load` reads with `weights_only`, which builds tensors, numbers and containers and refuses everything else, so no
 code of a file is run. The process is apart because a damaged file may still crash it or fill the memory.
 
-Exit status 0; or 2 with one line on standard error if a file is refused.
+Exit status 0; with one line on standard error 2 if a file is refused, or 3 if the weights cannot be written.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from typing import Any
 import safetensors.torch
 import torch
 from torch import Tensor
+
+CANNOT_WRITE = 3
 
 
 def main(output: str, files: list[str]) -> int:
@@ -31,7 +33,11 @@ def main(output: str, files: list[str]) -> int:
     if not tensors:
         print(f"{files[0]}: no tensor in it", file=sys.stderr)
         return 2
-    safetensors.torch.save_file(tensors, output, {"format": "pt"})
+    try:
+        safetensors.torch.save_file(tensors, output, {"format": "pt"})
+    except (safetensors.SafetensorError, OSError) as error:  # nothing is wrong with what was read
+        print(" ".join(str(error).split()), file=sys.stderr)
+        return CANNOT_WRITE
     return 0
 
 
