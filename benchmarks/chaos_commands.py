@@ -74,6 +74,15 @@ COMMANDS = {
     "denoise": Command("--mode denoise --config c.yaml --set folds.count=2 --set train.epochs=1",
                        starts_processes=True),
     "compare": Command("--mode compare --config c.yaml --configs one.yaml two.yaml --seeds 1", starts_processes=True),
+    "ablate": Command("--mode ablate --config c.yaml --grid grid.yaml --seeds 1", starts_processes=True),
+    "pipeline": Command(  # a larger network, because pseudo-labels need one that has learned something
+        "--mode pipeline --config c.yaml --set folds.count=2 --set train.epochs=12 --set train.batch_size=4 "
+        "--set encoder.hidden=64 --set flat.hidden=32 --set data.unlabelled=sample/train_data "
+        "--set data.processed=processed_all --set pseudo.certain_from=0.1",
+        starts_processes=True,
+    ),
+    "learn from a dictionary": Command("--mode dictionary --config c.yaml --set dictionary.path=given.txt "
+                                       "--set dictionary.method=loop --set dictionary.rounds=1"),
     "match a dictionary": Command("--mode dictionary --config c.yaml --set dictionary.path=given.txt"),
 }  # fmt: skip
 
@@ -82,6 +91,7 @@ def make_workspace(folder: Path, preprocess: Callable[[list[str]], int]) -> None
     """Make what all commands read. The current folder must be `folder`."""
     (folder / "c.yaml").write_text(yaml.safe_dump(SETTINGS), encoding="utf-8")
     (folder / "one.yaml").write_text("model: {name: encoder}\ntrain: {epochs: 1}\n", encoding="utf-8")
+    (folder / "grid.yaml").write_text("plain: {train.epochs: 1}\nfgm: {train.epochs: 2}\n", encoding="utf-8")
     (folder / "two.yaml").write_text("model: {name: flat}\ntrain: {epochs: 1}\n", encoding="utf-8")
     _prepare(preprocess, "--sample 40 --sample-folder sample --config c.yaml")
     _prepare(preprocess, "--dictionary sample/train_data --output given.txt")
