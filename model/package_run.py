@@ -40,9 +40,9 @@ def package_run(run: Path, output: Path) -> Package:
             written.
     """
     parts = load_parts(run)
+    check_writable(output.parent)  # first, because it clears what a killed process has left beside a finished copy
     if output.exists():
         raise UserError(f"--output {output}: is there already; name a new folder")
-    check_writable(output.parent)
     weights = files_of_folds(parts)
     with atomic_folder(output) as new:
         save_parts(replace(parts, folder=output, config=_without_places(parts.config, output.name)), new)

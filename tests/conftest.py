@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +23,7 @@ from data.lattice.tokenizer import Vocabulary
 from data.processed import Processed
 from data.sample.sample import make_documents
 from data.spans import Span, sorted_spans
+from utils.leftovers import temporary_name
 
 ALPHABET = "天地玄黄宇宙洪荒日月盈昃辰宿列张"
 
@@ -111,3 +115,18 @@ def run(workspace, capsys):
         return status, output.out, output.err
 
     return run_main
+
+
+@pytest.fixture
+def leftover_of():
+    """A function: makes what a process killed at the end of `atomic_folder` leaves beside a finished folder."""
+
+    def make(folder):
+        ended = subprocess.Popen([sys.executable, "-c", ""])
+        ended.wait()
+        left = folder.with_name(temporary_name(folder.name).replace(f".{os.getpid()}.", f".{ended.pid}."))
+        left.mkdir()
+        (left / "target").write_text(folder.name, encoding="utf-8")
+        return left
+
+    return make

@@ -24,7 +24,7 @@ from data.sample.grammar import CATEGORIES, PAIRS, PATTERNS, RARE, RARE_SHARE, W
 from data.sample.themes import ANYWHERE, THEMES
 from data.spans import Span, sorted_spans
 from utils.errors import UserError
-from utils.files import atomic_folder
+from utils.files import atomic_folder, check_writable
 from utils.json_values import parse_json
 
 MARKER = ".sample"  # a file in folders that write_sample made, with their settings
@@ -193,6 +193,7 @@ def write_sample(folder: Path, train: int, test: int, seed: int, noise: NoiseRat
         "noise": asdict(noise) if noise else None,
         "grammar": zlib.crc32(repr((PAIRS, WORDS, PATTERNS, RARE, RARE_SHARE, ANYWHERE, THEMES)).encode()),
     }
+    check_writable(folder)  # first, because it clears what a killed process has left beside a finished sample
     found = _read_marker(folder)
     if found and found["settings"] == settings:
         return SampleReport(folder, False, **found)

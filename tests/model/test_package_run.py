@@ -68,3 +68,10 @@ def test_the_command(plain_run, tmp_path, capsys):
     assert "no predictions, logs, events or paths" in capsys.readouterr().out
     assert main(["--mode", "package-run", *named]) == 2
     assert "needs --output FOLDER" in capsys.readouterr().err
+
+
+def test_what_a_killed_process_left_beside_a_finished_package_is_cleared(packaged, plain_run, leftover_of):
+    left = leftover_of(packaged[1])
+    with pytest.raises(UserError, match="is there already"):
+        package_run(plain_run[0].run_folder, packaged[1])
+    assert not left.exists()

@@ -232,3 +232,10 @@ def test_a_failure_leaves_the_old_folder_whole(tmp_path, monkeypatch):
 def test_an_empty_part_is_refused(tmp_path):
     with pytest.raises(UserError, match="at least 1"):
         write_sample(tmp_path / "sample", 5, 0, 42)
+
+
+def test_what_a_killed_process_left_beside_a_finished_sample_is_cleared(tmp_path, leftover_of):
+    write_sample(tmp_path / "sample", 2, 1, 42)
+    left = leftover_of(tmp_path / "sample")
+    assert not write_sample(tmp_path / "sample", 2, 1, 42).written
+    assert not left.exists()
