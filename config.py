@@ -83,6 +83,8 @@ class DataConfig(Settings):
     """Texts without labels. Their words join the lexicon, and some modes learn from them."""
     additional: list[CorpusConfig] = Field([])
     """Further training corpora. No dev part is drawn from them."""
+    gold: str = ""
+    """File of gold labels for some documents (data/corpus/gold.py). These score every run, and never train."""
     additional_leaks: Literal["drop", "keep", "refuse"] = "drop"
     """Additional documents that share text with a dev or test part: leave them out, use them, or stop with an error."""
     largest_file: int = Field(1024, ge=1, le=2**20)
@@ -623,6 +625,7 @@ NOT_SHAPING = {
         "split_seed",
         "processed",
         "additional_leaks",
+        "gold",
         "allow_unlabelled",
         "largest_file",
     ),

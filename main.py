@@ -34,6 +34,7 @@ from utils.files import check_writable, private_files, write_json
 
 if TYPE_CHECKING:
     from experiments.comparison.grid import SystemSettings
+    from model.reading.evaluation import Evaluation
     from model.run_folder import RunParts
 
 
@@ -65,17 +66,18 @@ def train(config: Config, options: argparse.Namespace) -> None:
         print(f"{like} training texts nearly duplicate dev texts, so the dev score is optimistic")
     for fold in metrics:
         shown = selected_epoch(fold)
-        score = f"dev P {shown['precision']:.4f} R {shown['recall']:.4f} F1 {shown['f1']:.4f}" if "f1" in shown else ""
+        scores = [f"{part} P {shown[f'{of}precision']:.4f} R {shown[f'{of}recall']:.4f} F1 {shown[f'{of}f1']:.4f}"
+                  for part, of in (("dev", ""), ("gold_a", "gold_a_"), ("gold_b", "gold_b_"))
+                  if f"{of}f1" in shown]  # fmt: skip
         epochs = f"{len(fold['history'])} epoch{'s' * (len(fold['history']) != 1)}"
         print(f"fold {fold['fold']}: {epochs} in {fold['train_seconds']:.0f} s; "
-              f"{fold['selected']} epoch {shown['epoch']}: {score or 'no dev part'}")  # fmt: skip
+              f"{fold['selected']} epoch {shown['epoch']}: {'; '.join(scores) or 'no dev part'}")  # fmt: skip
     print(f"run: {config.run_folder}")
 
 
 def evaluate(config: Config, options: argparse.Namespace) -> None:
     """`--mode eval`."""
-    from model.reading.evaluation import score_corpus, score_split
-    from model.run_settings import reading_settings
+    from model.reading.evaluation import score_corpus, score_gold, score_split
 
     problems = Problems()
     runs = _open_runs(config, options)
@@ -89,17 +91,26 @@ def evaluate(config: Config, options: argparse.Namespace) -> None:
     else:
         name = options.split or "dev"
         result = score_split(runs, name, only)
-    print(result.scores.table())
+    _write_scores(folder, name, options.input or name, result, runs[0].config)
+    if not options.input and name == "dev" and runs[0].config.data.gold:
+        for half in ("gold_a", "gold_b"):
+            _write_scores(folder, half, half, score_gold(runs, half, only), runs[0].config)
+    if problems.found:
+        print(problems.report())
+
+
+def _write_scores(folder: Path, name: str, corpus: str, result: Evaluation, config: Config) -> None:
+    """Print scores, and write them with what comparisons need: right, predicted and labelled spans of each document."""
+    from model.run_settings import reading_settings
+
+    print(result.scores.table(name))
     if result.note:
         print(result.note)
-    of = {"corpus": options.input or name, "documents": len(result.documents), "digest": result.digest,
-          "note": result.note, "settings": reading_settings(runs[0].config)}  # fmt: skip
-    # Right, predicted and labelled spans of each document, for comparisons of systems.
+    of = {"corpus": corpus, "documents": len(result.documents), "digest": result.digest, "note": result.note,
+          "settings": reading_settings(config)}  # fmt: skip
     counts = [[one.right, one.predicted, one.labelled] for one in result.by_document]
     write_json(folder / f"{name}.json", of | result.scores.to_dict() | {"by_document": counts})
     print(f"scores: {folder / name}.json")
-    if problems.found:
-        print(problems.report())
 
 
 def predict(config: Config, options: argparse.Namespace) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -53,10 +53,10 @@ class Scores:
 
         return {"micro": values(self.micro), "categories": {name: values(one) for name, one in self.categories.items()}}
 
-    def table(self) -> str:
+    def table(self, title: str = "") -> str:
         """A text table with a line for each category and the micro line last."""
         rows = [(name, score) for name, score in self.categories.items()] + [("micro", self.micro)]
-        lines = [f"{'':<14}{'precision':>10}{'recall':>10}{'F1':>10}{'labelled':>10}{'predicted':>11}"]
+        lines = [f"{title:<14}{'precision':>10}{'recall':>10}{'F1':>10}{'labelled':>10}{'predicted':>11}"]
         for name, score in rows:
             lines.append(
                 f"{name:<14}{score.precision:>10.4f}{score.recall:>10.4f}{score.f1:>10.4f}"
@@ -88,3 +88,12 @@ def score_spans(
             for category, _, _ in spans:
                 counts[category] = counts.get(category, Score()) + one
     return Scores(sum(counts.values(), Score()), counts)
+
+
+def score_record(scores: Mapping[str, Scores], prefix: str = "") -> dict[str, float]:
+    """The micro scores of some parts of the data, as entries of an epoch's record: `f1` of dev, `gold_a_f1`, ..."""
+    return {
+        f"{prefix}{'' if part == 'dev' else f'{part}_'}{name}": getattr(of_part.micro, name)
+        for part, of_part in scores.items()
+        for name in ("precision", "recall", "f1")
+    }

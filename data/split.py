@@ -10,6 +10,7 @@ import numpy as np
 from config import DataConfig, FoldsConfig
 from data.corpus.document import Document
 from data.corpus.duplicates import leaking
+from data.gold_parts import gold_of, held_for_gold
 from data.processed import Processed
 from utils.errors import UserError
 
@@ -24,20 +25,24 @@ class Split:
         leaks: additional documents left out because they share text with the dev or test part.
         like_dev: training documents that are near-duplicates of a dev text, so that the dev score is optimistic.
             Drawn splits have none. A dev corpus that came with its training corpus is left as its makers divided it.
+        held_for_gold: training documents left out because they, or near-duplicates of them, have gold labels.
     """
 
     train: Numbers
     dev: Numbers
     leaks: int = 0
     like_dev: int = 0
+    held_for_gold: int = 0
 
 
 def make_splits(processed: Processed, data: DataConfig, folds: FoldsConfig) -> list[Split]:
     """Divide the documents as the settings `data` and `folds` say: one split, or one for each fold.
 
+    Documents with gold labels never train. Without folds, those of the training corpus join the dev part.
+
     Raises:
         UserError: there are too few documents, or too few groups of near-duplicates, to divide. Or additional documents
-            leak, and data.additional_leaks is refuse.
+            leak, and data.additional_leaks is refuse. Or data.gold does not fit the documents.
     """
     train = processed.of_part("train")
     if folds.count and data.dev.path:
@@ -46,7 +51,20 @@ def make_splits(processed: Processed, data: DataConfig, folds: FoldsConfig) -> l
         parts = [(train, processed.of_part("dev"))]
     else:
         parts = divide_train(processed.documents, processed.groups, train, data, folds)
-    return [_split(processed, data, own, dev) for own, dev in parts]
+    gold = gold_of(processed, data)
+    held = held_for_gold(processed, gold)  # (documents,) bool
+    splits = []
+    for own, dev in parts:
+        rest = [number for number in own if not held[number]]
+        if gold and not rest:
+            raise UserError(f"{data.gold}: every training document has gold labels or a near-duplicate that has; "
+                            "name gold labels of fewer documents")  # fmt: skip
+        joining = [] if folds.count else [number for number in own if number in gold]
+        clean, leaks = _additional(processed, data, dev, sorted(gold))
+        dev = sorted([*dev, *joining]) if joining else dev
+        like_dev = int(np.isin(processed.groups[rest], processed.groups[dev]).sum())
+        splits.append(Split(rest + clean, dev, leaks, like_dev, len(own) - len(rest)))
+    return splits
 
 
 def divide_train(
@@ -172,19 +190,21 @@ def draw_dev(groups: np.ndarray, train: Numbers, share: float, seed: int) -> Num
     return [number for number in train if int(groups[number]) in drawn]
 
 
-def _split(processed: Processed, data: DataConfig, own: Numbers, dev: Numbers) -> Split:
-    """A division with the additional documents that may join its training part."""
-    like_dev = int(np.isin(processed.groups[own], processed.groups[dev]).sum())
+def _additional(processed: Processed, data: DataConfig, dev: Numbers, gold: Numbers) -> tuple[Numbers, int]:
+    """The additional documents that may train, and how many others share text with a held-out document.
+
+    `data.additional_leaks` speaks of the dev and test part. What shares text with gold documents never trains.
+    """
     additional = processed.of_part("additional")
-    if not additional or data.additional_leaks == "keep":
-        return Split(own + additional, dev, like_dev=like_dev)
-    unseen = [processed.documents[number].text for number in dev + processed.of_part("test")]
+    keep = data.additional_leaks == "keep"
+    held_out = dict.fromkeys(gold if keep else [*dev, *processed.of_part("test"), *gold])
+    if not additional or not held_out:
+        return additional, 0
     texts = [processed.documents[number].text for number in additional]
-    leaks = leaking(texts, unseen)
+    leaks = leaking(texts, [processed.documents[number].text for number in held_out])
     if leaks.any() and data.additional_leaks == "refuse":
         raise UserError(
             f"{leaks.sum()} of {len(texts)} additional documents share text with the dev or test part, and "
             "data.additional_leaks is refuse; take them out, or set it to drop or keep"
         )
-    clean = [number for number, leak in zip(additional, leaks, strict=True) if not leak]
-    return Split(own + clean, dev, int(leaks.sum()), like_dev)
+    return [number for number, leak in zip(additional, leaks, strict=True) if not leak], int(leaks.sum())

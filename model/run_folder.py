@@ -279,10 +279,8 @@ def selected_epoch(metrics: dict[str, Any]) -> dict[str, Any]:
     best = metrics["selected"] == "best"
     epoch = dict(metrics["history"][metrics["best_epoch"] - 1 if best else -1])
     weights = metrics.get("best_weights", "last") if best else metrics["selected"]
-    for score in ("precision", "recall", "f1"):
-        if weights != "last" and f"{weights}_{score}" in epoch:
-            epoch[score] = epoch[f"{weights}_{score}"]
-    return epoch
+    chosen = {name: value for name, value in epoch.items() if name.startswith(f"{weights}_")}
+    return epoch | {name.removeprefix(f"{weights}_"): value for name, value in chosen.items()}
 
 
 def read_metrics(fold: Path) -> dict[str, Any]:

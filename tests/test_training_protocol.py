@@ -91,9 +91,9 @@ def trained(prepared):
         trained_on.extend(documents)
         return dataset(processed, documents, labeller)
 
-    def watch_score(network, processed, documents, **more):
-        scored_on.append(list(documents))
-        return score(network, processed, documents, **more)
+    def watch_score(network, dev, **more):
+        scored_on.append(list(dev))
+        return score(network, dev=dev, **more)
 
     with pytest.MonkeyPatch.context() as patch:
         refuse_pickles(patch)

@@ -6,6 +6,7 @@ files.py lists what they leave on disk.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from config import Config
 from data.processed import Processed
@@ -45,7 +46,7 @@ class Denoise:
         self.folder = self.files.folder
         categories = load(config).categories
         refuse_unknown_categories("denoise.missing_from_of", config.denoise.missing_from_of, categories)
-        dev = self.files.dev if config.data.dev.path or config.data.dev_share else None
+        dev = self.files.dev if config.data.dev.path or config.data.dev_share or config.data.gold else None
         self.runs = DenoiseRuns(config, categories, dev)
 
     def denoise(self) -> list[Stage]:
@@ -77,10 +78,11 @@ class Denoise:
         ]
 
     def scores(self, stages: Sequence[Stage]) -> str:
-        """What each run of these stages, which are done, scores on the untouched dev part, as a table."""
-        lines = [f"{'dev':<8}{'precision':>10}{'recall':>10}{'F1':>10}"]
+        """What each run of these stages, which are done, scores on the untouched dev part and on gold, as a table."""
+        lines = [f"{'run':<8}{'part':<8}{'precision':>10}{'recall':>10}{'F1':>10}"]
         for path in (path for stage in stages for path in stage.outputs if path.name == "dev.json"):
-            micro = read_json(path, "remove it, and it is made again")["micro"]
-            name = path.parents[1].name
-            lines.append(f"{name:<8}{micro['precision']:>10.4f}{micro['recall']:>10.4f}{micro['f1']:>10.4f}")
+            for part in filter(Path.exists, (path.with_name(f"{part}.json") for part in ("dev", "gold_a", "gold_b"))):
+                micro = read_json(part, "remove it, and it is made again")["micro"]
+                lines.append(f"{path.parents[1].name:<8}{part.stem:<8}{micro['precision']:>10.4f}"
+                             f"{micro['recall']:>10.4f}{micro['f1']:>10.4f}")  # fmt: skip
         return "\n".join(lines) if len(lines) > 1 else "no dev part, so there are no scores"

@@ -76,14 +76,16 @@ class DenoiseRuns:
         config.data.allow_unlabelled = True  # cleaning may leave a small part without a label
         config.data.dev = CorpusConfig()
         config.data.test = _corpus(self.unseen)
+        config.data.gold = ""  # these labels have no gold document
         return config
 
     def other_inputs(self) -> list[Path]:
-        """What a training reads beside the labels: unlabelled and additional texts, a test part, vectors, encoder."""
+        """What a training reads beside the labels: other texts, a test part, gold labels, vectors, encoder."""
         config = copy.deepcopy(self.config)
         config.data.train = config.data.dev = CorpusConfig()
         encoder = encoder_files(config.encoder.name, weights=True)
-        return input_files(config) + encoder + ([self.unseen] if self.unseen else [])
+        gold = [Path(config.data.gold)] if config.data.gold else []
+        return input_files(config) + encoder + gold + ([self.unseen] if self.unseen else [])
 
     # ---------------------------------------------------------------------------------------------------- processes
 

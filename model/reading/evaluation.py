@@ -11,9 +11,10 @@ from typing import NamedTuple
 from config import CorpusConfig
 from data.corpus.document import Document, category_counts, to_jsonl
 from data.corpus.formats import keep_categories, read_corpus
+from data.gold_parts import with_gold_labels
 from data.metrics import Score, Scores, score_spans
 from data.problems import Problems
-from data.processed import load_processed
+from data.processed import Processed, load_processed
 from data.split import make_splits
 from model.reading.mixture import Mixture, mixture_of
 from model.reading.tagger import files_of_folds
@@ -113,14 +114,39 @@ def score_split(runs: Sequence[RunParts], part: str, only: Sequence[int] | None 
     return Evaluation(reduce(operator.add, totals), by_document, documents, "; ".join(notes))
 
 
-def _held_out(run: RunParts, part: str) -> list[list[Document]]:
-    """The documents that a run did not train on: one list of test documents, or the dev documents of each fold."""
+def score_gold(runs: Sequence[RunParts], half: str, only: Sequence[int] | None = None) -> Evaluation:
+    """Score one run, or several that vote, on the gold labels of `gold_a` or `gold_b`, which no fold has trained on.
+
+    Args:
+        runs: trained with the same `data.gold`.
+        half: of the gold documents.
+        only: the folds that vote; all trained folds by default.
+
+    Raises:
+        UserError: a run has no gold labels, or the processed data has changed since training.
+    """
+    of_runs = [with_gold_labels(_processed(run, half), run.config.data, half) for run in runs if run.config.data.gold]
+    if len(of_runs) < len(runs) or any(documents != of_runs[0] for documents in of_runs):
+        raise UserError("the runs were not trained with the same data.gold, so gold documents may have trained one of "
+                        "them; train them with it")  # fmt: skip
+    notes = list(dict.fromkeys(note for run in runs for note in notes_of(run.folder, "dev")))
+    return Evaluation(*_score(mixture_of(runs, only), of_runs[0]), of_runs[0], "; ".join(notes))
+
+
+def _processed(run: RunParts, part: str) -> Processed:
+    """The data that a run was trained on."""
     processed = load_processed(run.config)
     if processed.digest != run.data:
         raise UserError(
             f"{run.folder}: was trained on other data than {run.config.processed_folder} now holds, so it may have "
             f"trained on this {part} part; train again, or give a labelled corpus with --input"
         )
+    return processed
+
+
+def _held_out(run: RunParts, part: str) -> list[list[Document]]:
+    """The documents that a run did not train on: one list of test documents, or the dev documents of each fold."""
+    processed = _processed(run, part)
     if part == "test":
         parts = [processed.of_part("test")]
     else:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from config import Config
+from data.gold_parts import score_parts
 from data.lattice.lattice import build_lattices
-from data.metrics import score_spans
+from data.metrics import score_record
 from data.processed import Processed
+from data.spans import ScoredSpan
 from data.split import Split
 from model.run_folder import RunParts, recorded_files, save_parts, weights_path
 from model.traditional import TraditionalSystem, system_class
@@ -43,8 +46,8 @@ def train_traditional(
     path = weights_path(folder.fold(number), "last", kind.filename)
     system = kind.load(path, parts)
     record: dict[str, float] = {"epoch": 1, "seconds": round(seconds, 3)}
-    if split.dev:
-        record |= _score(system, processed, split)
+    if split.dev or config.data.gold:
+        record |= _score(system, processed, split, config)
     return {
         "parameters": system.parameters,
         "passes": passes,
@@ -55,12 +58,17 @@ def train_traditional(
     }
 
 
-def _score(system: TraditionalSystem, processed: Processed, split: Split) -> dict[str, float]:
-    documents = [processed.documents[number] for number in split.dev]
-    lattices = build_lattices((one.text for one in documents), processed.vocabulary, processed.lexicon)
-    started = time.perf_counter()  # without the lattices, as for networks
-    micro = score_spans([one.spans for one in documents], system.read(documents, lattices)).micro
-    seconds = round(time.perf_counter() - started, 6)
-    return {
-        "precision": micro.precision, "recall": micro.recall, "f1": micro.f1, "evaluation_seconds": seconds
-    }  # fmt: skip
+def _score(system: TraditionalSystem, processed: Processed, split: Split, config: Config) -> dict[str, float]:
+    seconds = 0.0
+
+    def read(numbers: Sequence[int]) -> list[list[ScoredSpan]]:
+        nonlocal seconds
+        documents = [processed.documents[number] for number in numbers]
+        lattices = build_lattices((one.text for one in documents), processed.vocabulary, processed.lexicon)
+        started = time.perf_counter()  # without the lattices, as for networks
+        found = system.read(documents, lattices)
+        seconds = time.perf_counter() - started
+        return found
+
+    scores = score_parts(processed, config.data, split.dev, read)
+    return score_record(scores) | {"evaluation_seconds": round(seconds, 6)}

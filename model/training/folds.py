@@ -66,6 +66,8 @@ def train(
     left_out = describe_left_out([splits[fold] for fold in chosen], len(processed.of_part("additional")))
     if left_out and accelerator.is_main_process:
         report(left_out)
+    if (held := max(splits[fold].held_for_gold for fold in chosen)) and accelerator.is_main_process:
+        report(f"{held} training documents are left out: they or near-duplicates of them have gold labels")
     with _locked(config.run_folder) if accelerator.is_main_process else contextlib.nullcontext():
         replaced = _replaced_folds(config, processed.digest, chosen, go_on, overwrite, accelerator)
         folder = TrainingFolder(config.run_folder, replaced)
@@ -149,6 +151,7 @@ def _about_split(processed: Processed, split: Split, fold: int) -> dict[str, Any
         "dev_documents": len(split.dev),
         "additional_documents_left_out": split.leaks,
         "train_documents_like_dev": split.like_dev,
+        "train_documents_held_for_gold": split.held_for_gold,
         "train_characters": characters(split.train),
         "dev_characters": characters(split.dev),
     }

@@ -12,11 +12,12 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 
-from config import AveragingConfig, Config, PredictConfig, TrainConfig
+from config import AveragingConfig, Config, TrainConfig
 from data.batches.dataset import SegmentDataset, padding_share
 from data.corpus.document import Document
+from data.gold_parts import score_parts
 from data.held_labels import describe_unheld
-from data.metrics import Scores, score_spans
+from data.metrics import Scores
 from data.processed import Processed
 from data.split import Split
 from model.build import fresh_network, word_size
@@ -76,9 +77,8 @@ class NetworkFold:
         if config.adversarial.unlabelled:
             unlabelled = unlabelled_batches(processed, network, config.train, accelerator, seed)
         evaluate = None
-        if split.dev:
-            evaluate = partial(score_network, processed=processed, documents=split.dev, max_len=config.data.max_len,
-                               settings=config.predict)  # fmt: skip
+        if split.dev or config.data.gold:
+            evaluate = partial(score_network, config=config, processed=processed, dev=split.dev)
         self.config, self.processed, self.split = config, processed, split
         self.accelerator = accelerator
         self.folder = folder
@@ -176,17 +176,13 @@ def fold_callbacks(
 
 
 def score_network(
-    network: TaggingNetwork,
-    processed: Processed,
-    documents: Sequence[int],
-    max_len: int,
-    settings: PredictConfig,
-) -> Scores:
-    """Strict scores of a network on some documents of the processed data."""
+    network: TaggingNetwork, config: Config, processed: Processed, dev: Sequence[int]
+) -> dict[str, Scores]:
+    """Strict scores of a network on the dev documents and, where there are some, on gold labels; see `score_parts`."""
     device = next(network.parameters()).device
-    predictor = Predictor.from_settings(network, processed.vocabulary, processed.categories, device, max_len, settings)
-    predicted = predictor.predict(processed.lattices, documents)
-    return score_spans([processed.documents[number].spans for number in documents], predicted, processed.categories)
+    predictor = Predictor.from_settings(network, processed.vocabulary, processed.categories, device,
+                                        config.data.max_len, config.predict)  # fmt: skip
+    return score_parts(processed, config.data, dev, lambda numbers: predictor.predict(processed.lattices, numbers))
 
 
 def _outcome(state: TrainingState, device: torch.device) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader
 from config import AdversarialConfig, AveragingConfig, RegularisationConfig, TrainConfig
 from data.batches.inputs import Batch
 from data.batches.repeating import RepeatingBatches
-from data.metrics import Scores
+from data.metrics import Scores, score_record
 from model.model import TaggingNetwork
 from model.training.adversarial import Adversary
 from model.training.callbacks.events import Callback, TrainingState
@@ -46,7 +46,7 @@ class Trainer:
         averaging: changes the learning rates while weights are averaged. The averaging itself is a callback.
         regularisation: R-Drop.
         adversarial: adversarial training, if a method is set.
-        evaluate: scores a network after every epoch; None without a dev part.
+        evaluate: scores a network after every epoch by part (data/gold_parts.py); None if there is nothing to score.
         callbacks: in the order in which they act on an event.
         name: in the progress bar and the log.
         unlabelled: batches without labels, for `vat`.
@@ -68,7 +68,7 @@ class Trainer:
         averaging: AveragingConfig | None = None,
         regularisation: RegularisationConfig | None = None,
         adversarial: AdversarialConfig | None = None,
-        evaluate: Callable[[TaggingNetwork], Scores] | None = None,
+        evaluate: Callable[[TaggingNetwork], Mapping[str, Scores]] | None = None,
         callbacks: Sequence[Callback] = (),
         name: str = "train",
         unlabelled: RepeatingBatches | None = None,
@@ -152,15 +152,14 @@ class Trainer:
                 raise UserError(f"{self.name}: after epoch {self.state.epoch + 1}, {name} holds values that are not "
                                 f"finite numbers; {CALMER}")  # fmt: skip
 
-    def _evaluate(self, evaluate: Callable[[TaggingNetwork], Scores], record: dict[str, Any]) -> None:
-        """Score the network and its averages, add the scores to the record and remember the best."""
+    def _evaluate(self, evaluate: Callable[[TaggingNetwork], Mapping[str, Scores]], record: dict[str, Any]) -> None:
+        """Score the network and its averages, add the scores to the record and remember the best of the dev part."""
         started = time.perf_counter()
         for name, network in self.weights.items():
-            micro = evaluate(network).micro
-            prefix = "" if name == "last" else f"{name}_"
-            record |= {f"{prefix}precision": micro.precision, f"{prefix}recall": micro.recall, f"{prefix}f1": micro.f1}
-            if micro.f1 > self.state.best_f1:
-                self.state.best_f1, self.state.best_epoch, self.state.best_weights = micro.f1, self.state.epoch, name
+            scores = evaluate(network)
+            record |= score_record(scores, "" if name == "last" else f"{name}_")
+            if "dev" in scores and (f1 := scores["dev"].micro.f1) > self.state.best_f1:
+                self.state.best_f1, self.state.best_epoch, self.state.best_weights = f1, self.state.epoch, name
         record["evaluation_seconds"] = round((time.perf_counter() - started) / len(self.weights), 3)  # of one network
 
     def _train_on(self, batch: Batch) -> Tensor:

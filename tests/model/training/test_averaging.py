@@ -85,7 +85,7 @@ def test_where_the_average_is_best_it_is_saved_as_the_best(run, monkeypatch):
     def score(network, **_):
         calls.append(network)
         right = 50 + len(calls) if network is not calls[0] else 50 - len(calls)
-        return Scores(Score(right, 100, 100), {})
+        return {"dev": Scores(Score(right, 100, 100), {})}
 
     monkeypatch.setattr(network_fold, "score_network", score)
     config, metrics = run("best_average", *SWA)
