@@ -133,9 +133,9 @@ def convert_corpus(corpus: CorpusConfig, to: str, output: Path) -> None:
     if to not in writers():
         raise UserError(f"--to {to}: no such format{nearest(to, list(writers()))}")
     writer = writers()[to]
+    check_writable(output.parent)  # first, because it clears what a killed process has left beside a finished folder
     if output.is_dir() and (not writer.folder or any(output.iterdir())):
         raise UserError(f"--output {output}: a folder is there already; name another place")
-    check_writable(output.parent)
     problems = Problems()
     documents = read_corpus(corpus, problems, "either")
     spans = category_counts(documents).total()

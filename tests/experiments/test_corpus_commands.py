@@ -11,6 +11,7 @@ from data.corpus.formats import read_corpus
 from data.problems import Problems
 from experiments import corpus_commands
 from tests.preprocess_command import left_over, refused, write_jsonl
+from utils.errors import UserError
 
 # -------------------------------------------------------------------------------------------------------------- leaks
 
@@ -268,3 +269,13 @@ def test_a_conversion_that_cannot_be_done_is_one_line(workspace, capsys, tmp_pat
     err = capsys.readouterr().err
     assert telling in err and err.count("\n") == 1
     assert not (tmp_path / "OUT").exists()
+
+
+def test_what_a_killed_conversion_left_beside_its_finished_folder_is_cleared(tmp_path, leftover_of):
+    texts = write_jsonl(tmp_path / "texts.jsonl", [Document("0", "张三")])
+    corpus, output = CorpusConfig(path=str(texts)), tmp_path / "brat"
+    corpus_commands.convert_corpus(corpus, "brat", output)
+    left = leftover_of(output)
+    with pytest.raises(UserError, match="a folder is there already"):
+        corpus_commands.convert_corpus(corpus, "brat", output)
+    assert not left.exists()
