@@ -20,7 +20,10 @@ from utils.errors import nearest
 from utils.settings import Follows, Layer, Settings, build, read_layers
 
 Share = Annotated[float, Field(ge=0, lt=1)]
-ShareOfMissing = Annotated[float, Field(ge=0.05, le=1)]  # less probable spans are not recorded
+# Spans that are neither labels nor found are recorded from this probability up. It is far below any useful threshold,
+# and it keeps candidates few: a CRF gives almost every span a little probability.
+LEAST_PROBABILITY = 0.05
+ShareOfMissing = Annotated[float, Field(ge=LEAST_PROBABILITY, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 
 # ----------------------------------------------------------------------------------------------------------- sections
@@ -159,7 +162,7 @@ class EncoderConfig(Settings):
                    "the number of layers of a scratch encoder is encoder.depth")  # fmt: skip
 
 
-TRADITIONAL = ("feature_crf", "rules")  # systems that are not networks; modules of model/traditional/
+TRADITIONAL = ("feature_crf", "forms", "rules")  # systems that are not networks; modules of model/traditional/
 
 
 def systems() -> list[str]:
@@ -481,8 +484,16 @@ PatternCategory = Literal["mobile", "email", "QQ", "vx"]  # the categories of mo
 class MixConfig(Settings):
     """Several runs that read the same texts (`--runs`), and patterns that help them (model/reading/patterns.py)."""
 
+    by: Literal["votes", "probability", "logistic"] = "votes"
+    """How runs, and the folds of a run, decide on a span (model/reading/pool.py).
+
+    By their votes, by the mean of their probabilities, or by a logistic function of these. `--mode tune` fits the last.
+    With probabilities, `predict.min_probability` is the threshold, for a single network too.
+    """
     weights: dict[str, Annotated[float, Field(ge=0)]] = Field({})
-    """Weights of the runs' votes, by the names of the runs. Other runs have 1."""
+    """Weights of the runs, by their names. Other runs have 1."""
+    bias: float = 0.0
+    """`mix.by` logistic only: what is added to the weighted log odds of the runs."""
     min_votes: Share = 0.5
     """A span is kept if more than this share of the votes find it, or all."""
     min_votes_of: dict[str, Share] = Field({})
@@ -506,6 +517,8 @@ class PredictConfig(Settings):
     """A span is kept if more than this share of the folds find it, or all."""
     min_probability: Share = 0.0
     """Spans with a smaller probability are left out."""
+    min_probability_of: dict[str, Share] = Field({})
+    """`predict.min_probability` of single categories."""
 
 
 # ------------------------------------------------------------------------------------------------------ all of them
@@ -569,8 +582,21 @@ class Config(Settings):
                 yield f"train.select (best) must be last, swa or ema, {no_dev_part}"
             if self.train.patience > 0:
                 yield f"train.patience ({self.train.patience}) must be 0, {no_dev_part}"
+        yield from self._mistakes_of_reading()
         yield from self._mistakes_of_adversarial_steps(epochs)
         yield from self._mistakes_of_averaging(epochs)
+
+    def _mistakes_of_reading(self) -> Iterator[str]:
+        if self.mix.by == "votes":
+            if self.mix.bias:
+                yield f"mix.bias ({self.mix.bias}) must be 0, because mix.by is votes; it is for logistic"
+            return
+        own = {"": self.predict.min_probability} | self.predict.min_probability_of
+        for category, least in own.items():
+            if least < LEAST_PROBABILITY:
+                of = f"_of.{category}" if category else ""
+                yield (f"predict.min_probability{of} ({least}) must be at least {LEAST_PROBABILITY}, because mix.by is "
+                       f"{self.mix.by} and less probable spans are not recorded")  # fmt: skip
 
     def _mistakes_of_adversarial_steps(self, epochs: int) -> Iterator[str]:
         own = self.adversarial

@@ -2,7 +2,7 @@
 
 | system                                | chain          | holds overlapping labels of    |
 |---------------------------------------|----------------|--------------------------------|
-| model.head span, model.name mrc       | none           | all categories                 |
+| model.head span, model.name mrc, forms | none          | all categories                 |
 | other heads, crf.scheme per_type      | of a category  | different categories           |
 | other heads, crf.scheme bmes          | one            | none                           |
 | model.name feature_crf                | one            | none                           |
@@ -46,7 +46,7 @@ def _chains(config: Config) -> str:
     """The kind of chains, or an empty string if there are none."""
     if config.model.name == "feature_crf":
         return "feature_crf"
-    holds_all = config.model.name in ("mrc", "rules") or config.model.head == "span"
+    holds_all = config.model.name in ("mrc", "rules", "forms") or config.model.head == "span"
     return "" if holds_all else config.crf.scheme
 
 

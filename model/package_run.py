@@ -17,7 +17,10 @@ from utils.errors import UserError
 from utils.files import atomic_folder, check_writable
 
 REMOVED = "removed"  # stands for the path of a corpus
-VERBATIM = "feature_crf"  # its file holds short pieces of the training texts as they are
+VERBATIM = {
+    "feature_crf": "model.crfsuite holds short pieces of the training texts, names among them, as they are",
+    "forms": "forms.json holds every surface form that the training texts label, names among them",
+}
 
 
 class Package(NamedTuple):
@@ -60,8 +63,8 @@ def _warnings(parts: RunParts) -> list[str]:
     found = [f"lexicon.txt holds {len(parts.lexicon.words)} words of the corpora"] if parts.lexicon.words else []
     if parts.config.encoder.name == "scratch":
         found.append(f"vocabulary.txt holds {len(parts.vocabulary)} characters of the corpora")
-    if parts.config.model.name == VERBATIM:
-        found.append("model.crfsuite holds short pieces of the training texts, names among them, as they are")
+    if told := VERBATIM.get(parts.config.model.name):
+        found.append(told)
     return found
 
 

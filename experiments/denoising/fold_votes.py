@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from config import LEAST_PROBABILITY
 from data.corpus.document import Document
 from data.lattice.lattice import build_lattices
 from data.spans import JudgedSpan
-from experiments.denoising.votes import LEAST_PROBABILITY, write_votes
+from experiments.denoising.votes import write_votes
 from model.reading.chunks import in_chunks
 from model.reading.tagger import load_predictor
 from model.run_folder import load_parts, trained_folds

@@ -21,10 +21,6 @@ from utils.errors import UserError
 from utils.files import atomic_file
 from utils.json_values import parse_json
 
-# Spans that are neither labels nor found are written from this probability up. It is far below any useful threshold of
-# denoise.missing_from (default 0.5), and it keeps vote files small: a CRF gives almost every span a little probability.
-LEAST_PROBABILITY = 0.05
-
 
 class Tally(NamedTuple):
     """The votes on one span: `votes` of `voters` found it.

@@ -8,7 +8,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from config import PredictConfig
+from config import LEAST_PROBABILITY, PredictConfig
 from data.batches.dataset import Window, collate_windows, window_batches
 from data.batches.inputs import to_device
 from data.corpus.document import Document
@@ -83,6 +83,12 @@ class Predictor:
     def read(self, documents: Sequence[Document], lattices: Lattices) -> list[list[ScoredSpan]]:
         """The spans of each document; `lattices` are those of the documents, in the same order."""
         return self.predict(lattices, range(len(documents)))
+
+    def candidates(self, documents: Sequence[Document], lattices: Lattices) -> list[list[JudgedSpan]]:
+        """The spans of each document that are found or have `LEAST_PROBABILITY`; the arguments are those of `read`."""
+        # No span that the network was trained on is longer than a window.
+        numbers = range(len(documents))
+        return self.judge(lattices, numbers, [()] * len(numbers), LEAST_PROBABILITY, self.max_len)
 
     @torch.no_grad()
     def predict(self, lattices: Lattices, documents: Sequence[int]) -> list[list[ScoredSpan]]:

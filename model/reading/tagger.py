@@ -13,11 +13,13 @@ from typing import Literal, NamedTuple, Protocol
 
 import torch
 
+from config import PredictConfig
 from data.corpus.document import Document
 from data.lattice.lattice import Lattices, build_lattices
-from data.spans import ScoredSpan
+from data.spans import JudgedSpan, ScoredSpan
 from model.build import load_network
 from model.reading.chunks import in_chunks
+from model.reading.pool import choose, pooled_mean
 from model.reading.predictor import Predictor
 from model.reading.vote import vote
 from model.run_folder import RunParts, load_parts, recorded_files, trained_folds
@@ -34,6 +36,7 @@ class PredictedSpan(NamedTuple):
         | `model.head` span         | the sigmoid of the span's score, which is not calibrated        |
         | `model.name` mrc          | the smallest of three such sigmoids: of begin, end and match    |
         | `model.name` feature_crf  | the smallest marginal of its tags, an upper bound of the posterior |
+        | `model.name` forms        | the share of the form's training occurrences that are labelled  |
         | `model.name` rules        | 1                                                               |
 
     With several folds it is the mean over folds. A fold that did not find the span counts as 0.
@@ -64,6 +67,9 @@ class Reader(Protocol):
             documents: to read.
             lattices: of these documents, in the same order.
         """
+
+    def candidates(self, documents: Sequence[Document], lattices: Lattices) -> list[list[JudgedSpan]]:
+        """The spans of `read`, and all others from `LEAST_PROBABILITY` up, with their probabilities."""
 
 
 class Tagger:
@@ -112,17 +118,36 @@ class Tagger:
 
     def predict_documents(self, documents: Iterable[Document]) -> Iterator[tuple[Document, list[ScoredSpan]]]:
         """The documents in their order, each with its spans. Only a chunk of them is in memory at a time."""
-        least = self.config.predict.min_probability
-        for document, spans in self.read(documents):
-            yield document, [span for span in spans if span.probability >= least]
+        settings = self.config.predict
+        read = self.read if self.config.mix.by == "votes" else self.judge
+        for document, spans in read(documents):
+            if self.config.mix.by == "votes":
+                yield document, probable_enough(spans, settings)
+            else:
+                yield document, choose(spans, settings.min_probability, settings.min_probability_of, self.nests)
 
     def read(self, documents: Iterable[Document]) -> Iterator[tuple[Document, list[ScoredSpan]]]:
-        """As `predict_documents`, but spans below `predict.min_probability` are included."""
+        """As `predict_documents`, but by votes of the folds, and spans below `predict.min_probability` are included."""
         for chunk in in_chunks(documents):
-            lattices = build_lattices((document.text for document in chunk), self.parts.vocabulary, self.parts.lexicon)
-            of_models = [reader.read(chunk, lattices) for reader in self.readers]
+            of_models = [reader.read(chunk, self._lattices(chunk)) for reader in self.readers]
             for document, *spans in zip(chunk, *of_models, strict=True):
                 yield document, vote(spans, self.config.predict.min_votes, nested=self.nests)
+
+    def judge(self, documents: Iterable[Document]) -> Iterator[tuple[Document, list[ScoredSpan]]]:
+        """Every span that some fold has recorded as a candidate, with the mean probability over the folds."""
+        for chunk in in_chunks(documents):
+            of_models = [reader.candidates(chunk, self._lattices(chunk)) for reader in self.readers]
+            for document, *candidates in zip(chunk, *of_models, strict=True):
+                yield document, pooled_mean(candidates)
+
+    def _lattices(self, documents: Sequence[Document]) -> Lattices:
+        return build_lattices((one.text for one in documents), self.parts.vocabulary, self.parts.lexicon)
+
+
+def probable_enough(spans: Iterable[ScoredSpan], settings: PredictConfig) -> list[ScoredSpan]:
+    """The spans that reach `predict.min_probability`, or that of their category."""
+    least, of = settings.min_probability, settings.min_probability_of
+    return [span for span in spans if span.probability >= of.get(span.category, least)]
 
 
 def files_of_folds(parts: RunParts, only: Sequence[int] | None = None) -> dict[int, Path]:

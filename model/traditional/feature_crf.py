@@ -2,28 +2,36 @@
 
 Its one chain has the tags of the scheme `bmes`. If labels overlap, only the longer one is learned. Doubtful labels
 count as certain, because CRFsuite has no partial likelihood.
+
+L characters, T tags.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pycrfsuite
+import torch
 
+from config import LEAST_PROBABILITY
 from data.batches.tags import TagScheme
 from data.corpus.document import Document
 from data.lattice.lattice import Lattices
 from data.processed import Processed
-from data.spans import ScoredSpan
+from data.spans import JudgedSpan, ScoredSpan
+from model.heads.chain_decoding import ChainDecoder
+from model.layers.crf import FORBIDDEN, ChainCRF
 from model.run_folder import RunParts
 from model.traditional.features import features_of
 from utils.errors import UserError
 
 L1, L2 = 0.1, 0.01  # weights of the penalties; L1 sets most weights to zero, which keeps the model small
 ITERATIONS = 100  # of L-BFGS at most; CRFsuite stops earlier if the loss no longer improves
+LONGEST = 150  # characters of a candidate
 
 
 class System:
@@ -90,6 +98,44 @@ class System:
                                   for place in range(span.begin, span.end + 1)))
             for span in spans
         ]  # fmt: skip
+
+    def candidates(self, documents: Sequence[Document], lattices: Lattices) -> list[list[JudgedSpan]]:
+        """The spans of the best legal tags, and others from `LEAST_PROBABILITY` up, with their posterior probabilities.
+
+        CRFsuite gives marginals of tags only. So its weights are read into a CRF of ours, which knows no illegal tags.
+        """
+        return [self._judge(document, lattices, number) for number, document in enumerate(documents)]
+
+    def _judge(self, document: Document, lattices: Lattices, number: int) -> list[JudgedSpan]:
+        if not document.text:
+            return []
+        rows = _features(document, lattices, number, self.words)
+        emissions = np.zeros((1, 1, len(rows), self.scheme.num_tags), dtype=np.float32)  # (1, 1, L, T)
+        for place, row in enumerate(rows):
+            for feature in row:
+                if (weights := self._state_weights.get(feature)) is not None:
+                    emissions[0, 0, place] += weights
+        mask = torch.ones(1, len(rows), dtype=torch.bool)  # (1, L)
+        return self._decoder.judge(torch.from_numpy(emissions), mask, [()], LEAST_PROBABILITY, LONGEST)[0]
+
+    @cached_property
+    def _state_weights(self) -> dict[str, np.ndarray]:
+        """The weights of each feature, (T,)."""
+        weights: dict[str, np.ndarray] = {}
+        for (feature, tag), weight in self._tagger.info().state_features.items():
+            weights.setdefault(feature, np.zeros(self.scheme.num_tags, dtype=np.float32))[int(tag)] = weight
+        return weights
+
+    @cached_property
+    def _decoder(self) -> ChainDecoder:
+        crf = ChainCRF(self.scheme)
+        with torch.no_grad():
+            for parameter in crf.parameters():
+                parameter[parameter > FORBIDDEN] = 0.0
+            for (before, after), weight in self._tagger.info().transitions.items():
+                if crf.transitions[int(before), int(after)] > FORBIDDEN:
+                    crf.transitions[int(before), int(after)] = weight
+        return ChainDecoder(self.scheme, crf)
 
     def strongest(self, count: int) -> list[tuple[str, str, float]]:
         """The features with the largest weights, as (feature, tag, weight)."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from data.corpus.document import Document
 from data.lattice.lattice import Lattices
 from data.processed import Processed
-from data.spans import ScoredSpan
+from data.spans import JudgedSpan, ScoredSpan
 from model.reading.patterns import PATTERNS, find_patterns
 from model.run_folder import RunParts
 from utils.errors import UserError
@@ -51,3 +51,7 @@ class System:
     def read(self, documents: Sequence[Document], lattices: Lattices) -> list[list[ScoredSpan]]:
         """All matches of the patterns, with probability 1."""
         return [[ScoredSpan(*span, 1.0) for span in find_patterns(one.text, self.categories)] for one in documents]
+
+    def candidates(self, documents: Sequence[Document], lattices: Lattices) -> list[list[JudgedSpan]]:
+        """The spans of `read`."""
+        return [[JudgedSpan(*span, found=True) for span in spans] for spans in self.read(documents, lattices)]

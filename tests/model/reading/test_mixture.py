@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from config import MixConfig
+from config import MixConfig, PredictConfig
 from data.corpus.document import Document
 from data.spans import ScoredSpan
 from model.reading.mixture import Mixture
@@ -15,13 +15,14 @@ NAME, PHONE = ScoredSpan("name", 24, 25, 0.8), ScoredSpan("mobile", 2, 12, 0.6)
 EMAIL = ScoredSpan("email", 16, 21, 0.9)
 
 
-def tagger(name, categories, spans, nests=False):
-    """A run that finds the same in every text."""
+def tagger(name, categories, spans, nests=False, unsure=()):
+    """A run that finds the same in every text. It has recorded the spans in `unsure`, but does not find them."""
     return SimpleNamespace(
         parts=SimpleNamespace(folder=SimpleNamespace(name=name)),
         categories=categories,
         nests=nests,
         read=lambda documents: ((document, list(spans)) for document in documents),
+        judge=lambda documents: ((document, [*spans, *unsure]) for document in documents),
     )
 
 
@@ -35,7 +36,8 @@ def _small_chunks(monkeypatch):
 
 
 def found(taggers, min_probability=0.0, **settings):
-    mixture = Mixture(taggers, MixConfig(**settings), min_probability)
+    predict = PredictConfig(min_probability=min_probability, min_probability_of=settings.pop("least_of", {}))
+    mixture = Mixture(taggers, MixConfig(**settings), predict)
     results = list(mixture.predict_documents([Document(str(number), TEXT) for number in range(5)]))
     assert [document.id for document, _ in results] == list("01234")
     assert all(spans == results[0][1] for _, spans in results)
@@ -77,7 +79,7 @@ def test_a_tie_is_no_majority_whatever_the_last_digit():
 def test_who_does_not_know_a_category_has_no_vote_on_it():
     runs = [tagger("a", ALL, [PHONE, NAME]), tagger("b", ["name"], []), tagger("c", ["mobile"], [PHONE])]
     assert found(runs) == {PHONE[:3]: 0.6}
-    assert Mixture(runs, MixConfig()).categories == ALL
+    assert Mixture(runs, MixConfig(), PredictConfig()).categories == ALL
 
 
 def test_patterns_add_what_was_outvoted_too():
@@ -109,4 +111,26 @@ def test_settings_that_fit_no_run_are_refused(settings, telling):
         Mixture(
             [tagger("a", ALL, []), tagger("twice", ALL, []), tagger("twice", ALL, [])],
             MixConfig(**settings),
+            PredictConfig(),
         )
+
+
+def test_by_probability_a_span_that_no_run_finds_may_win():
+    unsure = [NAME._replace(probability=0.4)]
+    runs = [tagger("a", ALL, [PHONE], unsure=unsure), tagger("b", ALL, [], unsure=unsure), tagger("c", ALL, [])]
+    assert found(runs) == {}
+    assert found(runs, 0.25, by="probability") == {NAME[:3]: round(0.8 / 3, 4)}
+    assert found(runs, 0.25, by="probability", least_of={"name": 0.3}) == {}
+    assert found(runs, 0.25, by="probability", weights={"b": 0, "c": 0}) == {NAME[:3]: 0.4, PHONE[:3]: 0.6}
+    assert found(runs, 0.25, by="probability", override=["mobile"]) == {NAME[:3]: 0.2667, PHONE[:3]: 1.0}
+
+
+def test_a_logistic_mixture_of_one_run_calibrates_it():
+    run = tagger("a", ALL, [NAME])
+    odds = (0.8 / 0.2) ** 0.5 * 2.718281828**-1
+    assert found([run], 0.1, by="logistic", weights={"a": 0.5}, bias=-1.0) == {NAME[:3]: round(odds / (1 + odds), 4)}
+
+
+def test_thresholds_of_unknown_categories_are_refused():
+    with pytest.raises(UserError, match=r"predict\.min_probability_of"):
+        found([tagger("a", ALL, [])], least_of={"nmae": 0.5})

@@ -3,6 +3,7 @@
 import itertools
 import math
 
+import numpy as np
 import pycrfsuite
 import pytest
 
@@ -42,6 +43,33 @@ def test_a_span_is_no_surer_than_the_sum_of_all_taggings_with_it(fitted):
     for place, tag in itertools.product(range(4), info.labels):
         expected = sum(weight for tags, weight in weights.items() if tags[place] == tag) / total
         assert system._tagger.marginal(tag, place) == pytest.approx(expected, rel=1e-4, abs=1e-6)
+
+
+def test_the_probability_of_a_candidate_is_the_share_of_all_legal_taggings_with_it(fitted):
+    system, processed = fitted
+    lattices = build_lattices(["天地玄黄"], processed.vocabulary, processed.lexicon)
+    document = Document("x", "天地玄黄")
+    info, scheme = system._tagger.info(), system.scheme
+    allowed, starts, ends = scheme.transitions()
+    rows = _features(document, lattices, 0, processed.lexicon.words)
+    total, of_span, best = 0.0, {}, (0.0, set())
+    for tags in itertools.product(range(5), repeat=4):
+        if not (starts[tags[0]] and ends[tags[-1]] and all(allowed[pair] for pair in itertools.pairwise(tags))):
+            continue
+        score = sum(info.state_features.get((feature, str(tag)), 0.0)
+                    for row, tag in zip(rows, tags, strict=True) for feature in row)  # fmt: skip
+        score += sum(info.transitions.get((str(one), str(other)), 0.0) for one, other in itertools.pairwise(tags))
+        weight, spans = math.exp(score), scheme.decode(np.array([tags]))
+        total += weight
+        best = max(best, (weight, set(spans)), key=lambda one: one[0])
+        for span in spans:
+            of_span[span] = of_span.get(span, 0.0) + weight
+    (candidates,) = system.candidates([document], lattices)
+    found = {one[:3]: one.probability for one in candidates}
+    expected = {span: weight / total for span, weight in of_span.items() if weight / total >= 0.05 or span in best[1]}
+    assert found == {tuple(span): pytest.approx(share, rel=1e-4) for span, share in expected.items()}
+    assert {one[:3] for one in candidates if one.found} == {tuple(span) for span in best[1]}
+    assert system.candidates([Document("y", "")], build_lattices([""], processed.vocabulary, processed.lexicon)) == [[]]
 
 
 def test_it_finds_its_own_labels_again(fitted):
