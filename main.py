@@ -3,6 +3,7 @@
     python main.py --mode train    --config configs/demo.yaml
     python main.py --mode eval     --config configs/demo.yaml
     python main.py --mode predict  --config configs/demo.yaml --input texts --output out
+    python main.py --mode tune     --runs runs/flat runs/forms --output mix.yaml
     python main.py --mode pretrain --config configs/ccf_small.yaml
     python main.py --mode convert-encoder --input hfl/rbt3 --output data/encoders/rbt3
     python main.py --mode package-run --config configs/demo.yaml --output demo_to_give
@@ -111,6 +112,23 @@ def _write_scores(folder: Path, name: str, corpus: str, result: Evaluation, conf
     counts = [[one.right, one.predicted, one.labelled] for one in result.by_document]
     write_json(folder / f"{name}.json", of | result.scores.to_dict() | {"by_document": counts})
     print(f"scores: {folder / name}.json")
+
+
+def tune(config: Config, options: argparse.Namespace) -> None:
+    """`--mode tune`."""
+    from experiments.mixing.command import tune as tune_mix
+
+    if options.output is None:
+        raise UserError("--mode tune needs --output FILE, the settings to write, such as mix.yaml")
+    output = Path(options.output)
+    check_writable(output.parent)
+    problems = Problems()
+    corpus = CorpusConfig(path=options.input or "", labels=options.labels or "", format=options.format or "auto",
+                          text_key=options.text_key or "")  # fmt: skip
+    print(tune_mix(_open_runs(config, options), output, corpus, problems))
+    print(f"settings: {output}; give them to eval and predict with --config")
+    if problems.found:
+        print(problems.report())
 
 
 def predict(config: Config, options: argparse.Namespace) -> None:
@@ -266,7 +284,7 @@ def _open_runs(config: Config, options: argparse.Namespace) -> list[RunParts]:
         if without_effect:
             print(f"{path} keeps the settings it was trained with; the files have no effect on "
                   + ", ".join(without_effect))  # fmt: skip
-        _report_unfinished_training(run, options.fold)
+        _report_unfinished_training(run, getattr(options, "fold", None))
         opened.append(run)
     return opened
 
@@ -304,17 +322,32 @@ def _pretrain_flags(parser: Parser) -> None:
 
 def _reading_flags(parser: Parser) -> None:
     parser.add_argument("--fold", type=int, metavar="N", help="read with this fold only")
-    parser.add_argument("--runs", nargs="+", metavar="FOLDER", help="trained runs that vote; see settings mix.*")
+    _runs_flag(parser)
+
+
+def _runs_flag(parser: Parser) -> None:
+    parser.add_argument("--runs", nargs="+", metavar="FOLDER", help="trained runs that decide together; see mix.*")
+
+
+def _labelled_flags(parser: Parser) -> None:
+    parser.add_argument("--labels", metavar="PATH", help="folder or zip of N.csv with the labels of --input")
+    parser.add_argument("--format", choices=get_args(CorpusFormat), help="format of --input; default: auto")
+    parser.add_argument("--text-key", metavar="KEY", help="key of the text in --input; default: text")
 
 
 def _eval_flags(parser: Parser) -> None:
     _reading_flags(parser)
     parser.add_argument("--split", choices=["dev", "test"], help="part of the run's own data; default: dev")
     parser.add_argument("--input", metavar="PATH", help="score on this labelled corpus instead of a split")
-    parser.add_argument("--labels", metavar="PATH", help="folder or zip of N.csv with the labels of --input")
-    parser.add_argument("--format", choices=get_args(CorpusFormat), help="format of --input; default: auto")
-    parser.add_argument("--text-key", metavar="KEY", help="key of the text in --input; default: text")
+    _labelled_flags(parser)
     parser.add_argument("--output", metavar="FOLDER", help="for the scores; default: eval/ in the run's folder")
+
+
+def _tune_flags(parser: Parser) -> None:
+    _runs_flag(parser)
+    parser.add_argument("--input", metavar="PATH", help="choose on this labelled corpus; default: gold_a of the runs")
+    _labelled_flags(parser)
+    parser.add_argument("--output", metavar="FILE", help="the settings to write, for --config of eval and predict")
 
 
 def _predict_flags(parser: Parser) -> None:
@@ -361,6 +394,7 @@ def _denoise_flags(parser: Parser) -> None:
 MODES: dict[str, tuple[str, Callable[[Config, argparse.Namespace], None], Callable[[Parser], None]]] = {
     "train": ("train a run: one network, or one for each fold", train, _train_flags),
     "eval": ("score a trained run on its dev or test part, or on another corpus", evaluate, _eval_flags),
+    "tune": ("choose on gold labels how runs decide together: weights and thresholds", tune, _tune_flags),
     "predict": ("find spans in texts with a trained run", predict, _predict_flags),
     "pretrain": ("continue the pretraining of an encoder on the corpora's raw text", pretrain, _pretrain_flags),
     "convert-encoder": ("convert an encoder's pickled weights to safetensors", convert_encoder, _conversion_flags),
@@ -408,7 +442,7 @@ def _refuse_flags_without_effect(options: argparse.Namespace) -> None:
     if given.get("input") is None and any(map(given.get, of_input)):
         raise UserError("--labels, --format and --text-key describe --input, which is not given")
     if given.get("runs") and not given.get("output"):
-        raise UserError("--runs: the result belongs to no single run; name a folder for it with --output FOLDER")
+        raise UserError("--runs: the result belongs to no single run; name a place for it with --output")
     if given.get("input") is not None and given.get("split"):
         raise UserError("--split scores a part of the run's own data and --input another corpus; give one of them")
 
