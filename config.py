@@ -121,6 +121,8 @@ class LexiconConfig(Settings):
     """Size of `random` vectors. Other vectors have a size of their own."""
     length: float = Field(0.0, ge=0)
     """Root mean square length that vectors are scaled to before training. 0 does not scale them."""
+    tags: Literal["none", "lac"] = "none"
+    """Where tags of words come from that characters carry. `lac` is Baidu's LAC, which also tags names and places."""
 
     def mistakes(self) -> Iterator[str]:
         if self.vectors == "file" and not self.path:
@@ -555,6 +557,8 @@ class Config(Settings):
                    "not a network")  # fmt: skip
         if self.model.name == "softword" and self.lexicon.match != "segment":
             yield f"lexicon.match ({self.lexicon.match}) must be segment, because model.name is softword"
+        if self.model.name == "mrc" and self.lexicon.tags != "none":
+            yield f"lexicon.tags ({self.lexicon.tags}) must be none, because model.name mrc reads no tags"
         if scratch and self.train.freeze_epochs > 0:
             yield (f"train.freeze_epochs ({self.train.freeze_epochs}) must be 0, because encoder.name is scratch: "
                    "random weights are not worth keeping")  # fmt: skip
@@ -641,6 +645,8 @@ def shaping_settings(config: Config) -> dict[str, Any]:
         _drop_empty(corpus, "text_key")
     for corpus in settings["data"]["additional"]:
         _drop_empty(corpus, "text_key")
+    if config.lexicon.tags == "none":
+        del settings["lexicon"]["tags"]
     # A constant now. It is still recorded, because data that was made with another value would differ.
     settings["data"]["duplicate_share"] = RETIRED["data.duplicate_share"]
     settings["encoder"] = {"name": config.encoder.name}

