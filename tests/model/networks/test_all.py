@@ -22,6 +22,7 @@ SYSTEMS = {
     # One chain, whose categories do not overlap in these sentences.
     "encoder, softmax": ["model.head=softmax", "crf.scheme=bmes", "data.categories=[company,position,name]"],
     "encoder, spans": ["model.head=span"],
+    "encoder, tags": ["lexicon.tags=lac"],
     "flat": [],
     "flat, spans": ["model.head=span"],
     "bilstm": ["encoder.depth=0"],
