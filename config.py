@@ -159,7 +159,7 @@ class EncoderConfig(Settings):
                    "the number of layers of a scratch encoder is encoder.depth")  # fmt: skip
 
 
-TRADITIONAL = ("feature_crf", "rules")  # systems that are not networks; modules of model/traditional/
+TRADITIONAL = ("feature_crf", "lac", "rules")  # systems that are not networks; modules of model/traditional/
 
 
 def systems() -> list[str]:
@@ -557,6 +557,8 @@ class Config(Settings):
                    "not a network")  # fmt: skip
         if self.model.name == "softword" and self.lexicon.match != "segment":
             yield f"lexicon.match ({self.lexicon.match}) must be segment, because model.name is softword"
+        if self.model.name == "lac" and self.lexicon.tags != "lac":
+            yield f"lexicon.tags ({self.lexicon.tags}) must be lac, because model.name is lac"
         if self.model.name == "mrc" and self.lexicon.tags != "none":
             yield f"lexicon.tags ({self.lexicon.tags}) must be none, because model.name mrc reads no tags"
         if scratch and self.train.freeze_epochs > 0:

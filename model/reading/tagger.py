@@ -34,6 +34,7 @@ class PredictedSpan(NamedTuple):
         | `model.head` span         | the sigmoid of the span's score, which is not calibrated        |
         | `model.name` mrc          | the smallest of three such sigmoids: of begin, end and match    |
         | `model.name` feature_crf  | the smallest marginal of its tags, an upper bound of the posterior |
+        | `model.name` lac          | the smoothed share of such words that are labelled so           |
         | `model.name` rules        | 1                                                               |
 
     With several folds it is the mean over folds. A fold that did not find the span counts as 0.
