@@ -126,6 +126,8 @@ class LexiconConfig(Settings):
     """Size of `random` vectors. Other vectors have a size of their own."""
     length: float = Field(0.0, ge=0)
     """Root mean square length that vectors are scaled to before training. 0 does not scale them."""
+    tags: Literal["none", "lac"] = "none"
+    """Where tags of words come from that characters carry. `lac` is Baidu's LAC, which also tags names and places."""
 
     def mistakes(self) -> Iterator[str]:
         if self.vectors == "file" and not self.path:
@@ -162,7 +164,7 @@ class EncoderConfig(Settings):
                    "the number of layers of a scratch encoder is encoder.depth")  # fmt: skip
 
 
-TRADITIONAL = ("feature_crf", "forms", "rules")  # systems that are not networks; modules of model/traditional/
+TRADITIONAL = ("feature_crf", "forms", "lac", "rules")  # systems that are not networks; modules of model/traditional/
 
 
 def systems() -> list[str]:
@@ -570,6 +572,10 @@ class Config(Settings):
                    "not a network")  # fmt: skip
         if self.model.name == "softword" and self.lexicon.match != "segment":
             yield f"lexicon.match ({self.lexicon.match}) must be segment, because model.name is softword"
+        if self.model.name == "lac" and self.lexicon.tags != "lac":
+            yield f"lexicon.tags ({self.lexicon.tags}) must be lac, because model.name is lac"
+        if self.model.name == "mrc" and self.lexicon.tags != "none":
+            yield f"lexicon.tags ({self.lexicon.tags}) must be none, because model.name mrc reads no tags"
         if scratch and self.train.freeze_epochs > 0:
             yield (f"train.freeze_epochs ({self.train.freeze_epochs}) must be 0, because encoder.name is scratch: "
                    "random weights are not worth keeping")  # fmt: skip
@@ -670,6 +676,8 @@ def shaping_settings(config: Config) -> dict[str, Any]:
         _drop_empty(corpus, "text_key")
     for corpus in settings["data"]["additional"]:
         _drop_empty(corpus, "text_key")
+    if config.lexicon.tags == "none":
+        del settings["lexicon"]["tags"]
     # A constant now. It is still recorded, because data that was made with another value would differ.
     settings["data"]["duplicate_share"] = RETIRED["data.duplicate_share"]
     settings["encoder"] = {"name": config.encoder.name}

@@ -46,7 +46,7 @@ def _chains(config: Config) -> str:
     """The kind of chains, or an empty string if there are none."""
     if config.model.name == "feature_crf":
         return "feature_crf"
-    holds_all = config.model.name in ("mrc", "rules", "forms") or config.model.head == "span"
+    holds_all = config.model.name in ("forms", "lac", "mrc", "rules") or config.model.head == "span"
     return "" if holds_all else config.crf.scheme
 
 

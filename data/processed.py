@@ -80,7 +80,7 @@ class Processed:
 def is_processed(folder: Path) -> bool:
     """Whether preprocessing has made a folder, so that it may replace it: by the manifest, or if that is damaged, by
     the arrays."""
-    if all((folder / f"{field.name}.npy").is_file() for field in fields(Lattices)):
+    if all((folder / f"{field.name}.npy").is_file() for field in fields(Lattices) if field.name != "tags"):
         return True
     try:
         return {"version", "settings", "inputs"} <= set(read_json(folder / MANIFEST, ""))
@@ -185,7 +185,7 @@ def load_processed(config: Config) -> Processed:
             lattices=Lattices.load(folder),
             segments=np.load(folder / "segments.npy", allow_pickle=False),
             groups=np.load(folder / "groups.npy", allow_pickle=False),
-            lexicon=Lexicon(load_words(folder / "lexicon.txt"), config.lexicon.match),
+            lexicon=Lexicon(load_words(folder / "lexicon.txt"), config.lexicon.match, config.lexicon.tags),
             vectors=np.load(vectors_path, mmap_mode="r", allow_pickle=False) if vectors_path.exists() else None,
             manifest={key: value for key, value in manifest.items() if key != RECORDED},
         )
@@ -203,6 +203,7 @@ def _refuse_incomplete(processed: Processed, folder: Path, again: str) -> None:
         len(counts) == 1
         and processed.lattices.words.max(initial=0) <= words
         and processed.lattices.tokens.max(initial=0) < len(processed.vocabulary)
+        and processed.lattices.has_tags_of(processed.lexicon)
         and (processed.vectors is None or len(processed.vectors) == words)
     )
     if not fits:
@@ -218,6 +219,8 @@ def _refuse_other_version(manifest: Any, folder: Path, again: str) -> None:
 
 def _refuse_stale(manifest: dict[str, Any], config: Config, folder: Path, again: str) -> None:
     made, wanted = manifest["settings"], shaping_settings(config)
+    if "tags" in made["lexicon"]:  # a setting that is recorded only where it is set
+        wanted["lexicon"].setdefault("tags", "none")
     for section, values in wanted.items():
         for name, value in values.items():
             if made.get(section, {}).get(name) != value:

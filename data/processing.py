@@ -165,7 +165,7 @@ def _lattices(
     settings: LexiconConfig, documents: list[Document], parts: list[Part], vocabulary: Vocabulary, problems: Problems
 ) -> tuple[Lattices, Lexicon]:
     """Lattices of all documents over the words that are kept, and the lexicon of these words."""
-    lexicon = Lexicon(_all_words(settings, problems), settings.match)
+    lexicon = Lexicon(_all_words(settings, problems), settings.match, settings.tags)
     texts = tqdm((document.text for document in documents), "lattices", len(documents), unit="doc", delay=1)
     lattices = build_lattices(texts, vocabulary, lexicon)
     if settings.vectors == "none":
@@ -198,8 +198,9 @@ def _compact(lattices: Lattices, lexicon: Lexicon, kept: np.ndarray) -> tuple[La
         lattices.heads[stays],
         lattices.tails[stays],
         before[lattices.word_offsets],
+        lattices.tags,
     )
-    return compact, Lexicon([lexicon.words[number - 1] for number in kept], lexicon.match)
+    return compact, Lexicon([lexicon.words[number - 1] for number in kept], lexicon.match, lexicon.tags)
 
 
 def _vectors(

@@ -36,7 +36,7 @@ def fresh_network(config: Config, processed: Processed, seed: int, make_head: Ma
     """
     torch.manual_seed(seed)
     words = LexiconSize(len(processed.lexicon.words), word_size(config.lexicon, processed))
-    data = DataShape(processed.categories, processed.vocabulary, words)
+    data = DataShape(processed.categories, processed.vocabulary, words, len(processed.lexicon.character_tags))
     longest = network_class(config.model.name).longest_input(config, data)
     encoder = build_encoder(config.encoder, len(processed.vocabulary), longest, processed.vocabulary.pad)
     network = assemble(config, encoder, data, make_head)
@@ -56,7 +56,8 @@ def load_network(parts: RunParts, weights: Path) -> TaggingNetwork:
     assert parts.encoder is not None, "a traditional system has no network"
     encoder = encoder_from_config(parts.encoder, parts.config.encoder.output)
     words = LexiconSize(len(parts.lexicon.words), parts.word_size)
-    network = assemble(parts.config, encoder, DataShape(parts.categories, parts.vocabulary, words))
+    data = DataShape(parts.categories, parts.vocabulary, words, len(parts.lexicon.character_tags))
+    network = assemble(parts.config, encoder, data)
     try:
         network.load_state_dict(load_weights(weights))
     except RuntimeError as error:

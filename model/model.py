@@ -44,6 +44,7 @@ class DataShape(NamedTuple):
     categories: Sequence[str]
     vocabulary: Vocabulary
     words: LexiconSize
+    tags: int = 0  # that characters can have, by `lexicon.tags`
 
 
 class TaggingNetwork(nn.Module):
@@ -57,6 +58,7 @@ class TaggingNetwork(nn.Module):
         reads_once: whether the encoder reads a batch in one pass. Adversarial training needs this.
         encoder: encodes the characters.
         words: word embeddings, or None if the network reads no words.
+        tags: embeddings of the characters' tags, which are added to the encoder's states; None without `lexicon.tags`.
         size: H.
         head: turns states into spans. It is set after construction, because it needs `size`.
     """
@@ -71,6 +73,9 @@ class TaggingNetwork(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.words = None
+        self.tags = nn.Embedding(data.tags, encoder.size) if data.tags else None
+        if self.tags is not None:
+            nn.init.zeros_(self.tags.weight)  # training starts with the states of the encoder as they are
         self.size = encoder.size
 
     @classmethod
@@ -93,9 +98,11 @@ class TaggingNetwork(nn.Module):
             character_mask: (B, L) bool, each row a prefix.
             labels: a batch of labels from the head's labeller, or None if no loss is wanted.
             weights: (B,) the weight of each text's loss; None for 1.
-            words: the other entries of a batch of `inputs`.
+            words: the other entries of a batch of `inputs`. With `lexicon.tags` there are `tags` (B, L) among them.
         """
         characters = self.encoder(token_ids, character_mask)  # (B, L, E)
+        if self.tags is not None:
+            characters = characters + self.tags(words["tags"])  # (B, L, E)
         states = self.states(characters, character_mask, words)  # (B, L, H)
         return self.head(states, character_mask, labels, weights)
 

@@ -155,7 +155,7 @@ def load_parts(run: Path) -> RunParts:
             config=config,
             categories=manifest["categories"],
             vocabulary=Vocabulary.load(run / "vocabulary.txt"),
-            lexicon=Lexicon(load_words(run / "lexicon.txt"), config.lexicon.match),
+            lexicon=Lexicon(load_words(run / "lexicon.txt"), config.lexicon.match, config.lexicon.tags),
             encoder=read_description(run / ENCODER, REMEDY) if manifest["network"] else None,
             word_size=manifest["word_size"],
             data=manifest["data"],

@@ -432,6 +432,8 @@ CONTRADICTIONS = [
         "model.head=span regularisation.label_smoothing=0.1",
         "regularisation.label_smoothing (0.1) must be 0, because model.head span has no tags",
     ),
+    ("model.name=lac", "lexicon.tags (none) must be lac, because model.name is lac"),
+    ("model.name=mrc lexicon.tags=lac", "lexicon.tags (lac) must be none, because model.name mrc reads no tags"),
     ("model.head=mrc", "model.head ('mrc') must be one of crf, softmax, span"),
     ('mix.weights={"a":-1}', "mix.weights.a (-1.0) must be at least 0"),
     (
@@ -601,9 +603,16 @@ def test_the_processed_folder_is_named_by_what_shapes_the_data():
     assert default.processed_folder == Path("data/processed") / shape_digest(default)
     same = load_config([], ["run.name=other", "train.epochs=3", "data.dev_share=0.5", "lexicon.length=1"])
     assert same.processed_folder == default.processed_folder
-    for override in ("data.max_len=100", "data.train=x", "lexicon.match=segment", "encoder.name=scratch"):
+    for override in (
+        "data.max_len=100",
+        "data.train=x",
+        "lexicon.match=segment",
+        "encoder.name=scratch",
+        "lexicon.tags=lac",
+    ):
         assert load_config([], [override]).processed_folder != default.processed_folder
     assert load_config([], ["data.processed=here"]).processed_folder == Path("here")
+    assert "tags" not in shaping_settings(default)["lexicon"], "data made before the setting existed must stay valid"
 
 
 # ------------------------------------------------------------------------------------------------------------ generated

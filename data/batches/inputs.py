@@ -42,13 +42,20 @@ def collate_characters(slices: Sequence[LatticeSlice], vocabulary: Vocabulary) -
         vocabulary: for [CLS], [SEP] and padding.
 
     Returns:
-        token_ids int64 (B, L + 2) with [CLS] and [SEP], and character_mask (B, L) bool.
+        token_ids int64 (B, L + 2) with [CLS] and [SEP], and character_mask (B, L) bool. With `lexicon.tags` also tags
+        int64 (B, L), 0 on pads.
     """
     lengths = [len(part.tokens) for part in slices]
-    return {
+    batch = {
         "token_ids": torch.from_numpy(padded_tokens([part.tokens for part in slices], vocabulary)),
         "character_mask": torch.arange(max(lengths)) < torch.tensor(lengths)[:, None],
     }
+    if of_texts := [part.tags for part in slices if part.tags is not None]:
+        tags = np.zeros((len(slices), max(lengths)), dtype=np.int64)
+        for row, own in zip(tags, of_texts, strict=True):
+            row[: len(own)] = own
+        batch["tags"] = torch.from_numpy(tags)
+    return batch
 
 
 def collate_words(slices: Sequence[LatticeSlice], vocabulary: Vocabulary) -> Batch:

@@ -1,4 +1,4 @@
-"""The lexicon: numbered words, and finding them in texts.
+"""The lexicon: numbered words, and finding them in texts. It also names the tagger of words.
 
 jieba's dictionary is read as data, with `word frequency tag` on each line.
 """
@@ -16,6 +16,7 @@ import ahocorasick
 import jieba
 from tqdm import tqdm
 
+from data.lattice.word_tags import character_tags, word_tagger
 from utils.errors import UserError
 
 _ALL_CHINESE = re.compile(r"[㐀-䶿一-鿿豈-﫿𠀀-𲎯]+")
@@ -35,14 +36,26 @@ class Lexicon:
     Attributes:
         words: in order of their numbers.
         match: `all` (every word at every place), `segment` (words of jieba's segmentation), or `none`.
+        tags: the source of tags, as `lexicon.tags`.
+        tagger: of that source, or None. Its words need not be words of the lexicon.
+
+    Raises:
+        UserError: a package that the tagger needs is missing.
     """
 
-    def __init__(self, words: list[str], match: str) -> None:
+    def __init__(self, words: list[str], match: str, tags: str = "none") -> None:
         self.words = words
         self.match = match
+        self.tags = tags
+        self.tagger = word_tagger(tags)
         self._numbers = {word: number for number, word in enumerate(words)}
         self._automaton = _automaton(words) if match == "all" and words else None
         self._segmenter = jieba_segmenter() if match == "segment" and words else None
+
+    @property
+    def character_tags(self) -> list[str]:
+        """The names of the tags that characters can have, in order of their numbers. Empty without a tagger."""
+        return character_tags(self.tagger.tags) if self.tagger else []
 
     def find(self, text: str) -> list[Match]:
         """All matches in a text, by head, then tail."""

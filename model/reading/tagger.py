@@ -37,6 +37,7 @@ class PredictedSpan(NamedTuple):
         | `model.name` mrc          | the smallest of three such sigmoids: of begin, end and match    |
         | `model.name` feature_crf  | the smallest marginal of its tags, an upper bound of the posterior |
         | `model.name` forms        | the share of the form's training occurrences that are labelled  |
+        | `model.name` lac          | the smoothed share of such words that are labelled so           |
         | `model.name` rules        | 1                                                               |
 
     With several folds it is the mean over folds. A fold that did not find the span counts as 0.

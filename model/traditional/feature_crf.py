@@ -21,6 +21,7 @@ from config import LEAST_PROBABILITY
 from data.batches.tags import TagScheme
 from data.corpus.document import Document
 from data.lattice.lattice import Lattices
+from data.lattice.lexicon import Lexicon
 from data.processed import Processed
 from data.spans import JudgedSpan, ScoredSpan
 from model.heads.chain_decoding import ChainDecoder
@@ -40,8 +41,8 @@ class System:
     filename = "model.crfsuite"
     nests = False
 
-    def __init__(self, path: Path, categories: Sequence[str], words: list[str]) -> None:
-        self.words = words
+    def __init__(self, path: Path, categories: Sequence[str], lexicon: Lexicon) -> None:
+        self.lexicon = lexicon
         self.categories = categories
         self.scheme = TagScheme("bmes", categories)
         self._tagger = pycrfsuite.Tagger()
@@ -70,7 +71,7 @@ class System:
             document = processed.documents[number]
             if document.text:
                 tags, _ = scheme.encode(document.spans, len(document.text))
-                trainer.append(_features(document, processed.lattices, number, processed.lexicon.words),
+                trainer.append(_features(document, processed.lattices, number, processed.lexicon),
                                list(map(str, tags[0].tolist())))  # fmt: skip
         trainer.train(str(path))
         return len(trainer.logparser.iterations)
@@ -82,7 +83,7 @@ class System:
         Raises:
             UserError: the file is missing or damaged.
         """
-        return cls(path, parts.categories, parts.lexicon.words)
+        return cls(path, parts.categories, parts.lexicon)
 
     def read(self, documents: Sequence[Document], lattices: Lattices) -> list[list[ScoredSpan]]:
         """The spans of the best tags. The probability is the smallest marginal of a span's tags, an upper bound."""
@@ -91,7 +92,7 @@ class System:
     def _read(self, document: Document, lattices: Lattices, number: int) -> list[ScoredSpan]:
         if not document.text:
             return []
-        tags = self._tagger.tag(_features(document, lattices, number, self.words))
+        tags = self._tagger.tag(_features(document, lattices, number, self.lexicon))
         spans = self.scheme.decode(np.array(tags, dtype=np.int64)[None])
         return [
             ScoredSpan(*span, min(self._tagger.marginal(tags[place], place)
@@ -109,7 +110,7 @@ class System:
     def _judge(self, document: Document, lattices: Lattices, number: int) -> list[JudgedSpan]:
         if not document.text:
             return []
-        rows = _features(document, lattices, number, self.words)
+        rows = _features(document, lattices, number, self.lexicon)
         emissions = np.zeros((1, 1, len(rows), self.scheme.num_tags), dtype=np.float32)  # (1, 1, L, T)
         for place, row in enumerate(rows):
             for feature in row:
@@ -147,5 +148,6 @@ class System:
         return [(feature, names[tag], weight) for (feature, tag), weight in weights.most_common(count)]
 
 
-def _features(document: Document, lattices: Lattices, number: int, words: list[str]) -> list[list[str]]:
-    return features_of(document.text, lattices.slice(number, 0, len(document.text)), words)
+def _features(document: Document, lattices: Lattices, number: int, lexicon: Lexicon) -> list[list[str]]:
+    lattice = lattices.slice(number, 0, len(document.text))
+    return features_of(document.text, lattice, lexicon.words, lexicon.character_tags)

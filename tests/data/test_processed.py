@@ -6,7 +6,7 @@ import pytest
 
 from config import load_config
 from data.lattice.tokenizer import SPECIALS
-from data.processed import VERSION, fingerprints, input_files, load_processed
+from data.processed import VERSION, fingerprints, input_files, load_processed, save_processed
 from model.prepare import prepare
 from utils.errors import UserError
 from utils.recorded_files import read_sealed
@@ -112,11 +112,33 @@ def test_a_copied_or_touched_corpus_is_the_same_corpus(workspace, config, made):
         ("data.dev=elsewhere", "data.dev"),
         ("lexicon.match=segment", "lexicon.match"),
         ("encoder.name=hfl/rbt3", "encoder.name"),
+        ("lexicon.tags=lac", "lexicon.tags"),
     ],
 )
 def test_a_changed_setting_is_named(workspace, overrides, made, override, name):
     message = refusal(load_config([workspace.settings], [*overrides, override]))
     assert f"made with another {name} than this run's; run preprocess.py" in message
+
+
+def test_tags_come_back_and_are_refused_by_a_run_without_them(workspace, overrides, config):
+    tagged = load_config([workspace.settings], [*overrides, "lexicon.tags=lac"])
+    made = prepare(tagged)
+    names, tags = made.lexicon.character_tags, load_processed(tagged).lattices.tags
+    assert np.array_equal(tags, made.lattices.tags) and len(tags) == len(made.lattices.tokens)
+    assert {"B-PER", "S-w"} <= {names[number] for number in tags}
+    assert "made with another lexicon.tags than this run's" in refusal(config)
+    path = workspace.processed / "tags.npy"
+    path.unlink()
+    assert str(path) in refusal(tagged)
+
+
+def test_tags_that_the_tagger_does_not_know_are_refused(workspace, overrides):
+    tagged = load_config([workspace.settings], [*overrides, "lexicon.tags=lac"])
+    made = prepare(tagged)
+    for tags in (made.lattices.tags[1:], np.full_like(made.lattices.tags, 100), None):
+        made.lattices.tags = tags
+        save_processed(made, workspace.processed)
+        assert "its files do not fit together" in refusal(tagged)
 
 
 def change_text(workspace):

@@ -21,6 +21,7 @@ SWITCHES = [
     ["model.name=softword", "lexicon.match=segment"], ["model.name=exsoftword"], ["model.name=softlexicon"],
     ["model.name=softlexicon", "context.kind=none"], ["model.name=lattice_lstm"],
     ["model.name=lr_cnn", "context.layers=4"],
+    ["lexicon.tags=lac"], ["model.name=encoder", "lexicon.tags=lac"], ["model.name=softlexicon", "lexicon.tags=lac"],
 ]  # fmt: skip
 
 
@@ -170,6 +171,19 @@ def test_half_precision_keeps_the_loss_close_and_in_float32(setting, switches):
     assert half.scores.dtype == half.loss.dtype == torch.float32
     assert not torch.equal(half.scores, full.scores)  # something was computed in half precision
     torch.testing.assert_close(half.loss, full.loss, rtol=0.02, atol=0.02)
+
+
+@torch.no_grad()
+def test_a_tag_moves_the_scores_of_its_characters_once_it_has_learned(setting):
+    network, samples, _, processed = setting("model.name=encoder", "lexicon.tags=lac")
+    network.eval()
+    batch = batch_of(network, samples, processed)
+    plain, mask = network(**batch).scores, batch["character_mask"]  # (B, C, L, T), (B, L)
+    number = batch["tags"][0, 2]
+    assert not network.tags.weight.any()
+    network.tags.weight[number] = 1.0
+    moved = (network(**batch).scores - plain).abs().amax(dim=(1, 3)) > 1e-4  # (B, L)
+    assert torch.equal(moved & mask, (batch["tags"] == number) & mask)
 
 
 def test_word_vectors_start_the_embeddings(setting):

@@ -214,6 +214,14 @@ def test_a_network_without_words_gets_none(processed):
     assert set(batch) == {"token_ids", "character_mask"}
 
 
+def test_tags_of_characters_are_padded_with_zeros(processed):
+    processed.lattices.tags = np.arange(1, len(processed.lattices.tokens) + 1, dtype=np.int16)
+    windows = [Window(0, 1, 3), Window(1, 0, 4)]
+    batch = collate_windows(processed.lattices, windows, processed.vocabulary, collate_characters)
+    first = int(processed.lattices.token_offsets[1]) + 1
+    assert batch["tags"].tolist() == [[2, 3, 0, 0], list(range(first, first + 4))]
+
+
 def test_windows_are_collated_as_the_slices_they_are(processed):
     windows = [Window(0, 2, 5), Window(3, 0, 5)]
     expected = collate_lattices([processed.lattices.slice(*window) for window in windows], processed.vocabulary)

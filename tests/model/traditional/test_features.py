@@ -28,3 +28,13 @@ def test_the_features_of_a_text_of_three():
     assert features_of("天", LatticeSlice(np.zeros(1), *(np.zeros(0, int),) * 3), [])[0][-1] == "wO"
     assert "c0=U+000A" in features_of("\n", LatticeSlice(np.zeros(1), *(np.zeros(0, int),) * 3), [])[0]
     assert features_of("", LatticeSlice(*(np.zeros(0, int),) * 4), []) == []
+
+
+def test_the_features_of_tags():
+    lattice = LatticeSlice(np.zeros(3), *(np.zeros(0, int),) * 3, np.array([0, 1, 1]))
+    without = LatticeSlice(*lattice[:4])
+    plain, rows = (features_of("天地玄", own, [], ["B-n", "E-n"]) for own in (without, lattice))
+    added = [row[len(other) :] for row, other in zip(rows, plain, strict=True)]
+    assert [row[: len(other)] for row, other in zip(rows, plain, strict=True)] == plain
+    assert added[0] == ["t-1=<s>", "t0=B-n", "t1=E-n", "t-10=<s>B-n", "t01=B-nE-n"]
+    assert added[2] == ["t-1=E-n", "t0=E-n", "t1=</s>", "t-10=E-nE-n", "t01=E-n</s>"]
