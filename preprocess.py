@@ -5,6 +5,7 @@
     python preprocess.py --convert CORPUS --to bio --output F         a corpus in another format
     python preprocess.py --leakcheck --config configs/demo.yaml       how much text corpora share
     python preprocess.py --noise CORPUS --output F --noise-type 0.2   a copy with wrong labels, the truth beside it
+    python preprocess.py --quality LABELS --gold GOLD                 how good labels are, measured on gold labels
     python preprocess.py --dictionary CORPUS --output F --share 0.5   a dictionary from its labels
 
 Exit status 0, or 2 with a line for each mistake on standard error, or 130 after Ctrl-C.
@@ -26,6 +27,7 @@ from data.noise.label_errors import ERROR_KINDS
 from data.noise.noise import NoiseRates
 from experiments.corpus_commands import (
     convert_corpus,
+    label_quality,
     leakcheck,
     write_copy_with_noise,
     write_dictionary_of,
@@ -78,6 +80,15 @@ def _copy_flags(parser: Parser) -> None:
     _noise_flags(parser)
     parser.add_argument("--noise-rate", action="extend", nargs="+", default=[], metavar="CATEGORY:KIND=RATE",
                         help="rate of one category, as in name:missing=0.5")  # fmt: skip
+    parser.add_argument("--noise-like", metavar="FILE", help="rates that --quality has measured and written")
+
+
+def _quality_flags(parser: Parser) -> None:
+    parser.add_argument("--quality", metavar="LABELS", help="labelled corpus of any format, or predictions of a run")
+    _corpus_flags(parser)
+    parser.add_argument("--gold", metavar="FILE", help="gold labels: JSON lines with id, sha256 and entities")
+    parser.add_argument("--output", metavar="FOLDER", help="for all errors as a table, and rates for --noise-like")
+    parser.add_argument("--examples", type=int, default=0, metavar="N", help="print N errors of each kind; default: 0")
 
 
 def _convert_flags(parser: Parser) -> None:
@@ -132,13 +143,21 @@ def _copy(options: argparse.Namespace) -> None:
     if options.output is None:
         raise UserError("--noise needs --output FOLDER, where the copy with wrong labels is written")
     corpus, folder = _named_corpus(options.noise, options), Path(options.output)
-    write_copy_with_noise(corpus, folder, _noise_rates(options), options.noise_rate, options.seed)
+    like = Path(options.noise_like) if options.noise_like else None
+    write_copy_with_noise(corpus, folder, _noise_rates(options), options.noise_rate, options.seed, like)
 
 
 def _convert(options: argparse.Namespace) -> None:
     if not options.to or not options.output:
         raise UserError("--convert needs --to FORMAT and --output PATH; --convert --help lists the formats")
     convert_corpus(_named_corpus(options.convert, options), options.to, Path(options.output))
+
+
+def _quality(options: argparse.Namespace) -> None:
+    if not options.gold:
+        raise UserError("--quality needs --gold FILE, the gold labels to measure on")
+    output = Path(options.output) if options.output else None
+    label_quality(_named_corpus(options.quality, options), Path(options.gold), output, max(options.examples, 0))
 
 
 def _dictionary(options: argparse.Namespace) -> None:
@@ -172,6 +191,7 @@ COMMANDS = {
     "--leakcheck": Command("measure how much of each corpus occurs in each other", _leakcheck, _leakcheck_flags),
     "--convert": Command("write a corpus in another format", _convert, _convert_flags),
     "--noise": Command("copy a labelled corpus with label errors", _copy, _copy_flags),
+    "--quality": Command("measure labels, or predictions, on gold labels", _quality, _quality_flags),
     "--dictionary": Command("write a dictionary from a corpus's labels", _dictionary, _dictionary_flags),
     "--sample": Command("write the made-up sample corpus; with --config, process it", _sample, _sample_flags),
     "--config": Command("process the corpora of a configuration", _process, _processing_flags),

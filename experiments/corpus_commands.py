@@ -1,4 +1,4 @@
-"""The commands of preprocess.py beside processing: conversion, leaks, noisy copies, dictionaries, the sample."""
+"""The commands of preprocess.py beside processing: conversion, leaks, noisy copies, quality, dictionaries, sample."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from data.corpus.dictionary import write_dictionary
 from data.corpus.document import category_counts
 from data.corpus.duplicates import DUPLICATE_SHARE
 from data.corpus.formats import read_corpus, writers
+from data.corpus.gold import read_gold
 from data.corpus.leaks import find_leaks, leak_table
 from data.named_corpora import corpora_by_name
 from data.noise.noise import NoiseRates
 from data.noise.noisy_copy import noise_table, write_noisy_copy
+from data.noise.quality import measure_quality, rates_record
 from data.problems import Problems
 from data.sample.sample import write_sample
 from experiments.dictionary.growth import take_dictionary
 from utils.errors import UserError, nearest
-from utils.files import atomic_file, atomic_folder, check_writable, write_json, write_text
+from utils.files import CSV_ENCODING, atomic_file, atomic_folder, check_writable, write_json, write_text
 
 
 def leakcheck(data: DataConfig, folds: FoldsConfig, output: Path | None) -> None:
@@ -62,7 +64,12 @@ def write_sample_corpus(folder: Path, count: int, rates: NoiseRates, seed: int) 
 
 
 def write_copy_with_noise(
-    corpus: CorpusConfig, folder: Path, rates: NoiseRates, category_rates: Sequence[str], seed: int
+    corpus: CorpusConfig,
+    folder: Path,
+    rates: NoiseRates,
+    category_rates: Sequence[str],
+    seed: int,
+    like: Path | None = None,
 ) -> None:
     """Write a copy of a corpus with wrong labels, and the true labels beside it.
 
@@ -72,16 +79,47 @@ def write_copy_with_noise(
         rates: of each kind of label error, for all categories.
         category_rates: rates of single categories, as in `name:missing=0.5`.
         seed: of the errors that are drawn.
+        like: a file of rates that were measured on another corpus; those in `category_rates` come after it.
 
     Raises:
         UserError: a corpus that cannot be read or has no labels, rates that are refused, or a folder that cannot be
             written.
     """
     problems = Problems()
-    record = write_noisy_copy(corpus, folder, rates, list(category_rates), seed, problems)
+    record = write_noisy_copy(corpus, folder, rates, list(category_rates), seed, problems, like)
     print(noise_table(record))
     print(f"wrote {folder}: {record['documents']} documents with {record['total']['labels']} true labels "
           f"(truth.jsonl) and {record['noisy_labels']} noisy ones (noisy.jsonl)")  # fmt: skip
+    print(problems.report())
+
+
+def label_quality(corpus: CorpusConfig, gold: Path, output: Path | None, examples: int) -> None:
+    """Print how good labels are, measured on gold labels.
+
+    Args:
+        corpus: the labels, such as those of a corpus or the predictions of a run.
+        gold: the file of gold labels.
+        output: a folder for errors.csv and noise_like.json, the rates for `--noise-like`.
+        examples: errors of each kind to print with their text.
+
+    Raises:
+        UserError: the corpus or the gold labels cannot be read or do not fit, or the folder cannot be written.
+    """
+    if output is not None:
+        check_writable(output)
+    problems = Problems()
+    documents = read_corpus(corpus, problems, "either")
+    quality = measure_quality(documents, read_gold(gold, documents))
+    print(quality.table())
+    print(f"{quality.documents} documents with gold labels; the kind both type and boundary counts for both")
+    if examples:
+        print(quality.examples(examples))
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)
+        with atomic_file(output / "errors.csv") as path:
+            path.write_bytes(quality.comma_separated().encode(CSV_ENCODING))
+        write_json(output / "noise_like.json", rates_record(quality))
+        print(f"errors: {output / 'errors.csv'}; rates for --noise-like: {output / 'noise_like.json'}")
     print(problems.report())
 
 

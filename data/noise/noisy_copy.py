@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from data.corpus.document import Document, category_counts, to_jsonl
 from data.corpus.formats import read_corpus
 from data.noise.label_errors import ERROR_KINDS, count_errors
 from data.noise.noise import NoiseRates, add_noise
+from data.noise.quality import read_rates_like
 from data.problems import Problems
 from utils.errors import UserError, nearest
 from utils.files import atomic_file, check_writable
@@ -29,7 +30,13 @@ COLUMNS = ("labels", *ERROR_KINDS)
 
 
 def write_noisy_copy(
-    corpus: CorpusConfig, folder: Path, rates: NoiseRates, given: Sequence[str], seed: int, problems: Problems
+    corpus: CorpusConfig,
+    folder: Path,
+    rates: NoiseRates,
+    given: Sequence[str],
+    seed: int,
+    problems: Problems,
+    like: Path | None = None,
 ) -> dict[str, Any]:
     """Read a labelled corpus of any format and write the three files into `folder`, all or none.
 
@@ -40,6 +47,7 @@ def write_noisy_copy(
         given: rates of single categories, as `read_rates` takes them.
         seed: of what is drawn; see `noise.add_noise`.
         problems: gets a line for what cannot be used of the corpus.
+        like: a file of measured rates of categories, which `given` may change.
 
     Returns:
         The contents of noise.json.
@@ -48,14 +56,15 @@ def write_noisy_copy(
         UserError: the corpus cannot be read or has no labels; all rates are 0 or one is not valid; or the folder cannot
             be written, or the corpus in it would be overwritten.
     """
-    if rates == NoiseRates() and not given:
+    if rates == NoiseRates() and not given and like is None:
         raise UserError("all noise rates are 0; give --noise-missing 0.3, --noise-rate name:missing=0.3 or the like")
     if Path(corpus.path).resolve() in [(folder / name).resolve() for name in FILES]:
         raise UserError(f"{corpus.path}: would be overwritten by its own copy; choose another folder")
     check_writable(folder)
     truth = read_corpus(corpus, problems)
     categories = sorted(category_counts(truth))
-    by_category = read_rates(given, rates, categories)
+    measured = read_rates_like(like, categories) if like else {}
+    by_category = measured | read_rates(given, rates, categories, measured)
     noisy = add_noise(truth, rates, seed, by_category)
     record = {
         "corpus": corpus.path,
@@ -73,8 +82,15 @@ def write_noisy_copy(
     return record
 
 
-def read_rates(given: Sequence[str], rates: NoiseRates, categories: Collection[str]) -> dict[str, NoiseRates]:
-    """Read the rates of single categories from texts `CATEGORY:KIND=RATE`. Other kinds of these have the `rates`.
+def read_rates(
+    given: Sequence[str],
+    rates: NoiseRates,
+    categories: Collection[str],
+    measured: Mapping[str, NoiseRates] | None = None,
+) -> dict[str, NoiseRates]:
+    """Read the rates of single categories from texts `CATEGORY:KIND=RATE`.
+
+    Other kinds of these categories have the `measured` rates, or else the `rates` of all.
 
     Raises:
         UserError: a text has another form, an unknown category or kind (the nearest known one is named), or a rate
@@ -90,7 +106,7 @@ def read_rates(given: Sequence[str], rates: NoiseRates, categories: Collection[s
             if word not in known:
                 raise UserError(f"--noise-rate {text}: unknown {what} {word}{nearest(word, known)}")
         try:
-            own[category] = replace(own.get(category, rates), **{kind: float(rate)})
+            own[category] = replace(own.get(category, (measured or {}).get(category, rates)), **{kind: float(rate)})
         except (ValueError, UserError) as error:
             raise UserError(f"--noise-rate {text}: {error}") from None
     return own

@@ -2,9 +2,7 @@
 
 To correct the CSV, change the `action` of a row (decisions.py lists the actions), change its `category`, `pos_b` and
 `pos_e`, or remove or add rows. The file has a byte-order mark, so that spreadsheets show its Chinese.
-
-A spreadsheet would compute a cell that begins like a formula. Such a cell, and one that begins with an apostrophe, gets
-an apostrophe in front, which is removed again when the table is read.
+Cells that a spreadsheet would compute are guarded (utils/spreadsheet.py).
 """
 
 from __future__ import annotations
@@ -26,6 +24,7 @@ from experiments.denoising.decisions import ACTIONS, Decision, DecisionKind, app
 from experiments.denoising.votes import Tally
 from utils.errors import UserError
 from utils.files import CSV_ENCODING, atomic_file, csv_row, digest_file, write_text
+from utils.spreadsheet import guarded, unguarded
 
 COLUMNS = ("id", "kind", "category", "pos_b", "pos_e", "privacy", "action", "share", "votes", "voters", "probability",
            "before", "after", "label")  # fmt: skip
@@ -35,14 +34,13 @@ SHARES = ("probability", "share")
 MOST_VOTERS = 1e6
 LONGEST_CELL = 2**17  # characters; an unclosed quote makes one cell of the rest of the file
 CONTEXT = 20  # characters shown on either side
-FORMULA = tuple("=+-@＝＋－＠\t\r'")  # what a guarded cell begins with; spreadsheets take full-width signs, too
 
 
 def write_report(decisions: Sequence[Decision], documents: Sequence[Document], folder: Path, title: str) -> None:
     """Write decisions.csv and decisions.html to a folder."""
     texts = {document.id: document.text for document in documents}
     rows = [_row(decision, texts) for decision in decisions]
-    table = csv_row(COLUMNS) + "".join(csv_row(_guarded(row[name]) for name in COLUMNS) for row in rows)
+    table = csv_row(COLUMNS) + "".join(csv_row(guarded(row[name]) for name in COLUMNS) for row in rows)
     with atomic_file(folder / "decisions.csv") as path:
         path.write_bytes(table.encode(CSV_ENCODING))
     write_text(folder / "decisions.html", page(rows, title, digest_file(folder / "decisions.csv")))
@@ -94,13 +92,8 @@ def read_decisions(path: Path, documents: Sequence[Document], problems: Problems
     return decisions
 
 
-def _guarded(cell: str | int) -> str | int:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
-
-
 def _unguarded(row: Mapping[str, str]) -> dict[str, str]:
-    """The row without the apostrophes of `_guarded`. Cells that a person has typed need none."""
-    return {name: cell.removeprefix("'") if isinstance(cell, str) else cell for name, cell in row.items()}
+    return {name: unguarded(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
 
 
 def _refuse_clashes(
