@@ -48,7 +48,7 @@ def word_tagger(source: str) -> WordTagger | None:
     """
     if source == "none":
         return None
-    from data.lattice.lac import LacTagger  # here, because only a run with tags needs its packages
+    from data.lattice.lac_tagger import LacTagger  # here, because only a run with tags needs its packages
 
     return LacTagger()
 

