@@ -56,6 +56,7 @@ COMMANDS = {
     "convert to a file": Command("--convert sample/train_data --to jsonl --output out.jsonl"),
     "convert to a folder": Command("--convert sample/train_data --to brat --output brat"),
     "noise": Command("--noise sample/train_data --output noisy --noise-type 0.3"),
+    "quality": Command("--quality sample/train_data --gold gold.jsonl --output quality"),
     "dictionary": Command("--dictionary sample/train_data --output words.txt --share 0.5"),
     "leakcheck": Command("--leakcheck --config c.yaml --output leaks.json"),
     "train": Command(TRAIN, "--resume"),
@@ -70,6 +71,7 @@ COMMANDS = {
     "convert-encoder": Command("--mode convert-encoder --input pickled --output converted"),
     "eval": Command("--mode eval --config c.yaml", needs=[TRAIN]),
     "predict": Command("--mode predict --config c.yaml --input sample/test_data --format labelstudio", needs=[TRAIN]),
+    "tune": Command("--mode tune --runs runs/tiny --input sample/test_data --output mix.yaml", needs=[TRAIN]),
     "package-run": Command("--mode package-run --config c.yaml --output given", needs=[TRAIN]),
     "denoise": Command("--mode denoise --config c.yaml --set folds.count=2 --set train.epochs=1",
                        starts_processes=True),
@@ -95,6 +97,7 @@ def make_workspace(folder: Path, preprocess: Callable[[list[str]], int]) -> None
     (folder / "two.yaml").write_text("model: {name: flat}\ntrain: {epochs: 1}\n", encoding="utf-8")
     _prepare(preprocess, "--sample 40 --sample-folder sample --config c.yaml")
     _prepare(preprocess, "--dictionary sample/train_data --output given.txt")
+    _write_gold(folder)
     _write_encoders(folder)
     _prepare(preprocess, "--config c.yaml --set encoder.name=bert --set data.processed=processed_bert")
 
@@ -102,6 +105,13 @@ def make_workspace(folder: Path, preprocess: Callable[[list[str]], int]) -> None
 def _prepare(program: Callable[[list[str]], int], line: str) -> None:
     if status := program(line.split()):
         raise RuntimeError(f"{line}: ended with status {status}")
+
+
+def _write_gold(folder: Path) -> None:
+    """Gold labels of the first document: none, so that all its labels are spurious."""
+    text = (folder / "sample" / "train_data" / "0.txt").read_bytes()
+    line = {"id": "0", "sha256": hashlib.sha256(text).hexdigest(), "entities": []}
+    (folder / "gold.jsonl").write_text(json.dumps(line) + "\n", encoding="utf-8")
 
 
 def _write_encoders(folder: Path) -> None:
