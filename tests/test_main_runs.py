@@ -123,7 +123,7 @@ def test_runs_read_texts_together(home):
 @pytest.mark.parametrize(
     ("arguments", "telling"),
     [
-        (["--runs", "x"], "--output FOLDER"),
+        (["--runs", "x"], "with --output"),
         (["--runs", "x", "--output", "out"], "x: no such run"),
         (["--set", "mix.weights={a: -1}"], "mix.weights.a (-1.0) must be at least 0"),
         (["--set", "mix.override=[name]"], "must be one of mobile, email, QQ, vx"),

@@ -193,7 +193,7 @@ def write_sample(folder: Path, train: int, test: int, seed: int, noise: NoiseRat
         "noise": asdict(noise) if noise else None,
         "grammar": zlib.crc32(repr((PAIRS, WORDS, PATTERNS, RARE, RARE_SHARE, ANYWHERE, THEMES)).encode()),
     }
-    check_writable(folder)  # first, because it clears what a killed process has left beside a finished sample
+    check_writable(folder.parent)  # first, because it clears what a killed process left beside a finished sample
     found = _read_marker(folder)
     if found and found["settings"] == settings:
         return SampleReport(folder, False, **found)

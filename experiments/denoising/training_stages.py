@@ -51,13 +51,18 @@ def training_stages(
         name: of the run.
         about: what is trained, for a person.
         labels: the training corpus.
-        pseudo: an additional corpus.
+        pseudo: an additional corpus. It is left out if it is empty.
     """
     config = runs.single(name, labels, pseudo)
     trained = fold_folder(config.run_folder, 0) / "metrics.json"
     corpora = [path for path in (labels, runs.dev, pseudo) if path]
     inputs = [*corpora, *runs.other_inputs()]
-    yield Stage(name, about, lambda: runs.fit(config), inputs, [trained], learning_settings(config))
+
+    def work() -> None:
+        empty = pseudo is not None and not pseudo.stat().st_size  # where no span was certain
+        runs.fit(runs.single(name, labels) if empty else config)
+
+    yield Stage(name, about, work, inputs, [trained], learning_settings(config))
     if runs.dev:
         yield Stage(
             f"{name}, score",

@@ -15,7 +15,6 @@ from experiments.denoising.votes import count_votes
 from experiments.stages import Stage
 from model.run_folder import fold_folder
 from model.run_settings import reading_settings
-from utils.errors import UserError
 
 
 class UnlabelledStages:
@@ -87,7 +86,8 @@ class UnlabelledStages:
         documents = self._read()
         labelled = pseudo_label(documents, count_votes(votes), self.runs.config.pseudo)
         if not labelled:
-            raise UserError("no span of the unlabelled texts is certain; lower pseudo.certain_from")
+            print("no span of the unlabelled texts is certain, so the final run trains without pseudo-labels; "
+                  "pseudo.certain_from sets what is", flush=True)  # fmt: skip
         spans = sum(category_counts(labelled).values())
         doubts = sum(len(document.doubtful) for document in labelled)
         print(f"{len(labelled)} of {len(documents)} texts get {spans} labels; {doubts} stretches are masked",

@@ -343,6 +343,17 @@ def test_a_pipeline_needs_unlabelled_texts(finished, tmp_path, capsys):
     assert "data.unlabelled is empty" in capsys.readouterr().err
 
 
+def test_a_pipeline_in_which_nothing_is_certain_goes_on_without_pseudo_labels(tmp_path, capfd):
+    home = Home(tmp_path)
+    settings = ("--set", "pseudo.certain_from=1", "--set", "folds.repeats=1", "--set", "train.epochs=1")
+    assert home.run("pipeline", *settings) == 0
+    assert "no span of the unlabelled texts is certain, so the final run trains without" in capfd.readouterr().out
+    assert (home.denoised / "unlabelled" / "pseudo.jsonl").read_text() == ""
+    assert (home.denoised / "submission" / "predict.csv").exists()
+    assert home.run("pipeline", *settings) == 0
+    assert "no span" not in capfd.readouterr().out, "nothing is done twice"
+
+
 @pytest.mark.parametrize(
     ("arguments", "telling"),
     [
