@@ -426,8 +426,18 @@ class DenoiseConfig(Settings):
     """
     missing: MissingAction = "mask"
     """What is done with missing spans: as for doubtful labels, or `add` them as labels."""
+    voters: list[str] = Field([])
+    """Further systems whose folds vote, by their names (`model.name`), such as feature_crf and forms."""
     rounds: int = Field(1, ge=1)
     """Rounds. The networks of a round train on the labels that the round before has cleaned."""
+
+    @field_validator("voters")
+    @classmethod
+    def _known(cls, names: list[str]) -> list[str]:
+        for name in names:
+            if name not in systems():
+                raise ValueError(f"unknown system {name}{nearest(name, systems())}")
+        return names
 
 
 class PseudoConfig(Settings):
@@ -574,6 +584,10 @@ class Config(Settings):
             yield f"lexicon.match ({self.lexicon.match}) must be segment, because model.name is softword"
         if self.model.name == "lac" and self.lexicon.tags != "lac":
             yield f"lexicon.tags ({self.lexicon.tags}) must be lac, because model.name is lac"
+        elif "lac" in self.denoise.voters and self.lexicon.tags != "lac":
+            yield f"lexicon.tags ({self.lexicon.tags}) must be lac, because denoise.voters names lac"
+        if self.model.name in self.denoise.voters:
+            yield f"denoise.voters must not name {self.model.name}, because model.name is and votes anyway"
         if self.model.name == "mrc" and self.lexicon.tags != "none":
             yield f"lexicon.tags ({self.lexicon.tags}) must be none, because model.name mrc reads no tags"
         if scratch and self.train.freeze_epochs > 0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 
@@ -66,6 +66,16 @@ class JudgedSpan(NamedTuple):
     end: int
     probability: float
     found: bool
+
+
+Asked = Sequence[Sequence["Span"]] | None  # spans of each document that are judged in any case
+
+
+def with_asked(candidates: Sequence[JudgedSpan], asked: Sequence[Span]) -> list[JudgedSpan]:
+    """The candidates of a document and, with probability 0, the spans that were asked for and are none."""
+    judged = {one[:3] for one in candidates}
+    return sorted([*candidates, *(JudgedSpan(*span, 0.0, False) for span in asked if tuple(span) not in judged)],
+                  key=place_in_text)  # fmt: skip
 
 
 def place_in_text(span: AnySpan) -> tuple[int, int, str]:

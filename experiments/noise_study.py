@@ -114,7 +114,7 @@ class NoiseStudy:
         folder = self.folder / f"{name}_{seed}"
         runs = Denoise(self._config(folder, seed)).runs
         last = runs.files.round(self.given.denoise.rounds)
-        ballots = count_votes([last.votes(*voter) for voter in runs.voters()])
+        ballots = count_votes([last.votes(run.name, fold) for run, fold in runs.voters()])
         noisy, truth = (read_documents(folder / file) for file in ("train.jsonl", "truth.jsonl"))
         found = []
         for threshold in thresholds:

@@ -5,7 +5,7 @@ RUN_denoise/
     data/unseen.jsonl               texts of the dev and test part, where there are additional corpora
     first/                          a run on the labels as they came, to compare with
     round1/
-        repeat1/                    a run of k folds
+        repeat1/                    a run of k folds; forms_repeat1 and so on are those of denoise.voters
         votes/repeat1_fold0.jsonl   what each fold thinks of its held-out documents
         decisions.csv, .html        doubtful and missing spans; the CSV may be corrected by hand
         labelstudio.json            the same for Label Studio
@@ -38,8 +38,8 @@ class RoundFiles:
         self.labelstudio = folder / "labelstudio.json"
         self.cleaned = folder / "train.jsonl"
 
-    def votes(self, repeat: int, fold: int) -> Path:
-        return self.folder / "votes" / f"repeat{repeat}_fold{fold}.jsonl"
+    def votes(self, run: str, fold: int) -> Path:
+        return self.folder / "votes" / f"{run}_fold{fold}.jsonl"
 
 
 class DenoiseFiles:
@@ -57,8 +57,8 @@ class DenoiseFiles:
         """The files of a round, counted from 1."""
         return RoundFiles(self.folder / f"round{number}")
 
-    def unlabelled_votes(self, repeat: int, fold: int) -> Path:
-        return self.folder / "unlabelled" / f"repeat{repeat}_fold{fold}.jsonl"
+    def unlabelled_votes(self, run: str, fold: int) -> Path:
+        return self.folder / "unlabelled" / f"{run}_fold{fold}.jsonl"
 
 
 def write_documents(path: Path, documents: Sequence[Document]) -> None:

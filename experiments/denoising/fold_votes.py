@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from config import LEAST_PROBABILITY
 from data.corpus.document import Document
 from data.lattice.lattice import build_lattices
 from data.spans import JudgedSpan
 from experiments.denoising.votes import write_votes
 from model.reading.chunks import in_chunks
-from model.reading.tagger import load_predictor
-from model.run_folder import load_parts, trained_folds
+from model.reading.tagger import Tagger
+from model.run_folder import load_parts
 
 
 def write_fold_votes(run: Path, fold: int, documents: Sequence[Document], output: Path) -> None:
@@ -32,12 +31,9 @@ def write_fold_votes(run: Path, fold: int, documents: Sequence[Document], output
 
 def _candidates(run: Path, fold: int, documents: Sequence[Document]) -> Iterator[list[JudgedSpan]]:
     parts = load_parts(run)
-    (weights,) = trained_folds(run, parts.config.train.select, [fold]).values()
-    predictor = load_predictor(parts, weights)
-    # No span that the network was trained on is longer than a segment.
-    longest = parts.config.data.max_len
-    known = set(parts.categories)
+    (reader,) = Tagger(parts, [fold]).readers
+    known = set(reader.categories)
     for chunk in in_chunks(documents):
         lattices = build_lattices((document.text for document in chunk), parts.vocabulary, parts.lexicon)
         asked = [[span for span in document.spans if span.category in known] for document in chunk]
-        yield from predictor.judge(lattices, range(len(chunk)), asked, LEAST_PROBABILITY, longest)
+        yield from reader.candidates(chunk, lattices, asked)

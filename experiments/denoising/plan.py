@@ -17,7 +17,6 @@ from experiments.denoising.training_stages import divide_stage, training_stages
 from experiments.denoising.unlabelled_stages import UnlabelledStages
 from experiments.stages import Stage
 from model.prepare import load_or_make
-from model.traditional import is_traditional
 from utils.errors import UserError, refuse_unknown_categories
 from utils.files import read_json
 
@@ -37,9 +36,6 @@ class Denoise:
     def __init__(self, config: Config, load: Callable[[Config], Processed] = load_or_make) -> None:
         if config.folds.count < 2:
             raise UserError("votes need folds: set folds.count to 2 or more, e.g. --set folds.count=5")
-        if is_traditional(name := config.model.name):
-            raise UserError(f"model.name {name} gives no probabilities of spans, which votes need; choose a network, "
-                            "e.g. flat or encoder")  # fmt: skip
         self.settings = config.denoise
         self.unlabelled = config.data.unlabelled
         self.files = DenoiseFiles(config.denoise_folder)

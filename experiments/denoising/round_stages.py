@@ -17,7 +17,7 @@ from data.split import make_splits
 from experiments.denoising.decision_table import keep_corrections, read_decisions, write_report
 from experiments.denoising.decisions import Decision, apply_decisions, decide, label_support
 from experiments.denoising.files import read_documents, write_documents
-from experiments.denoising.runs import DenoiseRuns, learning_settings
+from experiments.denoising.runs import DenoiseRuns, VotingRun, learning_settings
 from experiments.denoising.votes import count_votes
 from experiments.stages import Stage
 from model.run_folder import fold_folder, read_metrics, selected_epoch
@@ -47,11 +47,11 @@ class RoundStages:
         self.files = runs.files.round(number)
 
     def stages(self) -> Iterator[Stage]:
-        for repeat in range(1, self.runs.config.folds.repeats + 1):
-            config = self.runs.folds(self.files.folder, repeat, self.labels)
-            yield self._train(config, repeat)
-            yield from (self._vote(config, repeat, fold) for fold in range(config.folds.count))
-        votes = [self.files.votes(*voter) for voter in self.runs.voters()]
+        for run in self.runs.voting_runs():
+            config = self.runs.folds(self.files.folder, run, self.labels)
+            yield self._train(config, run)
+            yield from (self._vote(config, run, fold) for fold in range(config.folds.count))
+        votes = [self.files.votes(run.name, fold) for run, fold in self.runs.voters()]
         yield Stage(
             f"round {self.number}, decide",
             "compare the labels as they came with the votes",
@@ -68,19 +68,19 @@ class RoundStages:
             [self.files.cleaned],
         )
 
-    def _train(self, config: Config, repeat: int) -> Stage:
+    def _train(self, config: Config, run: VotingRun) -> Stage:
         count = config.folds.count
         return Stage(
-            f"round {self.number}, folds {repeat}",
-            f"train {count} folds, each without the documents that it will vote on",
+            f"round {self.number}, folds {_short(run)}",
+            f"train {count} folds of {run.system}, each without the documents that it will vote on",
             partial(self.runs.fit, config),
             [self.labels, *self.runs.other_inputs()],
             [fold_folder(config.run_folder, fold) / "metrics.json" for fold in range(count)],
             learning_settings(config),
         )
 
-    def _vote(self, config: Config, repeat: int, fold: int) -> Stage:
-        output = self.files.votes(repeat, fold)
+    def _vote(self, config: Config, run: VotingRun, fold: int) -> Stage:
+        output = self.files.votes(run.name, fold)
 
         def work() -> None:
             # Here, because --dry-run needs no PyTorch, which takes seconds to import.
@@ -94,7 +94,7 @@ class RoundStages:
             write_fold_votes(config.run_folder, fold, documents, output)
 
         return Stage(
-            f"round {self.number}, votes {repeat}.{fold}",
+            f"round {self.number}, votes {_short(run)}.{fold}",
             f"fold {fold} votes on its held-out documents",
             work,
             [self.came, self.labels, fold_folder(config.run_folder, fold) / "metrics.json"],
@@ -140,6 +140,11 @@ class RoundStages:
             known = ", ".join(self.runs.categories)
             raise UserError(f"{self.files.decisions}: unknown category {min(unknown)}; the categories are {known}")
         write_documents(self.files.cleaned, apply_decisions(documents, decisions))
+
+
+def _short(run: VotingRun) -> str:
+    """`1` for repeat1, `forms_1` for forms_repeat1."""
+    return run.name.replace("repeat", "")
 
 
 def summary(decisions: Sequence[Decision], labels: int, support: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from config import Config, CorpusConfig, FoldsConfig, save_config, to_dict
 from data.lattice.encoder_files import encoder_files
@@ -14,6 +14,14 @@ from experiments.denoising.files import DenoiseFiles
 from model.run_folder import fold_folders, weights_path
 from model.run_settings import CHANGEABLE_SETTINGS, READING_SECTIONS, refuse_other_run
 from utils.errors import UserError
+
+
+class VotingRun(NamedTuple):
+    """A run whose folds vote: of the user's system, or of one in `denoise.voters`; `repeat` counts from 1."""
+
+    repeat: int
+    system: str
+    name: str
 
 
 class DenoiseRuns:
@@ -34,16 +42,23 @@ class DenoiseRuns:
         held_out = dev or config.data.test.path
         self.unseen = self.files.unseen if config.data.additional and held_out else None
 
-    def voters(self) -> list[tuple[int, int]]:
-        """Repeat (from 1) and fold (from 0) of every network that votes."""
-        repeats, folds = range(1, self.config.folds.repeats + 1), range(self.config.folds.count)
-        return [(repeat, fold) for repeat in repeats for fold in folds]
+    def voting_runs(self) -> list[VotingRun]:
+        """The runs whose folds vote."""
+        repeats = range(1, self.config.folds.repeats + 1)
+        own = [VotingRun(repeat, self.config.model.name, f"repeat{repeat}") for repeat in repeats]
+        return own + [VotingRun(repeat, system, f"{system}_repeat{repeat}")
+                      for system in self.config.denoise.voters for repeat in repeats]  # fmt: skip
+
+    def voters(self) -> list[tuple[VotingRun, int]]:
+        """The run and the fold (from 0) of every model that votes."""
+        return [(run, fold) for run in self.voting_runs() for fold in range(self.config.folds.count)]
 
     def without_folds(self) -> Config:
         """The user's settings for one network."""
         config = copy.deepcopy(self.config)
         config.data.categories = list(self.categories)
         config.folds = FoldsConfig()
+        config.denoise.voters = []  # each trains as a run of its own
         if self.dev is None and config.train.select == "best":
             config.train.select, config.train.patience = "last", 0
         return config
@@ -61,16 +76,17 @@ class DenoiseRuns:
             config.data.additional = [*config.data.additional, _corpus(additional)]
         return config
 
-    def folds(self, folder: Path, repeat: int, labels: Path) -> Config:
+    def folds(self, folder: Path, run: VotingRun, labels: Path) -> Config:
         """Folds over these labels. They choose no epoch by the held-out documents, which they are to vote on."""
         config = self.without_folds()
+        config.model.name = run.system
         config.folds.count, config.folds.disjoint = self.config.folds.count, self.config.folds.disjoint
         if config.train.select == "best":
             config.train.select = "last"
         config.train.patience = 0
-        config.run.folder, config.run.name = str(folder), f"repeat{repeat}"
-        config.run.seed = self.config.run.seed + 100 * (repeat - 1)
-        config.data.split_seed = self.config.data.split_seed + repeat - 1
+        config.run.folder, config.run.name = str(folder), run.name
+        config.run.seed = self.config.run.seed + 100 * (run.repeat - 1)
+        config.data.split_seed = self.config.data.split_seed + run.repeat - 1
         config.data.processed = str(folder / "processed")
         config.data.train = _corpus(labels)
         config.data.allow_unlabelled = True  # cleaning may leave a small part without a label

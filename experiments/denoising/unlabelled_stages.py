@@ -10,7 +10,7 @@ from data.corpus.formats import read_corpus
 from data.problems import Problems
 from experiments.denoising.files import write_documents
 from experiments.denoising.pseudo_labels import pseudo_label
-from experiments.denoising.runs import DenoiseRuns
+from experiments.denoising.runs import DenoiseRuns, VotingRun
 from experiments.denoising.votes import count_votes
 from experiments.stages import Stage
 from model.run_folder import fold_folder
@@ -64,9 +64,9 @@ class UnlabelledStages:
             [self._unlabelled, reading_settings(final)],
         )
 
-    def _vote(self, repeat: int, fold: int) -> Stage:
-        run = self.runs.folds(self.files.round(self.last).folder, repeat, self.files.train).run_folder
-        output = self.files.unlabelled_votes(repeat, fold)
+    def _vote(self, voting: VotingRun, fold: int) -> Stage:
+        run = self.runs.folds(self.files.round(self.last).folder, voting, self.files.train).run_folder
+        output = self.files.unlabelled_votes(voting.name, fold)
 
         def work() -> None:
             from experiments.denoising.fold_votes import write_fold_votes
@@ -74,7 +74,7 @@ class UnlabelledStages:
             write_fold_votes(run, fold, self._read(), output)
 
         return Stage(
-            f"unlabelled, votes {repeat}.{fold}",
+            f"unlabelled, votes {voting.name.replace('repeat', '')}.{fold}",
             f"fold {fold} of round {self.last} votes on the unlabelled texts",
             work,
             [fold_folder(run, fold) / "metrics.json", *self.runs.other_inputs()],

@@ -15,7 +15,7 @@ from data.corpus.document import Document
 from data.lattice.lattice import Lattices
 from data.lattice.segment import most_central, window_bounds
 from data.lattice.tokenizer import Vocabulary
-from data.spans import JudgedSpan, ScoredSpan, Span, place_in_text
+from data.spans import Asked, JudgedSpan, ScoredSpan, Span, place_in_text
 from model.model import TaggingNetwork
 from model.reading.vote import without_clashes
 from utils.device import choose_half
@@ -84,11 +84,13 @@ class Predictor:
         """The spans of each document; `lattices` are those of the documents, in the same order."""
         return self.predict(lattices, range(len(documents)))
 
-    def candidates(self, documents: Sequence[Document], lattices: Lattices) -> list[list[JudgedSpan]]:
-        """The spans of each document that are found or have `LEAST_PROBABILITY`; the arguments are those of `read`."""
+    def candidates(
+        self, documents: Sequence[Document], lattices: Lattices, asked: Asked = None
+    ) -> list[list[JudgedSpan]]:
+        """The spans of each document that are found, asked for, or have at least `LEAST_PROBABILITY`."""
         # No span that the network was trained on is longer than a window.
         numbers = range(len(documents))
-        return self.judge(lattices, numbers, [()] * len(numbers), LEAST_PROBABILITY, self.max_len)
+        return self.judge(lattices, numbers, asked or [()] * len(numbers), LEAST_PROBABILITY, self.max_len)
 
     @torch.no_grad()
     def predict(self, lattices: Lattices, documents: Sequence[int]) -> list[list[ScoredSpan]]:

@@ -16,7 +16,7 @@ import torch
 from config import PredictConfig
 from data.corpus.document import Document
 from data.lattice.lattice import Lattices, build_lattices
-from data.spans import JudgedSpan, ScoredSpan
+from data.spans import Asked, JudgedSpan, ScoredSpan
 from model.build import load_network
 from model.reading.chunks import in_chunks
 from model.reading.pool import choose, pooled_mean
@@ -69,8 +69,15 @@ class Reader(Protocol):
             lattices: of these documents, in the same order.
         """
 
-    def candidates(self, documents: Sequence[Document], lattices: Lattices) -> list[list[JudgedSpan]]:
-        """The spans of `read`, and all others from `LEAST_PROBABILITY` up, with their probabilities."""
+    def candidates(
+        self, documents: Sequence[Document], lattices: Lattices, asked: Asked = None
+    ) -> list[list[JudgedSpan]]:
+        """The spans of `read`, those in `asked`, and all others from `LEAST_PROBABILITY` up, with their probabilities.
+
+        Args:
+            documents, lattices: as for `read`.
+            asked: spans of each document.
+        """
 
 
 class Tagger:

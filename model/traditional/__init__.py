@@ -11,7 +11,7 @@ from config import TRADITIONAL
 from data.corpus.document import Document
 from data.lattice.lattice import Lattices
 from data.processed import Processed
-from data.spans import JudgedSpan, ScoredSpan
+from data.spans import Asked, JudgedSpan, ScoredSpan
 from model.run_folder import RunParts
 
 
@@ -51,8 +51,10 @@ class TraditionalSystem(Protocol):
     def read(self, documents: Sequence[Document], lattices: Lattices) -> list[list[ScoredSpan]]:
         """The spans of each document by begin, end and category. The lattices are those of the documents, in order."""
 
-    def candidates(self, documents: Sequence[Document], lattices: Lattices) -> list[list[JudgedSpan]]:
-        """The spans of `read`, and all others from `LEAST_PROBABILITY` up, with their probabilities."""
+    def candidates(
+        self, documents: Sequence[Document], lattices: Lattices, asked: Asked = None
+    ) -> list[list[JudgedSpan]]:
+        """The spans of `read`, those in `asked`, and others from `LEAST_PROBABILITY` up, with their probabilities."""
 
 
 def is_traditional(name: str) -> bool:

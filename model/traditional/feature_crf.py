@@ -23,7 +23,7 @@ from data.corpus.document import Document
 from data.lattice.lattice import Lattices
 from data.lattice.lexicon import Lexicon
 from data.processed import Processed
-from data.spans import JudgedSpan, ScoredSpan
+from data.spans import Asked, JudgedSpan, ScoredSpan, Span
 from model.heads.chain_decoding import ChainDecoder
 from model.layers.crf import FORBIDDEN, ChainCRF
 from model.run_folder import RunParts
@@ -100,14 +100,17 @@ class System:
             for span in spans
         ]  # fmt: skip
 
-    def candidates(self, documents: Sequence[Document], lattices: Lattices) -> list[list[JudgedSpan]]:
+    def candidates(
+        self, documents: Sequence[Document], lattices: Lattices, asked: Asked = None
+    ) -> list[list[JudgedSpan]]:
         """The spans of the best legal tags, and others from `LEAST_PROBABILITY` up, with their posterior probabilities.
 
         CRFsuite gives marginals of tags only. So its weights are read into a CRF of ours, which knows no illegal tags.
         """
-        return [self._judge(document, lattices, number) for number, document in enumerate(documents)]
+        wanted = asked or [()] * len(documents)
+        return [self._judge(one, lattices, number, wanted[number]) for number, one in enumerate(documents)]
 
-    def _judge(self, document: Document, lattices: Lattices, number: int) -> list[JudgedSpan]:
+    def _judge(self, document: Document, lattices: Lattices, number: int, asked: Sequence[Span]) -> list[JudgedSpan]:
         if not document.text:
             return []
         rows = _features(document, lattices, number, self.lexicon)
@@ -117,7 +120,7 @@ class System:
                 if (weights := self._state_weights.get(feature)) is not None:
                     emissions[0, 0, place] += weights
         mask = torch.ones(1, len(rows), dtype=torch.bool)  # (1, L)
-        return self._decoder.judge(torch.from_numpy(emissions), mask, [()], LEAST_PROBABILITY, LONGEST)[0]
+        return self._decoder.judge(torch.from_numpy(emissions), mask, [asked], LEAST_PROBABILITY, LONGEST)[0]
 
     @cached_property
     def _state_weights(self) -> dict[str, np.ndarray]:

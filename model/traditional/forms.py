@@ -17,7 +17,7 @@ from config import LEAST_PROBABILITY
 from data.corpus.document import Document
 from data.lattice.lattice import Lattices
 from data.processed import Processed
-from data.spans import JudgedSpan, ScoredSpan, place_in_text
+from data.spans import Asked, JudgedSpan, ScoredSpan, with_asked
 from model.reading.vote import without_clashes
 from model.run_folder import RunParts
 from utils.errors import UserError
@@ -72,9 +72,12 @@ class System:
         judged = self.candidates(documents, lattices)
         return [without_clashes(ScoredSpan(*one[:4]) for one in spans if one.found) for spans in judged]
 
-    def candidates(self, documents: Sequence[Document], lattices: Lattices) -> list[list[JudgedSpan]]:
-        """All occurrences of forms whose share is at least `LEAST_PROBABILITY`."""
-        return [sorted(self._candidates(document.text), key=place_in_text) for document in documents]
+    def candidates(
+        self, documents: Sequence[Document], lattices: Lattices, asked: Asked = None
+    ) -> list[list[JudgedSpan]]:
+        """All occurrences of forms whose share is at least `LEAST_PROBABILITY`, and what was asked for."""
+        wanted = asked or [()] * len(documents)
+        return [with_asked(list(self._candidates(one.text)), own) for one, own in zip(documents, wanted, strict=True)]
 
     def _candidates(self, text: str) -> Iterator[JudgedSpan]:
         for end, form in _occurrences(self._forms, text):

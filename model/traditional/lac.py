@@ -25,7 +25,7 @@ from data.corpus.document import Document
 from data.lattice.lattice import Lattices
 from data.lattice.word_tags import TaggedWord, decode_words
 from data.processed import Processed
-from data.spans import JudgedSpan, ScoredSpan, place_in_text
+from data.spans import Asked, JudgedSpan, ScoredSpan, place_in_text, with_asked
 from model.reading.vote import without_clashes
 from model.run_folder import RunParts
 from utils.files import read_json, write_json
@@ -116,9 +116,13 @@ class System:
             [ScoredSpan(*span[:4]) for span in spans if span.found] for spans in self.candidates(documents, lattices)
         ]
 
-    def candidates(self, documents: Sequence[Document], lattices: Lattices) -> list[list[JudgedSpan]]:
+    def candidates(
+        self, documents: Sequence[Document], lattices: Lattices, asked: Asked = None
+    ) -> list[list[JudgedSpan]]:
         """All words that may be spans, with each category from `LEAST_PROBABILITY` up, by begin, end and category."""
-        return [self._candidates(document.text, lattices, number) for number, document in enumerate(documents)]
+        wanted = asked or [()] * len(documents)
+        return [with_asked(self._candidates(one.text, lattices, number), wanted[number])
+                for number, one in enumerate(documents)]  # fmt: skip
 
     def _candidates(self, text: str, lattices: Lattices, number: int) -> list[JudgedSpan]:
         judged, best = [], []

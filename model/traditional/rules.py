@@ -8,7 +8,7 @@ from pathlib import Path
 from data.corpus.document import Document
 from data.lattice.lattice import Lattices
 from data.processed import Processed
-from data.spans import JudgedSpan, ScoredSpan
+from data.spans import Asked, JudgedSpan, ScoredSpan, with_asked
 from model.reading.patterns import PATTERNS, find_patterns
 from model.run_folder import RunParts
 from utils.errors import UserError
@@ -52,6 +52,9 @@ class System:
         """All matches of the patterns, with probability 1."""
         return [[ScoredSpan(*span, 1.0) for span in find_patterns(one.text, self.categories)] for one in documents]
 
-    def candidates(self, documents: Sequence[Document], lattices: Lattices) -> list[list[JudgedSpan]]:
+    def candidates(
+        self, documents: Sequence[Document], lattices: Lattices, asked: Asked = None
+    ) -> list[list[JudgedSpan]]:
         """The spans of `read`."""
-        return [[JudgedSpan(*span, found=True) for span in spans] for spans in self.read(documents, lattices)]
+        found = [[JudgedSpan(*span, found=True) for span in spans] for spans in self.read(documents, lattices)]
+        return [with_asked(spans, own) for spans, own in zip(found, asked or [()] * len(found), strict=True)]

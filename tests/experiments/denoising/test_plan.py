@@ -19,10 +19,12 @@ from data.noise.noise import NoiseRates, add_noise
 from data.problems import Problems
 from data.processed import load_processed
 from data.spans import Span, clash
+from experiments.denoising.decision_table import read_decisions
 from experiments.denoising.files import read_documents
 from experiments.denoising.plan import Denoise
 from experiments.denoising.round_stages import summary
 from experiments.denoising.runs import DenoiseRuns
+from experiments.denoising.votes import count_votes
 from experiments.stages import Plan
 from main import main
 from model.training.trainer import Trainer
@@ -335,6 +337,31 @@ def test_trainings_depend_on_the_weights_of_a_local_encoder(finished, tmp_path):
     assert {path.name for path in inputs if path.parent == tmp_path} == names
 
 
+def test_other_systems_vote_beside_the_network(tmp_path):
+    home = Home(tmp_path)
+    changes = ("folds.repeats=1", "train.epochs=1", "denoise.voters=[forms, feature_crf]")
+    home.cleaned_only(*changes)
+    names = [
+        f"{run}_fold{fold}.jsonl" for run in ("feature_crf_repeat1", "forms_repeat1", "repeat1") for fold in (0, 1)
+    ]
+    assert sorted(home.votes()) == names
+    ballots = count_votes(sorted((home.denoised / "round1" / "votes").iterdir()))
+    documents = read_documents(home.denoised / "data" / "train.jsonl")
+    for document in documents:
+        ballot = ballots[document.id]
+        assert ballot.voters == 3, "one fold of each system has not seen the document"
+        assert all(span in ballot.spans for span in document.spans), "every label is judged"
+    rows = read_decisions(home.denoised / "round1" / "decisions.csv", documents, Problems())
+    assert rows and all(row.tally.voters == 3 for row in rows)
+
+
+def test_a_traditional_system_cleans_alone(tmp_path):
+    home = Home(tmp_path)
+    home.cleaned_only("folds.repeats=1", "model.name=feature_crf")
+    assert sorted(home.votes()) == ["repeat1_fold0.jsonl", "repeat1_fold1.jsonl"]
+    assert (home.denoised / "clean" / "fold0" / "metrics.json").exists()
+
+
 def test_a_pipeline_needs_unlabelled_texts(finished, tmp_path, capsys):
     home, _ = finished
     without = ("--set", "data.unlabelled=", "--set", f"data.processed={tmp_path / 'processed'}")
@@ -358,7 +385,12 @@ def test_a_pipeline_in_which_nothing_is_certain_goes_on_without_pseudo_labels(tm
     ("arguments", "telling"),
     [
         ("--mode denoise --set folds.count=0", "votes need folds: set folds.count"),
-        ("--mode denoise --dry-run --set model.name=feature_crf", "model.name feature_crf gives no probabilities"),
+        (
+            "--mode denoise --dry-run --set denoise.voters=[frms]",
+            "unknown system frms; did you mean forms?",
+        ),
+        ("--mode denoise --dry-run --set denoise.voters=[lac]", "lexicon.tags (none) must be lac"),
+        ("--mode denoise --dry-run --set denoise.voters=[encoder]", "denoise.voters must not name encoder"),
         ("--mode denoise --dry-run --set data.processed=nowhere", "no processed data"),
         ("--mode denoise --set denoise.missing_from=1.5", "denoise.missing_from (1.5) must be"),
         ("--mode denoise --set denoise.missing_from_of.name=2", "denoise.missing_from_of.name (2.0) must be"),
