@@ -37,9 +37,13 @@ class RoundFiles:
         self.page = folder / "decisions.html"
         self.labelstudio = folder / "labelstudio.json"
         self.cleaned = folder / "train.jsonl"
+        self.detection = folder / "detection.csv"
 
     def votes(self, run: str, fold: int) -> Path:
         return self.folder / "votes" / f"{run}_fold{fold}.jsonl"
+
+    def gold_votes(self, run: str, fold: int) -> Path:
+        return self.folder / "gold_votes" / f"{run}_fold{fold}.jsonl"
 
 
 class DenoiseFiles:

@@ -51,7 +51,8 @@ class Denoise:
         stages = [divide_stage(self.runs)]
         stages += training_stages(self.runs, "first", "train on the labels as they are", labels)
         for number in range(1, self.settings.rounds + 1):
-            stages += RoundStages(self.runs, number, labels).stages()
+            stages += (own := RoundStages(self.runs, number, labels)).stages()
+            stages += own.gold_stages() if self.runs.config.data.gold else []
             labels = self.files.round(number).cleaned
         return [*stages, *training_stages(self.runs, "clean", "train on the cleaned labels", labels)]
 

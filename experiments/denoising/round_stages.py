@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from config import Config
-from data.corpus.document import category_counts
+from data.corpus.document import Document, category_counts
 from data.corpus.format_labelstudio import to_labelstudio
+from data.corpus.gold import read_gold
 from data.problems import Problems
 from data.processed import load_processed
 from data.spans import Span
@@ -17,6 +18,8 @@ from data.split import make_splits
 from experiments.denoising.decision_table import keep_corrections, read_decisions, write_report
 from experiments.denoising.decisions import Decision, apply_decisions, decide, label_support
 from experiments.denoising.files import read_documents, write_documents
+from experiments.denoising.gold_detection import comma_separated, detections, labels_before_and_after, with_labels
+from experiments.denoising.gold_detection import summary as detection_summary
 from experiments.denoising.runs import DenoiseRuns, VotingRun, learning_settings
 from experiments.denoising.votes import count_votes
 from experiments.stages import Stage
@@ -67,6 +70,49 @@ class RoundStages:
             [self.came, self.files.decisions],
             [self.files.cleaned],
         )
+
+    def gold_stages(self) -> Iterator[Stage]:
+        """Votes on the documents with gold labels, and how well they find wrong labels there."""
+        assert self.runs.dev, "documents with gold labels are in the dev part"
+        gold = Path(self.runs.config.data.gold)
+        outputs = []
+        for run, fold in self.runs.voters():
+            config = self.runs.folds(self.files.folder, run, self.labels)
+            outputs.append(output := self.files.gold_votes(run.name, fold))
+            yield Stage(
+                f"round {self.number}, gold votes {_short(run)}.{fold}",
+                f"fold {fold} votes on the documents with gold labels",
+                partial(self._vote_on_gold, config, fold, output),
+                [self.runs.dev, gold, fold_folder(config.run_folder, fold) / "metrics.json"],
+                [output],
+            )
+        yield Stage(
+            f"round {self.number}, detection",
+            "measure on gold how well the votes find wrong labels",
+            lambda: self._detect(outputs),
+            [self.runs.dev, gold, *outputs],
+            [self.files.detection],
+            self._deciding_settings(),
+        )
+
+    def _gold(self) -> tuple[list[Document], list[Document]]:
+        assert self.runs.dev
+        documents = read_documents(self.runs.dev)
+        return with_labels(documents, read_gold(Path(self.runs.config.data.gold), documents))
+
+    def _vote_on_gold(self, config: Config, fold: int, output: Path) -> None:
+        from experiments.denoising.fold_votes import write_fold_votes
+
+        documents, _ = self._gold()
+        write_fold_votes(config.run_folder, fold, documents, output)
+
+    def _detect(self, votes: Sequence[Path]) -> None:
+        documents, gold = self._gold()
+        settings, categories, ballots = self.runs.config.denoise, self.runs.categories, count_votes(votes)
+        found = list(detections(documents, gold, ballots, categories, settings))
+        decisions = decide(documents, ballots, categories, settings)
+        write_text(self.files.detection, comma_separated(found))
+        print(detection_summary(found, *labels_before_and_after(documents, gold, decisions), settings), flush=True)
 
     def _train(self, config: Config, run: VotingRun) -> Stage:
         count = config.folds.count
