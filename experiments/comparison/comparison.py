@@ -14,6 +14,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ import numpy as np
 from config import Config
 from data.processed import load_processed
 from experiments.commands import run_script
-from experiments.comparison.bootstrap import bootstrap_difference
+from experiments.comparison.bootstrap import Difference, bootstrap_difference
 from experiments.comparison.grid import Cell, SystemSettings, as_overrides, make_cells
 from experiments.comparison.table import Row, markdown, write_tables
 from model.run_folder import fold_folders, read_metrics
@@ -125,11 +126,34 @@ class Comparison:
     def rows(self) -> list[Row]:
         """A row for each system, from the cells that are finished so far."""
         results: dict[str, dict[int, Result]] = defaultdict(dict)
+        gold: dict[str, dict[int, Result]] = defaultdict(dict)
         for cell, config in self.cells:
             if cell in self.finished:
                 results[cell.system][cell.seed] = read_json(config.run_folder / "eval" / "dev.json", REMEDY)
+                gold_b = config.run_folder / "eval" / "gold_b.json"
+                if config.data.gold and gold_b.exists():
+                    gold[cell.system][cell.seed] = read_json(gold_b, REMEDY)
         first = next(iter(self.systems))
-        return [self._row(system, results[system], results[first]) for system in self.systems]
+        rows = [self._row(system, results[system], results[first]) for system in self.systems]
+        return [self._with_gold(row, gold[row.system], gold[first]) for row in rows]
+
+    def _with_gold(self, row: Row, own: dict[int, Result], baseline: dict[int, Result]) -> Row:
+        """The row with F1 on `gold_b` and, where all seeds were scored on the same gold labels, the difference."""
+        if not own:
+            return row
+        difference = None if row.system == next(iter(self.systems)) else self._difference(own, baseline)
+        f1 = tuple(100 * result["micro"]["f1"] for result in own.values())
+        return replace(row, gold_f1=f1, gold_difference=difference)
+
+    @staticmethod
+    def _difference(own: dict[int, Result], baseline: dict[int, Result]) -> Difference | None:
+        """The difference over the seeds that both have, or None if there is none or they have other documents."""
+        common = sorted(set(own) & set(baseline))
+        pairs = [[of[seed] for seed in common] for of in (own, baseline)]
+        if len({result["digest"] for of in pairs for result in of}) != 1:
+            return None
+        counts = [np.stack([dev_counts(result) for result in of]) for of in pairs]
+        return bootstrap_difference(counts[0], counts[1])
 
     def _row(self, system: str, own: dict[int, Result], baseline: dict[int, Result]) -> Row:
         configs = [config for cell, config in self.cells if cell.system == system and cell.seed in own]
@@ -138,14 +162,10 @@ class Comparison:
         if not own:
             return Row(system, note="; ".join(notes))
         micro = [result["micro"] for result in own.values()]
-        common = sorted(set(own) & set(baseline))
         difference = None
-        if common and own is not baseline:
-            pairs = [[of[seed] for seed in common] for of in (own, baseline)]
-            if len({result["digest"] for of in pairs for result in of}) == 1:
-                counts = [np.stack([dev_counts(result) for result in of]) for of in pairs]
-                difference = bootstrap_difference(counts[0], counts[1])
-            else:
+        if own is not baseline and set(own) & set(baseline):
+            difference = self._difference(own, baseline)
+            if difference is None:
                 notes.append("scored on other documents, so there is no difference")
         folds = [read_metrics(fold) for config in configs for fold in fold_folders(config.run_folder).values()]
         return Row(

@@ -12,7 +12,8 @@ from experiments.comparison.bootstrap import Difference
 from utils.files import atomic_file, csv_row
 
 SCORES = ("system", "seeds", "precision", "precision_sd", "recall", "recall_sd", "f1", "f1_sd", "difference",
-          "difference_low", "difference_high")  # fmt: skip
+          "difference_low", "difference_high", "gold_f1", "gold_f1_sd", "gold_difference", "gold_difference_low",
+          "gold_difference_high")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Row:
     difference: Difference | None = None
     costs: Mapping[str, float] = field(default_factory=dict)  # in the order of their columns; NaN where there is none
     note: str = ""
+    gold_f1: tuple[float, ...] = ()  # on gold_b; empty without gold labels
+    gold_difference: Difference | None = None
 
 
 def write_tables(rows: Sequence[Row], folder: Path, title: str) -> None:
@@ -43,20 +46,24 @@ def write_tables(rows: Sequence[Row], folder: Path, title: str) -> None:
 def markdown(rows: Sequence[Row]) -> str:
     """Scores as mean ± sample standard deviation, and the difference in points of F1 with its 95 % interval."""
     costs = _costs(rows)
-    columns = ["system", "seeds", "P", "R", "F1", "difference to the first", *costs]
+    gold = ["gold_b F1", "its difference"] if any(row.gold_f1 for row in rows) else []
+    columns = ["system", "seeds", "P", "R", "F1", "difference to the first", *gold, *costs]
     lines = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
     for row in rows:
         if not row.f1:
-            cells = [row.system, "0", "", "", "", row.note or "not run yet", *[""] * len(costs)]
+            cells = [row.system, "0", "", "", "", row.note or "not run yet", *[""] * len(gold + costs)]
         else:
-            difference = ""
-            if row.difference:
-                difference = "{:+.2f} [{:+.2f}, {:+.2f}]".format(*(100 * value for value in row.difference))
-            remarks = "; ".join(filter(None, (difference, row.note)))
+            remarks = "; ".join(filter(None, (_difference(row.difference), row.note)))
             scores = map(_spread, (row.precision, row.recall, row.f1))
-            cells = [row.system, str(len(row.f1)), *scores, remarks, *(_cost(row.costs[name]) for name in costs)]
+            on_gold = [_spread(row.gold_f1) if row.gold_f1 else "", _difference(row.gold_difference)] if gold else []
+            of_costs = (_cost(row.costs[name]) for name in costs)
+            cells = [row.system, str(len(row.f1)), *scores, remarks, *on_gold, *of_costs]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _difference(difference: Difference | None) -> str:
+    return "{:+.2f} [{:+.2f}, {:+.2f}]".format(*(100 * value for value in difference)) if difference else ""
 
 
 def _costs(rows: Sequence[Row]) -> list[str]:
@@ -78,11 +85,19 @@ def comma_separated(rows: Sequence[Row]) -> str:
     for row in rows:
         scores: list[float | str] = []
         for values in (row.precision, row.recall, row.f1):
-            scores += [statistics.mean(values) if values else "", statistics.stdev(values) if len(values) > 1 else ""]
-        difference = [100 * value for value in row.difference] if row.difference else ["", "", ""]
+            scores += _mean_and_spread(values)
+        difference = [*_percent(row.difference), *_mean_and_spread(row.gold_f1), *_percent(row.gold_difference)]
         costs = ["" if math.isnan(cost := row.costs.get(name, math.nan)) else cost for name in names]
         lines.append(csv_row([row.system, len(row.f1), *scores, *difference, *costs, row.note]))
     return "".join(lines)
+
+
+def _mean_and_spread(values: Sequence[float]) -> list[float | str]:
+    return [statistics.mean(values) if values else "", statistics.stdev(values) if len(values) > 1 else ""]
+
+
+def _percent(difference: Difference | None) -> list[float | str]:
+    return [100 * value for value in difference] if difference else ["", "", ""]
 
 
 def plot(rows: Sequence[Row], path: Path, title: str) -> None:

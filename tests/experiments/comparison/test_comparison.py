@@ -177,6 +177,17 @@ def test_the_table_for_people():
     assert {line.count("|") for line in lines} == {9}
 
 
+def test_scores_on_gold_have_columns_of_their_own_where_there_are_some():
+    rows = [replace(ROWS[0], gold_f1=(60.0, 64.0)), replace(ROWS[1], gold_f1=(70.0,), gold_difference=DIFFERENCE), ROWS[2]]
+    lines = markdown(rows).splitlines()
+    assert "| gold_b F1 | its difference |" in lines[0] and {line.count("|") for line in lines} == {11}
+    assert "| 62.00 ± 2.83 |  | 10 |" in lines[2]
+    assert f"| 70.00 | {100 * DIFFERENCE.mean:+.2f} [" in lines[3]
+    plain, better, broken = csv.DictReader(comma_separated(rows).splitlines())
+    assert (float(plain["gold_f1"]), plain["gold_difference"], broken["gold_f1"]) == (62, "", "")
+    assert float(better["gold_difference_low"]) < float(better["gold_difference"])
+
+
 def test_the_table_for_programs():
     plain, better, broken, _ = csv.DictReader(comma_separated(ROWS).splitlines())
     assert float(plain["f1"]) == 46 and float(plain["f1_sd"]) == pytest.approx(2**0.5)
