@@ -1,10 +1,12 @@
 """Ablations: grids, tables, and whole comparisons, stopped, resumed and failing. test_commands.py runs processes."""
 
 import csv
+import hashlib
 import json
 import math
 import statistics
 import time
+from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
 
@@ -178,11 +180,12 @@ def test_the_table_for_people():
 
 
 def test_scores_on_gold_have_columns_of_their_own_where_there_are_some():
-    rows = [replace(ROWS[0], gold_f1=(60.0, 64.0)), replace(ROWS[1], gold_f1=(70.0,), gold_difference=DIFFERENCE), ROWS[2]]
+    better = replace(ROWS[1], gold_f1=(70.0,), gold_difference=DIFFERENCE)
+    rows = [replace(ROWS[0], gold_f1=(60.0, 64.0)), better, ROWS[2]]
     lines = markdown(rows).splitlines()
     assert "| gold_b F1 | its difference |" in lines[0] and {line.count("|") for line in lines} == {11}
     assert "| 62.00 ± 2.83 |  | 10 |" in lines[2]
-    assert f"| 70.00 | {100 * DIFFERENCE.mean:+.2f} [" in lines[3]
+    assert f"| 70.00 | {100 * DIFFERENCE.value:+.2f} [" in lines[3]
     plain, better, broken = csv.DictReader(comma_separated(rows).splitlines())
     assert (float(plain["gold_f1"]), plain["gold_difference"], broken["gold_f1"]) == (62, "", "")
     assert float(better["gold_difference_low"]) < float(better["gold_difference"])
@@ -267,6 +270,26 @@ def test_the_table_holds_what_the_cells_scored(compared):
         assert float(rows[system]["seconds"]) > 0 and float(rows[system]["MiB"]) > 0
     assert rows["plain"]["difference"] == "" and rows["fgm"]["difference"] != ""
     assert (out / "table.png").exists()
+
+
+def test_systems_are_compared_on_gold_labels_too(settings, tmp_path):
+    lines = [
+        {"id": one.id, "sha256": hashlib.sha256(one.text.encode()).hexdigest()[:16],
+         "entities": [{"category": span.category, "pos_b": span.begin, "pos_e": span.end} for span in one.spans]}
+        for one in easy_documents(16, 1)[:6]
+    ]  # fmt: skip
+    (tmp_path / "gold.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (tmp_path / "grid.yaml").write_text("plain: {}\nfgm: {adversarial.method: fgm}\n")
+    assert main(["--mode", "ablate", "--config", str(settings), "--grid", str(tmp_path / "grid.yaml"), "--seeds", "1",
+                 "--set", f"data.gold={tmp_path / 'gold.jsonl'}", "--output", str(tmp_path / "out")]) == 0  # fmt: skip
+    rows = {row["system"]: row for row in csv.DictReader((tmp_path / "out/table.csv").open(encoding="utf-8"))}
+    f1 = {system: json.loads((tmp_path / f"out/cells/{system}_1/eval/gold_b.json").read_text())["micro"]["f1"]
+          for system in rows}  # fmt: skip
+    assert {system: float(row["gold_f1"]) for system, row in rows.items()} == {
+        system: pytest.approx(100 * score) for system, score in f1.items()
+    }
+    assert float(rows["fgm"]["gold_difference"]) == pytest.approx(100 * (f1["fgm"] - f1["plain"]))
+    assert rows["plain"]["gold_difference"] == ""
 
 
 def test_counts_of_documents_add_up_to_the_score(compared):
