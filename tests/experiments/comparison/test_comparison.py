@@ -279,7 +279,7 @@ def test_systems_are_compared_on_gold_labels_too(settings, tmp_path):
         for one in easy_documents(16, 1)[:6]
     ]  # fmt: skip
     (tmp_path / "gold.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    (tmp_path / "grid.yaml").write_text("plain: {}\nfgm: {adversarial.method: fgm}\n")
+    (tmp_path / "grid.yaml").write_text("plain: {}\nlonger: {train.epochs: 12, train.batch_size: 1}\n")
     assert main(["--mode", "ablate", "--config", str(settings), "--grid", str(tmp_path / "grid.yaml"), "--seeds", "1",
                  "--set", f"data.gold={tmp_path / 'gold.jsonl'}", "--output", str(tmp_path / "out")]) == 0  # fmt: skip
     rows = {row["system"]: row for row in csv.DictReader((tmp_path / "out/table.csv").open(encoding="utf-8"))}
@@ -288,7 +288,8 @@ def test_systems_are_compared_on_gold_labels_too(settings, tmp_path):
     assert {system: float(row["gold_f1"]) for system, row in rows.items()} == {
         system: pytest.approx(100 * score) for system, score in f1.items()
     }
-    assert float(rows["fgm"]["gold_difference"]) == pytest.approx(100 * (f1["fgm"] - f1["plain"]))
+    assert f1["longer"] != f1["plain"], "there is a difference to see"
+    assert float(rows["longer"]["gold_difference"]) == pytest.approx(100 * (f1["longer"] - f1["plain"]))
     assert rows["plain"]["gold_difference"] == ""
 
 
