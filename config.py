@@ -407,10 +407,11 @@ MissingAction = Literal["ignore", "mask", "mask_all", "weight", "add"]
 class DenoiseConfig(Settings):
     """Labels are compared with out-of-fold predictions (experiments/denoising/decisions.py)."""
 
-    finder: Literal["votes", "probability", "confidence"] = "probability"
-    """What labels are compared with: the share of votes, the mean probability, or self-set thresholds.
+    finder: Literal["votes", "probability", "pooled", "confidence"] = "probability"
+    """What labels are compared with: share of votes, mean probability, pooled probability, or self-set thresholds.
 
-    `confidence` sets its thresholds from the probabilities themselves (confident learning).
+    `pooled` weighs the systems and needs `data.gold`. `confidence` takes its thresholds from the probabilities
+    (confident learning).
     """
     doubtful_below: float = Field(0.05, ge=0, le=1)
     """A label with a smaller share is doubtful if the networks find another span there or think it impossible."""
@@ -586,6 +587,8 @@ class Config(Settings):
             yield f"lexicon.tags ({self.lexicon.tags}) must be lac, because model.name is lac"
         elif "lac" in self.denoise.voters and self.lexicon.tags != "lac":
             yield f"lexicon.tags ({self.lexicon.tags}) must be lac, because denoise.voters names lac"
+        if self.denoise.finder == "pooled" and not self.data.gold:
+            yield "data.gold is empty, but denoise.finder pooled chooses its weights on gold labels; name some"
         if self.model.name in self.denoise.voters:
             yield f"denoise.voters must not name {self.model.name}, because model.name is and votes anyway"
         if self.model.name == "mrc" and self.lexicon.tags != "none":

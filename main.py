@@ -116,7 +116,7 @@ def _write_scores(folder: Path, name: str, corpus: str, result: Evaluation, conf
 
 def tune(config: Config, options: argparse.Namespace) -> None:
     """`--mode tune`."""
-    from experiments.mixing.command import tune as tune_mix
+    from experiments.tune import tune as tune_mix
 
     if options.output is None:
         raise UserError("--mode tune needs --output FILE, the settings to write, such as mix.yaml")

@@ -22,8 +22,8 @@ import numpy as np
 
 from config import Config
 from data.processed import load_processed
+from experiments.bootstrap import Difference, bootstrap_difference
 from experiments.commands import run_script
-from experiments.comparison.bootstrap import Difference, bootstrap_difference
 from experiments.comparison.grid import Cell, SystemSettings, as_overrides, make_cells
 from experiments.comparison.table import Row, markdown, write_tables
 from model.run_folder import fold_folders, read_metrics

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from experiments.comparison.bootstrap import Difference
+from experiments.bootstrap import Difference
 from utils.files import atomic_file, csv_row
 
 SCORES = ("system", "seeds", "precision", "precision_sd", "recall", "recall_sd", "f1", "f1_sd", "difference",

@@ -143,7 +143,7 @@ def _by_confidence(documents: Sequence[Document], ballots: Mapping[str, Ballot],
 
 def share_of(tally: Tally, finder: str) -> float:
     """The number that a finder compares with its thresholds."""
-    return tally.share if finder == "votes" else tally.probability
+    return {"votes": tally.share, "pooled": tally.pooled}.get(finder, tally.probability)
 
 
 def _decision(

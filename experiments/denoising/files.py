@@ -7,10 +7,13 @@ RUN_denoise/
     round1/
         repeat1/                    a run of k folds; forms_repeat1 and so on are those of denoise.voters
         votes/repeat1_fold0.jsonl   what each fold thinks of its held-out documents
+        gold_votes/                 with data.gold: what it thinks of the documents with gold labels
+        pool.json, detection.csv    with data.gold: weights of the systems; how well decisions find wrong labels
         decisions.csv, .html        doubtful and missing spans; the CSV may be corrected by hand
         labelstudio.json            the same for Label Studio
         train.jsonl                 the cleaned labels
     clean/                          a run on the labels of the last round, with the same dev part
+    clean_forms/, mixture.yaml      with data.gold and denoise.voters: a run of each, and how all runs decide together
     unlabelled/                     pipeline: votes on the unlabelled texts, pseudo.jsonl
     final/                          pipeline: a run on clean labels and pseudo-labels
     submission/                     pipeline: its predictions for the unlabelled texts
@@ -37,6 +40,7 @@ class RoundFiles:
         self.page = folder / "decisions.html"
         self.labelstudio = folder / "labelstudio.json"
         self.cleaned = folder / "train.jsonl"
+        self.pool = folder / "pool.json"
         self.detection = folder / "detection.csv"
 
     def votes(self, run: str, fold: int) -> Path:
@@ -56,6 +60,7 @@ class DenoiseFiles:
         self.unseen = folder / "data" / "unseen.jsonl"
         self.pseudo = folder / "unlabelled" / "pseudo.jsonl"
         self.submission = folder / "submission"
+        self.mixture = folder / "mixture.yaml"
 
     def round(self, number: int) -> RoundFiles:
         """The files of a round, counted from 1."""

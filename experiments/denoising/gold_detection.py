@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from config import DenoiseConfig
 from data.corpus.document import Document
-from data.corpus.gold import GoldSpans
+from data.corpus.gold import GoldSpans, gold_halves
 from data.metrics import Score, score_spans
 from experiments.denoising.decisions import Decision, apply_decisions, decide
 from experiments.denoising.votes import Ballot
@@ -18,7 +18,7 @@ from utils.files import csv_row
 
 DOUBTFUL_BELOW = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3)
 MISSING_FROM = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-COLUMNS = ("finder", "kind", "threshold", "precision", "recall", "right", "found", "wrong")
+COLUMNS = ("part", "finder", "kind", "threshold", "precision", "recall", "right", "found", "wrong")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def detections(
         categories: of the corpus.
         settings: of the section denoise. The finder and the threshold that is looked at are changed.
     """
-    for finder in ("votes", "probability"):
+    for finder in ("votes", "probability", "pooled"):
         for kind, name, values in (("doubtful", "doubtful_below", DOUBTFUL_BELOW),
                                    ("missing", "missing_from", MISSING_FROM)):  # fmt: skip
             for value in values:
@@ -84,15 +84,15 @@ def labels_before_and_after(
     return score_spans(truth, [one.spans for one in documents]).micro, score_spans(truth, cleaned).micro
 
 
-def comma_separated(found: Sequence[Detection]) -> str:
-    """All detections as a table."""
-    rows = ([one.finder, one.kind, "" if one.threshold is None else one.threshold, round(one.score.precision, 4),
+def comma_separated(parts: Mapping[str, Sequence[Detection]]) -> str:
+    """All detections of each part as a table."""
+    rows = ([part, one.finder, one.kind, "" if one.threshold is None else one.threshold, round(one.score.precision, 4),
              round(one.score.recall, 4), one.score.right, one.score.predicted, one.score.labelled]
-            for one in found)  # fmt: skip
+            for part, found in parts.items() for one in found)  # fmt: skip
     return csv_row(COLUMNS) + "".join(map(csv_row, rows))
 
 
-def summary(found: Sequence[Detection], before: Score, after: Score, settings: DenoiseConfig) -> str:
+def summary(part: str, found: Sequence[Detection], before: Score, after: Score, settings: DenoiseConfig) -> str:
     """What the chosen finder finds at the chosen thresholds, and what that makes of the labels, for a person."""
     lines = []
     for kind, value in (("doubtful", settings.doubtful_below), ("missing", settings.missing_from)):
@@ -100,14 +100,18 @@ def summary(found: Sequence[Detection], before: Score, after: Score, settings: D
                     and one.threshold in (value, None)), None)  # fmt: skip
         if own:
             score = own.score
-            lines.append(f"on gold, {kind}: P {score.precision:.2f} R {score.recall:.2f}, {score.right} right of "
+            lines.append(f"{part}, {kind}: P {score.precision:.2f} R {score.recall:.2f}, {score.right} right of "
                          f"{score.predicted} found and {score.labelled} to find")  # fmt: skip
-    lines.append(f"labels on gold: F1 {before.f1:.4f} as they came, {after.f1:.4f} with the decisions applied "
+    lines.append(f"{part}, labels: F1 {before.f1:.4f} as they came, {after.f1:.4f} with the decisions applied "
                  "(doubtful removed, missing added)")  # fmt: skip
     return "\n".join(lines)
 
 
-def with_labels(documents: Sequence[Document], gold: GoldSpans) -> tuple[list[Document], list[Document]]:
-    """The documents that have gold labels: with the labels of the corpus, and with those."""
-    own = [documents[place] for place in sorted(gold)]
-    return own, [replace(one, spans=gold[place]) for one, place in zip(own, sorted(gold), strict=True)]
+def parts_with_labels(
+    documents: Sequence[Document], gold: GoldSpans
+) -> dict[str, tuple[list[Document], list[Document]]]:
+    """The documents of gold_a and of gold_b, each with the labels of the corpus, and with gold labels."""
+    return {
+        part: ([documents[place] for place in own], [replace(documents[place], spans=gold[place]) for place in own])
+        for part, own in gold_halves(gold, documents).items()
+    }

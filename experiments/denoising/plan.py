@@ -6,19 +6,18 @@ files.py lists what they leave on disk.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from config import Config
 from data.processed import Processed
 from experiments.denoising.files import DenoiseFiles
 from experiments.denoising.round_stages import RoundStages
 from experiments.denoising.runs import DenoiseRuns
-from experiments.denoising.training_stages import divide_stage, training_stages
+from experiments.denoising.score_table import score_table
+from experiments.denoising.training_stages import divide_stage, mixture_stages, training_stages
 from experiments.denoising.unlabelled_stages import UnlabelledStages
 from experiments.stages import Stage
 from model.prepare import load_or_make
 from utils.errors import UserError, refuse_unknown_categories
-from utils.files import read_json
 
 
 class Denoise:
@@ -46,15 +45,21 @@ class Denoise:
         self.runs = DenoiseRuns(config, categories, dev)
 
     def denoise(self) -> list[Stage]:
-        """Folds, votes, decisions and cleaned labels, round after round; then a run on them."""
+        """Folds, votes, decisions and cleaned labels, round after round; then a run of each system on them."""
+        return [*self._cleaning(), *mixture_stages(self.runs, "clean")]
+
+    def _cleaning(self) -> list[Stage]:
         labels = self.files.train
         stages = [divide_stage(self.runs)]
         stages += training_stages(self.runs, "first", "train on the labels as they are", labels)
         for number in range(1, self.settings.rounds + 1):
-            stages += (own := RoundStages(self.runs, number, labels)).stages()
-            stages += own.gold_stages() if self.runs.config.data.gold else []
+            stages += RoundStages(self.runs, number, labels).stages()
             labels = self.files.round(number).cleaned
-        return [*stages, *training_stages(self.runs, "clean", "train on the cleaned labels", labels)]
+        stages += training_stages(self.runs, "clean", "train on the cleaned labels", labels)
+        for name in self.runs.reading_runs("clean")[1:]:
+            system = name.removeprefix("clean_")
+            stages += training_stages(self.runs, name, f"train {system} on the cleaned labels", labels, system=system)
+        return stages
 
     def pipeline(self) -> list[Stage]:
         """`denoise`, then votes on the unlabelled texts, pseudo-labels, a run on both, and its predictions.
@@ -68,18 +73,13 @@ class Denoise:
         cleaned = self.files.round(self.settings.rounds).cleaned
         about = "train on the cleaned and the pseudo-labels"
         return [
-            *self.denoise(),
+            *self._cleaning(),
             *unlabelled.pseudo_labels(),
             *training_stages(self.runs, "final", about, cleaned, self.files.pseudo),
+            *mixture_stages(self.runs, "final"),
             unlabelled.submit(),
         ]
 
     def scores(self, stages: Sequence[Stage]) -> str:
         """What each run of these stages, which are done, scores on the untouched dev part and on gold, as a table."""
-        lines = [f"{'run':<8}{'part':<8}{'precision':>10}{'recall':>10}{'F1':>10}"]
-        for path in (path for stage in stages for path in stage.outputs if path.name == "dev.json"):
-            for part in filter(Path.exists, (path.with_name(f"{part}.json") for part in ("dev", "gold_a", "gold_b"))):
-                micro = read_json(part, "remove it, and it is made again")["micro"]
-                lines.append(f"{path.parents[1].name:<8}{part.stem:<8}{micro['precision']:>10.4f}"
-                             f"{micro['recall']:>10.4f}{micro['f1']:>10.4f}")  # fmt: skip
-        return "\n".join(lines) if len(lines) > 1 else "no dev part, so there are no scores"
+        return score_table([path.parent for stage in stages for path in stage.outputs if path.name == "dev.json"])

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from config import Config
-from data.corpus.document import Document, category_counts
+from data.corpus.document import category_counts
 from data.corpus.format_labelstudio import to_labelstudio
-from data.corpus.gold import read_gold
 from data.problems import Problems
 from data.processed import load_processed
 from data.spans import Span
@@ -18,8 +16,7 @@ from data.split import make_splits
 from experiments.denoising.decision_table import keep_corrections, read_decisions, write_report
 from experiments.denoising.decisions import Decision, apply_decisions, decide, label_support
 from experiments.denoising.files import read_documents, write_documents
-from experiments.denoising.gold_detection import comma_separated, detections, labels_before_and_after, with_labels
-from experiments.denoising.gold_detection import summary as detection_summary
+from experiments.denoising.gold_stages import GoldStages, deciding_settings, pooled_ballots
 from experiments.denoising.runs import DenoiseRuns, VotingRun, learning_settings
 from experiments.denoising.votes import count_votes
 from experiments.stages import Stage
@@ -55,14 +52,20 @@ class RoundStages:
             yield self._train(config, run)
             yield from (self._vote(config, run, fold) for fold in range(config.folds.count))
         votes = [self.files.votes(run.name, fold) for run, fold in self.runs.voters()]
+        on_gold = GoldStages(self.runs, self.number, self.labels) if self.runs.config.data.gold else None
+        if on_gold:
+            yield from on_gold.before_decisions()
+        pooled = [self.files.pool] if self.runs.config.denoise.finder == "pooled" else []
         yield Stage(
             f"round {self.number}, decide",
             "compare the labels as they came with the votes",
-            lambda: self._decide(votes),
-            [self.came, *votes],
+            self._decide,
+            [self.came, *votes, *pooled],
             [self.files.decisions, self.files.page, self.files.labelstudio],
-            self._deciding_settings(),
+            deciding_settings(self.runs.config),
         )
+        if on_gold:
+            yield on_gold.detection()
         yield Stage(
             f"round {self.number}, clean",
             f"apply {self.files.decisions}, which may be corrected by hand before",
@@ -71,53 +74,10 @@ class RoundStages:
             [self.files.cleaned],
         )
 
-    def gold_stages(self) -> Iterator[Stage]:
-        """Votes on the documents with gold labels, and how well they find wrong labels there."""
-        assert self.runs.dev, "documents with gold labels are in the dev part"
-        gold = Path(self.runs.config.data.gold)
-        outputs = []
-        for run, fold in self.runs.voters():
-            config = self.runs.folds(self.files.folder, run, self.labels)
-            outputs.append(output := self.files.gold_votes(run.name, fold))
-            yield Stage(
-                f"round {self.number}, gold votes {_short(run)}.{fold}",
-                f"fold {fold} votes on the documents with gold labels",
-                partial(self._vote_on_gold, config, fold, output),
-                [self.runs.dev, gold, fold_folder(config.run_folder, fold) / "metrics.json"],
-                [output],
-            )
-        yield Stage(
-            f"round {self.number}, detection",
-            "measure on gold how well the votes find wrong labels",
-            lambda: self._detect(outputs),
-            [self.runs.dev, gold, *outputs],
-            [self.files.detection],
-            self._deciding_settings(),
-        )
-
-    def _gold(self) -> tuple[list[Document], list[Document]]:
-        assert self.runs.dev
-        documents = read_documents(self.runs.dev)
-        return with_labels(documents, read_gold(Path(self.runs.config.data.gold), documents))
-
-    def _vote_on_gold(self, config: Config, fold: int, output: Path) -> None:
-        from experiments.denoising.fold_votes import write_fold_votes
-
-        documents, _ = self._gold()
-        write_fold_votes(config.run_folder, fold, documents, output)
-
-    def _detect(self, votes: Sequence[Path]) -> None:
-        documents, gold = self._gold()
-        settings, categories, ballots = self.runs.config.denoise, self.runs.categories, count_votes(votes)
-        found = list(detections(documents, gold, ballots, categories, settings))
-        decisions = decide(documents, ballots, categories, settings)
-        write_text(self.files.detection, comma_separated(found))
-        print(detection_summary(found, *labels_before_and_after(documents, gold, decisions), settings), flush=True)
-
     def _train(self, config: Config, run: VotingRun) -> Stage:
         count = config.folds.count
         return Stage(
-            f"round {self.number}, folds {_short(run)}",
+            f"round {self.number}, folds {run.short}",
             f"train {count} folds of {run.system}, each without the documents that it will vote on",
             partial(self.runs.fit, config),
             [self.labels, *self.runs.other_inputs()],
@@ -140,7 +100,7 @@ class RoundStages:
             write_fold_votes(config.run_folder, fold, documents, output)
 
         return Stage(
-            f"round {self.number}, votes {_short(run)}.{fold}",
+            f"round {self.number}, votes {run.short}.{fold}",
             f"fold {fold} votes on its held-out documents",
             work,
             [self.came, self.labels, fold_folder(config.run_folder, fold) / "metrics.json"],
@@ -155,13 +115,11 @@ class RoundStages:
             print(f"{fold.name} agrees with the labels of its held-out documents by F1 {f1:.2f} only; {LEARN_MORE}",
                   flush=True)  # fmt: skip
 
-    def _deciding_settings(self) -> dict[str, Any]:
-        """What `decide` reads. The number of rounds is no part of it, so that another round undoes no correction."""
-        return self.runs.config.denoise.model_dump(exclude={"rounds"})
-
-    def _decide(self, votes: Sequence[Path]) -> None:
+    def _decide(self) -> None:
         documents = read_documents(self.came)
-        ballots = count_votes(votes)
+        ballots = count_votes([self.files.votes(run.name, fold) for run, fold in self.runs.voters()])
+        if self.runs.config.denoise.finder == "pooled":
+            ballots = pooled_ballots(self.runs, self.files.pool, ballots, self.files.votes)
         decisions = decide(documents, ballots, self.runs.categories, self.runs.config.denoise)
         labels = sum(category_counts(documents).values())
         shares: dict[str, dict[str, dict[Span, float]]] = {"missing": {}, "doubtful": {}}
@@ -186,11 +144,6 @@ class RoundStages:
             known = ", ".join(self.runs.categories)
             raise UserError(f"{self.files.decisions}: unknown category {min(unknown)}; the categories are {known}")
         write_documents(self.files.cleaned, apply_decisions(documents, decisions))
-
-
-def _short(run: VotingRun) -> str:
-    """`1` for repeat1, `forms_1` for forms_repeat1."""
-    return run.name.replace("repeat", "")
 
 
 def summary(decisions: Sequence[Decision], labels: int, support: float) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from config import Config, CorpusConfig, FoldsConfig, save_config, to_dict
+from config import Config, CorpusConfig, DenoiseConfig, FoldsConfig, save_config, to_dict
 from data.lattice.encoder_files import encoder_files
 from data.processed import input_files, load_processed
 from experiments.commands import run_script
@@ -22,6 +23,11 @@ class VotingRun(NamedTuple):
     repeat: int
     system: str
     name: str
+
+    @property
+    def short(self) -> str:
+        """`1` for repeat1, `forms_1` for forms_repeat1."""
+        return self.name.replace("repeat", "")
 
 
 class DenoiseRuns:
@@ -58,14 +64,15 @@ class DenoiseRuns:
         config = copy.deepcopy(self.config)
         config.data.categories = list(self.categories)
         config.folds = FoldsConfig()
-        config.denoise.voters = []  # each trains as a run of its own
+        config.denoise = DenoiseConfig()  # a run of one network decides nothing
         if self.dev is None and config.train.select == "best":
             config.train.select, config.train.patience = "last", 0
         return config
 
-    def single(self, name: str, labels: Path, additional: Path | None = None) -> Config:
-        """A network on these labels, scored on the dev part."""
+    def single(self, name: str, labels: Path, additional: Path | None = None, system: str = "") -> Config:
+        """A run on these labels, scored on the dev part; of the user's system, or of one in `denoise.voters`."""
         config = self.without_folds()
+        config.model.name = system or config.model.name
         config.run.folder, config.run.name = str(self.files.folder), name
         config.data.processed = str(self.files.folder / "processed" / name)
         config.data.train = _corpus(labels)
@@ -103,6 +110,14 @@ class DenoiseRuns:
         gold = [Path(config.data.gold)] if config.data.gold else []
         return input_files(config) + encoder + gold + ([self.unseen] if self.unseen else [])
 
+    def reading_runs(self, network: str) -> list[str]:
+        """Names of the runs that decide together: `network`, clean or final, and a clean one of each further voter.
+
+        How they decide is chosen on gold labels. Without these it is the network alone.
+        """
+        others = self.config.denoise.voters if self.config.data.gold else []
+        return [network, *(f"clean_{system}" for system in others)]
+
     # ---------------------------------------------------------------------------------------------------- processes
 
     def fit(self, config: Config) -> None:
@@ -122,10 +137,22 @@ class DenoiseRuns:
         """
         name = f"{Path(config.run.folder).name}_{config.run.name}"
         settings = self.files.folder / "configs" / f"{name}.yaml"
-        log = self.files.folder / "logs" / f"{name}.log"
         settings.parent.mkdir(parents=True, exist_ok=True)
         save_config(config, settings)
-        if failure := run_script(log, script, *arguments, f"--config={settings}"):
+        self._run(name, script, *arguments, f"--config={settings}")
+
+    def read_together(self, names: Sequence[str], mode: str, *arguments: str) -> None:
+        """Run a command of main.py on several finished runs; its output goes to `logs/`.
+
+        Raises:
+            UserError: as `fit`.
+        """
+        folders = [str(self.files.folder / name) for name in names]
+        self._run(f"mixture_{mode}", "main.py", "--mode", mode, "--runs", *folders, *arguments)
+
+    def _run(self, name: str, script: str, *arguments: str) -> None:
+        log = self.files.folder / "logs" / f"{name}.log"
+        if failure := run_script(log, script, *arguments):
             raise UserError(f"{failure} (log: {log})")
 
 

@@ -1,4 +1,4 @@
-"""Stages around the votes: divide the corpus, train a run on some labels, score it on the dev part."""
+"""Stages around the votes: divide the corpus, train a run on some labels, score it, choose how runs decide together."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def divide_stage(runs: DenoiseRuns) -> Stage:
 
 
 def training_stages(
-    runs: DenoiseRuns, name: str, about: str, labels: Path, pseudo: Path | None = None
+    runs: DenoiseRuns, name: str, about: str, labels: Path, pseudo: Path | None = None, system: str = ""
 ) -> Iterator[Stage]:
     """Train a run on these labels, and score it where there is a dev part.
 
@@ -52,15 +52,16 @@ def training_stages(
         about: what is trained, for a person.
         labels: the training corpus.
         pseudo: an additional corpus. It is left out if it is empty.
+        system: that is trained, if it is not the user's.
     """
-    config = runs.single(name, labels, pseudo)
+    config = runs.single(name, labels, pseudo, system)
     trained = fold_folder(config.run_folder, 0) / "metrics.json"
     corpora = [path for path in (labels, runs.dev, pseudo) if path]
     inputs = [*corpora, *runs.other_inputs()]
 
     def work() -> None:
         empty = pseudo is not None and not pseudo.stat().st_size  # where no span was certain
-        runs.fit(runs.single(name, labels) if empty else config)
+        runs.fit(runs.single(name, labels, None, system) if empty else config)
 
     yield Stage(name, about, work, inputs, [trained], learning_settings(config))
     if runs.dev:
@@ -72,3 +73,33 @@ def training_stages(
             [config.run_folder / "eval" / "dev.json"],
             reading_settings(config),
         )
+
+
+def mixture_stages(runs: DenoiseRuns, network: str) -> Iterator[Stage]:
+    """Choose on gold_a how the runs on the cleaned labels decide together, and score that. One run has no such stage.
+
+    Args:
+        runs: with the systems and the gold labels.
+        network: `clean` or `final`, the user's system among them.
+    """
+    names, files = runs.reading_runs(network), runs.files
+    if len(names) == 1:
+        return
+    assert runs.dev, "documents with gold labels are in the dev part"
+    trained = [fold_folder(files.folder / name, 0) / "metrics.json" for name in names]
+    inputs = [*trained, runs.dev, Path(runs.config.data.gold)]
+    yield Stage(
+        "mixture",
+        f"choose on gold_a how {len(names)} runs decide together",
+        lambda: runs.read_together(names, "tune", f"--output={files.mixture}"),
+        inputs,
+        [files.mixture],
+    )
+    scores = files.folder / "mixture" / "eval"
+    yield Stage(
+        "mixture, score",
+        "score the runs together",
+        lambda: runs.read_together(names, "eval", f"--config={files.mixture}", f"--output={scores}"),
+        [*inputs, files.mixture],
+        [scores / "dev.json"],
+    )

@@ -46,20 +46,26 @@ class UnlabelledStages:
         )
 
     def submit(self) -> Stage:
-        """Read the texts with the final run."""
+        """Read the texts with the final run, and with the runs that decide together with it."""
         final = self.runs.single("final", self.files.train)
+        names = self.runs.reading_runs("final")
+        trained = [fold_folder(self.files.folder / name, 0) / "metrics.json" for name in names]
         folder = self.files.submission
 
         def work() -> None:
             texts = folder / "texts.jsonl"
             write_documents(texts, [Document(document.id, document.text) for document in self._read()])
-            self.runs.call(final, "main.py", "--mode", "predict", f"--input={texts}", f"--output={folder}")
+            places = f"--input={texts}", f"--output={folder}"
+            if len(names) > 1:
+                self.runs.read_together(names, "predict", f"--config={self.files.mixture}", *places)
+            else:
+                self.runs.call(final, "main.py", "--mode", "predict", *places)
 
         return Stage(
             "submit",
             "read the unlabelled texts with the final run",
             work,
-            [fold_folder(final.run_folder, 0) / "metrics.json", *self.runs.other_inputs()],
+            [*trained, *([self.files.mixture] if len(names) > 1 else []), *self.runs.other_inputs()],
             [folder / "predict.csv"],
             [self._unlabelled, reading_settings(final)],
         )
@@ -74,7 +80,7 @@ class UnlabelledStages:
             write_fold_votes(run, fold, self._read(), output)
 
         return Stage(
-            f"unlabelled, votes {voting.name.replace('repeat', '')}.{fold}",
+            f"unlabelled, votes {voting.short}.{fold}",
             f"fold {fold} of round {self.last} votes on the unlabelled texts",
             work,
             [fold_folder(run, fold) / "metrics.json", *self.runs.other_inputs()],

@@ -32,6 +32,7 @@ class Tally(NamedTuple):
     votes: int
     voters: int
     probability: float
+    pooled: float = 0.0  # the probability by a pool of systems, where one was fitted (pooled_votes.py)
 
     @property
     def share(self) -> float:

@@ -15,8 +15,8 @@ import pytest
 import yaml
 
 from config import load_config
+from experiments.bootstrap import bootstrap_difference, micro_f1
 from experiments.comparison import comparison
-from experiments.comparison.bootstrap import bootstrap_difference, micro_f1
 from experiments.comparison.comparison import Comparison, dev_counts, is_finished
 from experiments.comparison.grid import SystemSettings, make_cells, read_grid, systems_of_grid
 from experiments.comparison.table import Row, comma_separated, markdown, write_tables

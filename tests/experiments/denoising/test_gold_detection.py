@@ -7,6 +7,7 @@ import random
 from dataclasses import replace
 
 import pytest
+import yaml
 
 from config import DenoiseConfig
 from data.corpus.document import Document
@@ -16,6 +17,7 @@ from experiments.denoising.gold_detection import detection_score, detections, la
 from experiments.denoising.votes import Ballot, Tally
 from tests.experiments.denoising.test_plan import Home
 from tests.experiments.easy_corpus import easy_documents
+from utils.files import read_json
 
 
 @pytest.fixture
@@ -55,7 +57,7 @@ def test_scores_are_those_of_a_plain_count(judged):
     assert table["probability", "missing", 0.5] == detection_score(documents, gold, decisions, "missing")
     recalls = [table["votes", "missing", value].recall for value in (0.1, 0.5, 0.9)]
     assert recalls == sorted(recalls, reverse=True) and recalls[0] > recalls[-1]
-    assert {one for one, _, _ in table} == {"votes", "probability", "confidence"}
+    assert {one for one, _, _ in table} == {"votes", "probability", "pooled", "confidence"}
 
 
 def test_labels_are_scored_with_all_decisions_applied(judged):
@@ -77,16 +79,21 @@ def test_denoising_with_gold_labels_measures_its_decisions(tmp_path, capfd):
         for one in easy_documents(24, 1)[:8]
     ]  # fmt: skip
     (tmp_path / "gold.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    changes = (f"data.gold={tmp_path / 'gold.jsonl'}", "folds.repeats=1")
+    changes = (f"data.gold={tmp_path / 'gold.jsonl'}", "folds.repeats=1", "denoise.voters=[forms]",
+               "denoise.finder=pooled")  # fmt: skip
     home.cleaned_only(*changes)
     out = capfd.readouterr().out
-    assert "labels on gold: F1" in out and "on gold, missing: P" in out.replace("on gold, doubtful", "on gold, missing")
+    assert "gold_a, labels: F1" in out and "gold_b, labels: F1" in out and "pool of votes: encoder" in out
     rows = list(csv.DictReader((home.denoised / "round1" / "detection.csv").open()))
-    assert len(rows) == 2 * (6 + 9) + 2
+    assert len(rows) == 2 * (3 * (6 + 9) + 2) and {row["part"] for row in rows} == {"gold_a", "gold_b"}
     names = sorted(path.name for path in (home.denoised / "round1" / "gold_votes").iterdir())
-    assert names == ["repeat1_fold0.jsonl", "repeat1_fold1.jsonl"]
+    assert names == [f"{run}_fold{fold}.jsonl" for run in ("forms_repeat1", "repeat1") for fold in (0, 1)]
     voted = [json.loads(line)["id"] for line in (home.denoised / "round1/gold_votes" / names[0]).open()]
     assert sorted(voted) == sorted(line["id"] for line in lines)
     trained = {json.loads(line)["id"] for line in (home.denoised / "data" / "train.jsonl").open()}
     assert not trained & set(voted), "gold documents never train"
     assert "gold_b" in {path.stem for path in (home.denoised / "clean" / "eval").iterdir()}
+    mix = yaml.safe_load((home.denoised / "mixture.yaml").read_text(encoding="utf-8"))["mix"]
+    assert list(mix["weights"]) == ["clean", "clean_forms"], "the runs on the cleaned labels decide together"
+    together = read_json(home.denoised / "mixture" / "eval" / "gold_b.json", "")
+    assert together["digest"] == read_json(home.denoised / "clean" / "eval" / "gold_b.json", "")["digest"]

@@ -8,7 +8,7 @@ import pytest
 
 from data.metrics import score_spans
 from data.spans import ScoredSpan, Span
-from experiments.mixing.fit import RIDGE, THRESHOLDS, Judged, Mix, cross_validate, fit
+from model.reading.mix_fit import RIDGE, THRESHOLDS, Judged, Mix, cross_validate, fit
 from model.reading.pool import choose, logit
 
 ALL = frozenset({"name", "place"})

@@ -14,7 +14,7 @@ from data.gold_parts import with_gold_labels
 from data.metrics import Score
 from data.problems import Problems
 from data.processed import load_processed
-from experiments.mixing.fit import Judged, Mix, cross_validate, fit
+from model.reading.mix_fit import Judged, Mix, cross_validate, fit
 from model.reading.tagger import Tagger
 from model.run_folder import RunParts
 from utils.errors import UserError

@@ -81,7 +81,7 @@ def cross_validate(documents: Sequence[Judged], categories: Sequence[frozenset[s
 
 
 def _fit(documents: Sequence[Judged], categories: Sequence[frozenset[str]], by_category: bool) -> Mix:
-    mix = _fit_pool(documents, categories)
+    mix = fit_pool(documents, categories)
     pooled = [mix.pooled(document, categories) for document in documents]
     counts = [_counts_by_category(documents, pooled, threshold) for threshold in THRESHOLDS]
     totals = [sum(own.values(), Score()) for own in counts]
@@ -94,7 +94,7 @@ def _fit(documents: Sequence[Judged], categories: Sequence[frozenset[str]], by_c
     return Mix(mix.weights, mix.bias, threshold, {name: own for name, own in of_category.items() if own != threshold})
 
 
-def _fit_pool(documents: Sequence[Judged], categories: Sequence[frozenset[str]]) -> Mix:
+def fit_pool(documents: Sequence[Judged], categories: Sequence[frozenset[str]]) -> Mix:
     """The weights, at least 0, and the bias with the smallest cross-entropy of the candidates, and a ridge."""
     from scipy.optimize import minimize  # here, because it takes half a second to import
 
