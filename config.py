@@ -431,6 +431,11 @@ class DenoiseConfig(Settings):
     """Further systems whose folds vote, by their names (`model.name`), such as feature_crf and forms."""
     rounds: int = Field(1, ge=1)
     """Rounds. The networks of a round train on the labels that the round before has cleaned."""
+    truth: str = ""
+    """Corpus with the true labels of the training documents, where noise was added on purpose.
+
+    It measures the decisions. Nothing learns from it or is chosen by it.
+    """
 
     @field_validator("voters")
     @classmethod

@@ -3,7 +3,8 @@
     {"id": "12", "sha256": "bc4a3dcd1c94deda", "entities": [{"category": "name", "pos_b": 0, "pos_e": 2}, ...]}
 
 A line names its document by id. `sha256` is the begin of the digest of the document's text in UTF-8, 16 digits or more,
-so that offsets never meet another text. A corpus that may not be given away can then have public gold labels.
+so that offsets never meet another text. A corpus that may not be given away can then have public gold labels. A line
+may hold the whole `text` instead, as the lines of a jsonl corpus do.
 """
 
 from __future__ import annotations
@@ -91,16 +92,22 @@ def _place_of(
     record: Mapping[str, Any], places: Mapping[str, Sequence[int]], documents: Sequence[Document], where: str
 ) -> int:
     """The place of the document that a record names."""
-    identity, digest = str(record.get("id")), record.get("sha256")
+    identity, digest, text = str(record.get("id")), record.get("sha256"), record.get("text")
     if identity not in places:
         raise UserError(f"{where}: the corpus has no document {identity!r:.40}; give the corpus that it belongs to")
+    if isinstance(text, str):
+        digest = _digest(text)
     if not isinstance(digest, str) or len(digest) < SHORTEST_DIGEST:
         raise UserError(f"{where}: sha256 must be the first {SHORTEST_DIGEST} digits of the text's digest, or more")
     for place in places[identity]:
-        if hashlib.sha256(documents[place].text.encode("utf-8", "surrogatepass")).hexdigest().startswith(digest):
+        if _digest(documents[place].text).startswith(digest):
             return place
     raise UserError(f"{where}: document {identity!r:.40} has another text than its gold labels were made for "
                     "(sha256 differs); give the corpus in its original form")  # fmt: skip
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _spans_of(record: Mapping[str, Any], text: str, where: str) -> tuple[Span, ...]:

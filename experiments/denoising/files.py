@@ -10,6 +10,7 @@ RUN_denoise/
         gold_votes/                 with data.gold: what it thinks of the documents with gold labels
         pool.json, detection.csv    with data.gold: weights of the systems; how well decisions find wrong labels
         decisions.csv, .html        doubtful and missing spans; the CSV may be corrected by hand
+        truth.json                  with denoise.truth: how many decisions are right
         labelstudio.json            the same for Label Studio
         train.jsonl                 the cleaned labels
     clean/                          a run on the labels of the last round, with the same dev part
@@ -42,6 +43,7 @@ class RoundFiles:
         self.cleaned = folder / "train.jsonl"
         self.pool = folder / "pool.json"
         self.detection = folder / "detection.csv"
+        self.truth = folder / "truth.json"
 
     def votes(self, run: str, fold: int) -> Path:
         return self.folder / "votes" / f"{run}_fold{fold}.jsonl"

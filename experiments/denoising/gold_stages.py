@@ -122,7 +122,7 @@ def pooled_ballots(runs: DenoiseRuns, pool: Path, ballots: Mapping[str, Ballot],
 
 def deciding_settings(config: Config) -> dict[str, Any]:
     """What `decide` reads. The number of rounds is no part of it, so that another round undoes no correction."""
-    return config.denoise.model_dump(exclude={"rounds"})
+    return config.denoise.model_dump(exclude={"rounds", "truth", "voters"})
 
 
 def _of_systems(runs: DenoiseRuns, files: VoteFile, folds: Sequence[int]) -> dict[str, dict[str, Ballot]]:

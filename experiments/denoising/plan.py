@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from config import Config
 from data.processed import Processed
 from experiments.denoising.files import DenoiseFiles
+from experiments.denoising.known_truth import describe_truth
 from experiments.denoising.round_stages import RoundStages
 from experiments.denoising.runs import DenoiseRuns
 from experiments.denoising.score_table import score_table
@@ -81,5 +82,11 @@ class Denoise:
         ]
 
     def scores(self, stages: Sequence[Stage]) -> str:
-        """What each run of these stages, which are done, scores on the untouched dev part and on gold, as a table."""
-        return score_table([path.parent for stage in stages for path in stage.outputs if path.name == "dev.json"])
+        """What each run of these stages, which are done, scores on the untouched dev part and on gold, as a table.
+
+        Before it, how many decisions of the last round are right, where the truth is known.
+        """
+        runs = score_table([path.parent for stage in stages for path in stage.outputs if path.name == "dev.json"])
+        return (
+            f"{describe_truth(self.files.round(self.settings.rounds).truth)}\n{runs}" if self.settings.truth else runs
+        )

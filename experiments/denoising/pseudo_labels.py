@@ -20,25 +20,27 @@ def pseudo_label(
     ballots: Mapping[str, Ballot],
     settings: PseudoConfig,
     uncertain_from: float = UNCERTAIN_FROM,
+    pooled: bool = False,
 ) -> list[Document]:
     """The documents with at least one certain span, with labels, doubts and weight.
 
-    A span is a label if its mean probability is at least `settings.certain_from`. If such spans of one category
-    overlap, only the most probable is a label. Other spans from `uncertain_from` up are doubts in their own category,
-    where training allows any tag, unless they overlap a label of that category.
+    A span is a label if its probability is at least `settings.certain_from`: the mean over the voters, or the `pooled`
+    one. If such spans of one category overlap, only the most probable is a label. Other spans from `uncertain_from` up
+    are doubts in their own category, where training allows any tag, unless they overlap a label of that category.
     """
     labelled = []
     for document in documents:
         ballot = ballots.get(document.id, Ballot())
-        ranked = sorted(ballot.spans.items(), key=lambda item: (-item[1].probability, item[0]))
+        probabilities = {span: tally.pooled if pooled else tally.probability for span, tally in ballot.spans.items()}
+        ranked = sorted(probabilities.items(), key=lambda item: (-item[1], item[0]))
         certain: list[Span] = []
         doubts: list[Doubt] = []
-        for span, tally in ranked:
+        for span, probability in ranked:
             if any(clash(span, other) for other in certain):
                 continue
-            if tally.probability >= settings.certain_from:
+            if probability >= settings.certain_from:
                 certain.append(span)
-            elif tally.probability >= uncertain_from:
+            elif probability >= uncertain_from:
                 doubts.append(Doubt(*span))
         if certain:
             spans, doubtful = sorted_spans(certain), sorted_spans(doubts)

@@ -17,6 +17,7 @@ from experiments.denoising.decision_table import keep_corrections, read_decision
 from experiments.denoising.decisions import Decision, apply_decisions, decide, label_support
 from experiments.denoising.files import read_documents, write_documents
 from experiments.denoising.gold_stages import GoldStages, deciding_settings, pooled_ballots
+from experiments.denoising.known_truth import truth_stage
 from experiments.denoising.runs import DenoiseRuns, VotingRun, learning_settings
 from experiments.denoising.votes import count_votes
 from experiments.stages import Stage
@@ -66,6 +67,8 @@ class RoundStages:
         )
         if on_gold:
             yield on_gold.detection()
+        if truth := self.runs.config.denoise.truth:
+            yield truth_stage(self.runs.files, self.number, Path(truth))
         yield Stage(
             f"round {self.number}, clean",
             f"apply {self.files.decisions}, which may be corrected by hand before",

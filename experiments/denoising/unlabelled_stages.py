@@ -9,6 +9,7 @@ from data.corpus.document import Document, category_counts
 from data.corpus.formats import read_corpus
 from data.problems import Problems
 from experiments.denoising.files import write_documents
+from experiments.denoising.gold_stages import pooled_ballots
 from experiments.denoising.pseudo_labels import pseudo_label
 from experiments.denoising.runs import DenoiseRuns, VotingRun
 from experiments.denoising.votes import count_votes
@@ -29,6 +30,7 @@ class UnlabelledStages:
         self.runs = runs
         self.last = last
         self.files = runs.files
+        self._pool = self.files.round(last).pool
         self._unlabelled = runs.config.data.unlabelled.model_dump()
 
     def pseudo_labels(self) -> Iterator[Stage]:
@@ -40,7 +42,7 @@ class UnlabelledStages:
             "pseudo-label",
             "label unlabelled texts where the votes are certain, mask what is uncertain",
             lambda: self._label(files),
-            files,
+            [*files, *([self._pool] if self.runs.config.denoise.finder == "pooled" else [])],
             [self.files.pseudo],
             self.runs.config.pseudo.model_dump(),
         )
@@ -90,7 +92,10 @@ class UnlabelledStages:
 
     def _label(self, votes: Sequence[Path]) -> None:
         documents = self._read()
-        labelled = pseudo_label(documents, count_votes(votes), self.runs.config.pseudo)
+        ballots, pooled = count_votes(votes), self.runs.config.denoise.finder == "pooled"
+        if pooled:
+            ballots = pooled_ballots(self.runs, self._pool, ballots, self.files.unlabelled_votes)
+        labelled = pseudo_label(documents, ballots, self.runs.config.pseudo, pooled=pooled)
         if not labelled:
             print("no span of the unlabelled texts is certain, so the final run trains without pseudo-labels; "
                   "pseudo.certain_from sets what is", flush=True)  # fmt: skip

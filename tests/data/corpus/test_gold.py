@@ -45,9 +45,14 @@ def test_a_longer_digest_fits_too(read):
     assert read(line(DOCUMENTS[0], sha256=digest(DOCUMENTS[0].text, 64))) == {0: ()}
 
 
+def test_a_line_may_hold_the_text_itself(read):
+    assert read(line(DOCUMENTS[2], ("name", 0, 1), sha256=None, text="王五")) == {2: (Span("name", 0, 1),)}
+
+
 @pytest.mark.parametrize(
     ("lines", "telling"),
     [
+        ([line(DOCUMENTS[1], sha256=None, text="李四在上海")], ":1: document 'b' has another text"),
         ([line(Document("c", "赵六"))], r":1: the corpus has no document 'c'; give the corpus that it belongs to"),
         ([line(DOCUMENTS[1], sha256=digest("李四在上海"))], r":1: document 'b' has another text .*sha256 differs"),
         ([line(DOCUMENTS[1], sha256="ab")], ":1: sha256 must be the first 16 digits"),

@@ -34,6 +34,12 @@ def test_what_counts_is_the_probability_and_not_the_votes():
     assert (document.spans, document.doubtful) == ((Span("a", 0, 1),), (Doubt("a", 3, 4),))
 
 
+def test_a_pool_of_votes_is_what_counts_where_there_is_one():
+    ballots = {"0": Ballot(2, {Span("a", 0, 1): Tally(0, 2, 0.3, 0.95), Span("a", 3, 4): Tally(2, 2, 0.95, 0.3)})}
+    (document,) = pseudo_label([Document("0", TEXT)], ballots, PseudoConfig(), pooled=True)
+    assert (document.spans, document.doubtful) == ((Span("a", 0, 1),), (Doubt("a", 3, 4),))
+
+
 def test_of_certain_spans_that_overlap_one_is_a_label_and_the_other_no_doubt():
     """A doubt over a certain label would take it back."""
     spans = {("a", 0, 3): 5, ("a", 2, 5): 6, ("b", 2, 5): 5}
