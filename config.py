@@ -431,6 +431,8 @@ class DenoiseConfig(Settings):
     """Further systems whose folds vote, by their names (`model.name`), such as feature_crf and forms."""
     rounds: int = Field(1, ge=1)
     """Rounds. The networks of a round train on the labels that the round before has cleaned."""
+    pretrain: bool = False
+    """Whether the encoder's pretraining goes on first (`--mode pretrain`). All networks then begin with the result."""
     truth: str = ""
     """Corpus with the true labels of the training documents, where noise was added on purpose.
 
@@ -598,6 +600,8 @@ class Config(Settings):
             yield f"denoise.voters must not name {self.model.name}, because model.name is and votes anyway"
         if self.model.name == "mrc" and self.lexicon.tags != "none":
             yield f"lexicon.tags ({self.lexicon.tags}) must be none, because model.name mrc reads no tags"
+        if scratch and self.denoise.pretrain:
+            yield "denoise.pretrain must be false, because encoder.name is scratch: there is nothing to go on from"
         if scratch and self.train.freeze_epochs > 0:
             yield (f"train.freeze_epochs ({self.train.freeze_epochs}) must be 0, because encoder.name is scratch: "
                    "random weights are not worth keeping")  # fmt: skip

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Make .venv from requirements.txt; then, on request, show the whole system or test it. Safe to run again.
 #
-#   bash set_env.sh             install
-#   bash set_env.sh demo        install; sample corpus, preprocess, train, score, predict
-#   bash set_env.sh test        install; style, types, imports, tests and kills
-#   bash set_env.sh settings    install; make docs/settings.md and configs/schema.json from config.py
+#   bash set_env.sh               install
+#   bash set_env.sh demo          install; sample corpus, preprocess, train, score, predict
+#   bash set_env.sh denoise-demo  install; the same corpus with wrong labels: find them, train on the cleaned ones
+#   bash set_env.sh test          install; style, types, imports, tests and kills
+#   bash set_env.sh settings      install; make docs/settings.md and configs/schema.json from config.py
 #
 # PYTHON=/path/to/python3 chooses the interpreter (3.11 or later) that .venv is made from.
 set -euo pipefail
@@ -35,6 +36,14 @@ demo() {
   .venv/bin/python main.py --mode predict --config "$config" --input data/origin/sample/test_data
 }
 
+denoise_demo() {
+  .venv/bin/python preprocess.py --sample 600
+  .venv/bin/python preprocess.py --noise data/origin/sample/train_data --noise-like configs/noise/ccf.json \
+    --output data/origin/noisy_sample
+  .venv/bin/python preprocess.py --sample 300 --seed 7 --sample-folder data/origin/unlabelled_sample
+  .venv/bin/python main.py --mode pipeline --config configs/denoise_demo.yaml
+}
+
 check_code() {
   .venv/bin/ruff check .
   .venv/bin/ruff format --check --quiet .
@@ -58,7 +67,8 @@ survive() {
 case "${1:-install}" in
   install) install ;;
   demo) install; demo ;;
+  denoise-demo) install; denoise_demo ;;
   test) install; check_code; run_tests; survive ;;
   settings) install; .venv/bin/python docs/make_settings.py ;;
-  *) fail "unknown word '$1'; use demo, test or settings, or none" ;;
+  *) fail "unknown word '$1'; use demo, denoise-demo, test or settings, or none" ;;
 esac

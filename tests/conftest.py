@@ -130,3 +130,19 @@ def leftover_of():
         return left
 
     return make
+
+
+@pytest.fixture(scope="session")
+def pretrained_folder(tmp_path_factory):
+    """A local BERT with random weights, as a folder that a config can name."""
+    from transformers import BertConfig, BertModel  # here, because few tests need them and they take seconds
+
+    folder = tmp_path_factory.mktemp("bert")
+    shape = BertConfig(
+        vocab_size=3000, hidden_size=16, num_hidden_layers=3, num_attention_heads=2, intermediate_size=32,
+        max_position_embeddings=152,
+    )  # fmt: skip
+    BertModel(shape).save_pretrained(folder)
+    characters = [chr(code) for code in range(0x4E00, 0x4E00 + 3000 - 5)]
+    (folder / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *characters]) + "\n")
+    return folder

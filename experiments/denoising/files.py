@@ -3,6 +3,7 @@
 RUN_denoise/
     data/train.jsonl, dev.jsonl     the division, with the labels as they came
     data/unseen.jsonl               texts of the dev and test part, where there are additional corpora
+    pretrain_encoder/               with denoise.pretrain: the encoder of all networks
     first/                          a run on the labels as they came, to compare with
     round1/
         repeat1/                    a run of k folds; forms_repeat1 and so on are those of denoise.voters
@@ -60,6 +61,7 @@ class DenoiseFiles:
         self.train = folder / "data" / "train.jsonl"
         self.dev = folder / "data" / "dev.jsonl"
         self.unseen = folder / "data" / "unseen.jsonl"
+        self.encoder = folder / "pretrain_encoder"
         self.pseudo = folder / "unlabelled" / "pseudo.jsonl"
         self.submission = folder / "submission"
         self.mixture = folder / "mixture.yaml"

@@ -14,7 +14,7 @@ from experiments.denoising.known_truth import describe_truth
 from experiments.denoising.round_stages import RoundStages
 from experiments.denoising.runs import DenoiseRuns
 from experiments.denoising.score_table import score_table
-from experiments.denoising.training_stages import divide_stage, mixture_stages, training_stages
+from experiments.denoising.training_stages import divide_stage, mixture_stages, pretrain_stage, training_stages
 from experiments.denoising.unlabelled_stages import UnlabelledStages
 from experiments.stages import Stage
 from model.prepare import load_or_make
@@ -52,6 +52,8 @@ class Denoise:
     def _cleaning(self) -> list[Stage]:
         labels = self.files.train
         stages = [divide_stage(self.runs)]
+        if self.settings.pretrain:
+            stages.append(pretrain_stage(self.runs))
         stages += training_stages(self.runs, "first", "train on the labels as they are", labels)
         for number in range(1, self.settings.rounds + 1):
             stages += RoundStages(self.runs, number, labels).stages()

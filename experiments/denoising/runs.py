@@ -64,6 +64,8 @@ class DenoiseRuns:
         config = copy.deepcopy(self.config)
         config.data.categories = list(self.categories)
         config.folds = FoldsConfig()
+        if self.config.denoise.pretrain:
+            config.encoder.name = str(self.files.encoder)
         config.denoise = DenoiseConfig()  # a run of one network decides nothing
         if self.dev is None and config.train.select == "best":
             config.train.select, config.train.patience = "last", 0
@@ -102,11 +104,19 @@ class DenoiseRuns:
         config.data.gold = ""  # these labels have no gold document
         return config
 
-    def other_inputs(self) -> list[Path]:
-        """What a training reads beside the labels: other texts, a test part, gold labels, vectors, encoder."""
+    def pretraining(self) -> Config:
+        """The pretraining of the encoder on the texts of the training part and of `data.unlabelled`."""
+        config = self.single("pretrain", self.files.train)
+        config.encoder.name = self.config.encoder.name
+        return config
+
+    def other_inputs(self, pretraining: bool = False) -> list[Path]:
+        """What a training or the pretraining reads beside labels: other texts, a test part, gold, vectors, encoder."""
         config = copy.deepcopy(self.config)
         config.data.train = config.data.dev = CorpusConfig()
-        encoder = encoder_files(config.encoder.name, weights=True)
+        begins_with_ours = config.denoise.pretrain and not pretraining
+        encoder = ([self.files.encoder / "model.safetensors"] if begins_with_ours
+                   else encoder_files(config.encoder.name, weights=True))  # fmt: skip
         gold = [Path(config.data.gold)] if config.data.gold else []
         return input_files(config) + encoder + gold + ([self.unseen] if self.unseen else [])
 
@@ -128,6 +138,16 @@ class DenoiseRuns:
         """
         self.call(config, "preprocess.py")
         self.call(config, "main.py", "--mode", "train", "--resume" if _goes_on(config) else "--overwrite")
+
+    def pretrain(self) -> None:
+        """Continue the encoder's pretraining; a stopped one is resumed.
+
+        Raises:
+            UserError: as `fit`.
+        """
+        config = self.pretraining()
+        self.call(config, "preprocess.py")
+        self.call(config, "main.py", "--mode", "pretrain", "--resume")
 
     def call(self, config: Config, script: str, *arguments: str) -> None:
         """Run a command with these settings, which are kept in `configs/`; its output goes to `logs/`.

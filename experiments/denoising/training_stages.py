@@ -39,6 +39,18 @@ def divide_stage(runs: DenoiseRuns) -> Stage:
     return Stage("divide", about, work, inputs, outputs, learning_settings(config))
 
 
+def pretrain_stage(runs: DenoiseRuns) -> Stage:
+    """Continue the pretraining of the encoder with which all networks begin."""
+    return Stage(
+        "pretrain",
+        "continue the encoder's pretraining on the texts, without the dev part",
+        runs.pretrain,
+        [runs.files.train, *runs.other_inputs(pretraining=True)],
+        [runs.files.encoder / "model.safetensors"],
+        learning_settings(runs.pretraining()),
+    )
+
+
 def training_stages(
     runs: DenoiseRuns, name: str, about: str, labels: Path, pseudo: Path | None = None, system: str = ""
 ) -> Iterator[Stage]:

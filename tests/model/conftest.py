@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from transformers import BertConfig, BertModel
 
 from config import Config, load_config, shape_digest
 from data.processed import load_processed
@@ -49,20 +48,6 @@ def small_config(sample_folder, tmp_path_factory):
         return config
 
     return make
-
-
-@pytest.fixture(scope="session")
-def pretrained_folder(tmp_path_factory):
-    """A local BERT with random weights, as a folder that a config can name."""
-    folder = tmp_path_factory.mktemp("bert")
-    shape = BertConfig(
-        vocab_size=3000, hidden_size=16, num_hidden_layers=3, num_attention_heads=2, intermediate_size=32,
-        max_position_embeddings=152,
-    )  # fmt: skip
-    BertModel(shape).save_pretrained(folder)
-    characters = [chr(code) for code in range(0x4E00, 0x4E00 + 3000 - 5)]
-    (folder / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *characters]) + "\n")
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -337,6 +337,24 @@ def test_trainings_depend_on_the_weights_of_a_local_encoder(finished, tmp_path):
     assert {path.name for path in inputs if path.parent == tmp_path} == names
 
 
+def test_all_networks_begin_with_the_encoder_that_was_pretrained_first(tmp_path, pretrained_folder):
+    home = Home(tmp_path)
+    changes = (f"encoder.name={pretrained_folder}", "denoise.pretrain=true", "pretrain.epochs=1", "folds.repeats=1",
+               "train.epochs=1", f"data.processed={tmp_path / 'with_encoder'}")  # fmt: skip
+    assert preprocess.main(["--config", str(home.settings), *(f"--set={one}" for one in changes)]) == 0
+    home.cleaned_only(*changes)
+    encoder = home.denoised / "pretrain_encoder"
+    assert (encoder / "model.safetensors").read_bytes() != (pretrained_folder / "model.safetensors").read_bytes()
+    for run in ("clean", "round1/repeat1"):
+        settings = yaml.safe_load((home.denoised / run / "config.yaml").read_text(encoding="utf-8"))
+        assert settings["encoder"]["name"] == str(encoder)
+    plan = Plan(home.denoised, Denoise(home.config(*changes)).denoise())
+    assert [stage.name for stage in plan.stages if not plan.is_done(stage)] == ["first", "first, score"]
+    with (encoder / "model.safetensors").open("ab") as weights:
+        weights.write(b" ")
+    assert not any(plan.is_done(stage) for stage in plan.stages if stage.name in ("round 1, folds 1", "clean"))
+
+
 def test_other_systems_vote_beside_the_network(tmp_path):
     home = Home(tmp_path)
     changes = ("folds.repeats=1", "train.epochs=1", "denoise.voters=[forms, feature_crf]")

@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,9 @@ import transformers
 import yaml
 
 from config import load_config
+from data.corpus.document import to_jsonl
 from data.processed import load_processed
+from data.sample.sample import make_documents
 from data.split import make_splits
 from model import load_tagger
 from model.prepare import prepare
@@ -241,8 +244,10 @@ def test_reading_takes_the_machines_precision_whatever_training_took(small_confi
 TWO_PROCESSES = """
 import json, sys
 from config import load_config
+from data.corpus.document import to_jsonl
 from model.training.folds import train
 from data.processed import load_processed
+from data.sample.sample import make_documents
 from data.split import make_splits
 
 for name, changes in json.loads(sys.argv[2]).items():
@@ -303,8 +308,13 @@ def test_every_shipped_config_trains_a_step(path, sample_folder, pretrained_fold
         changes.append(f"data.test={sample_folder}/test_data")
     if encoder != "scratch":
         changes.append(f"encoder.name={pretrained_folder}")
+    if shipped["data"].get("gold"):
+        document = make_documents(1, 7, "train")[0]
+        gold = to_jsonl([replace(document, spans=document.spans[:1])])
+        (tmp_path / "gold.jsonl").write_text(gold, encoding="utf-8")
+        changes.append(f"data.gold={tmp_path}/gold.jsonl")
     if shipped.get("folds"):
-        changes.append("folds.count=2")
+        changes.append(f"folds.count={0 if shipped['data'].get('dev') else 2}")  # of a dev part votes only denoising
     config = load_config([path], changes)
     prepare(config)
     metrics = train(config, load_processed(config), only_fold=0)
