@@ -37,10 +37,10 @@ demo() {
 }
 
 denoise_demo() {
-  .venv/bin/python preprocess.py --sample 600
-  .venv/bin/python preprocess.py --noise data/origin/sample/train_data --noise-like configs/noise/ccf.json \
-    --output data/origin/noisy_sample
-  .venv/bin/python preprocess.py --sample 300 --seed 7 --sample-folder data/origin/unlabelled_sample
+  local corpora=data/origin/denoise_demo
+  .venv/bin/python preprocess.py --sample 400 --sample-folder $corpora/sample
+  .venv/bin/python preprocess.py --noise $corpora/sample/train_data --noise-like configs/noise/ccf.json --output $corpora/noisy
+  .venv/bin/python preprocess.py --sample 200 --seed 7 --sample-folder $corpora/unlabelled
   .venv/bin/python main.py --mode pipeline --config configs/denoise_demo.yaml
 }
 

@@ -432,6 +432,11 @@ CONTRADICTIONS = [
         "model.head=span regularisation.label_smoothing=0.1",
         "regularisation.label_smoothing (0.1) must be 0, because model.head span has no tags",
     ),
+    ("denoise.finder=pooled", "data.gold is empty, but denoise.finder pooled chooses its weights on gold labels"),
+    (
+        "encoder.name=scratch denoise.pretrain=true",
+        "denoise.pretrain must be false, because encoder.name is scratch",
+    ),
     ("model.name=lac", "lexicon.tags (none) must be lac, because model.name is lac"),
     ("model.name=mrc lexicon.tags=lac", "lexicon.tags (lac) must be none, because model.name mrc reads no tags"),
     ("model.head=mrc", "model.head ('mrc') must be one of crf, softmax, span"),
