@@ -323,6 +323,8 @@ class TrainConfig(Settings):
     """Epochs without a better dev F1 before training stops early. 0 never stops early."""
     start_from: str = ""
     """Folder of a trained run whose weights training begins with. Empty begins with the encoder's weights."""
+    dynamics: bool = False
+    """Whether the network judges its own training documents after each epoch but the first (`denoise.finder`)."""
 
     def mistakes(self) -> Iterator[str]:
         if self.freeze_epochs > self.epochs:
@@ -407,11 +409,11 @@ MissingAction = Literal["ignore", "mask", "mask_all", "weight", "add"]
 class DenoiseConfig(Settings):
     """Labels are compared with out-of-fold predictions (experiments/denoising/decisions.py)."""
 
-    finder: Literal["votes", "probability", "pooled", "confidence"] = "probability"
+    finder: Literal["votes", "probability", "pooled", "confidence", "dynamics"] = "probability"
     """What labels are compared with: share of votes, mean probability, pooled probability, or self-set thresholds.
 
     `pooled` weighs the systems and needs `data.gold`. `confidence` takes its thresholds from the probabilities
-    (confident learning).
+    (confident learning). `dynamics` needs no folds: it takes the mean probability over the epochs of one training.
     """
     doubtful_below: float = Field(0.05, ge=0, le=1)
     """A label with a smaller share is doubtful if the networks find another span there or think it impossible."""
@@ -594,6 +596,13 @@ class Config(Settings):
             yield f"lexicon.tags ({self.lexicon.tags}) must be lac, because model.name is lac"
         elif "lac" in self.denoise.voters and self.lexicon.tags != "lac":
             yield f"lexicon.tags ({self.lexicon.tags}) must be lac, because denoise.voters names lac"
+        if self.denoise.finder == "dynamics" and self.model.name in TRADITIONAL:
+            yield f"model.name ({self.model.name}) must be a network, because denoise.finder is dynamics: its epochs vote"
+        if self.denoise.finder == "dynamics" and self.denoise.voters:
+            yield (f"denoise.voters ({', '.join(self.denoise.voters)}) must be empty, because denoise.finder dynamics "
+                   "watches one training of model.name")  # fmt: skip
+        if self.denoise.finder == "dynamics" and self.denoise.rounds > 1:
+            yield f"denoise.rounds ({self.denoise.rounds}) must be 1, because denoise.finder is dynamics: one training"
         if self.denoise.finder == "pooled" and not self.data.gold:
             yield "data.gold is empty, but denoise.finder pooled chooses its weights on gold labels; name some"
         if self.model.name in self.denoise.voters:

@@ -263,6 +263,11 @@ def trained_folds(
     return found if only is None else {fold: found[fold] for fold in only}
 
 
+def dynamics_files(fold: Path, epochs: int) -> list[Path]:
+    """The vote files of the epochs of a training with `train.dynamics`: all but the first, if there are more."""
+    return [fold / "dynamics" / f"epoch{epoch}.jsonl" for epoch in range(min(2, epochs), epochs + 1)]
+
+
 def fold_folders(run: Path) -> dict[int, Path]:
     """The folders of all folds by number, in order."""
     numbers = (folder.name.removeprefix("fold") for folder in run.glob("fold*"))

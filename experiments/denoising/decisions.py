@@ -29,6 +29,7 @@ ADDING = ("add", "weight")  # the actions after which a span is a label
 # A label with a smaller mean probability is doubtful even where the votes show nothing else in its place. The value is
 # far below `doubtful_below`, because voters also give little probability to true names that are new to them.
 UNSUPPORTED_BELOW = 1e-4
+UNSUPPORTED_WATCHED = 0.02  # chosen on made-up texts with noise; docs/results/real-noise.md
 
 DecisionKind = Literal["doubtful", "missing"]
 
@@ -66,6 +67,9 @@ def decide(
     annotator does not label at random. A label with a share below `settings.doubtful_below` is doubtful if a missing
     span overlaps it, or if its mean probability is below `unsupported_below`. A label that no voter judged is never
     doubtful: no window holds it whole, or no voter read the document.
+
+    A network whose training was watched (finder `dynamics`) was taught every label, so all its probabilities of labels
+    are higher. There `UNSUPPORTED_WATCHED` takes the place of `unsupported_below`.
 
     A candidate missing span is ignored if it overlaps a label that is not doubtful, whatever its category. Voters that
     confuse two categories find both in one place, and annotators rarely label both: 16,427 labels in 2,000 documents of
@@ -111,6 +115,8 @@ def _by_threshold(
     documents: Sequence[Document], ballots: Mapping[str, Ballot], settings: DenoiseConfig, unsupported_below: float
 ) -> Found:
     found: Found = {}
+    if settings.finder == "dynamics":
+        unsupported_below = UNSUPPORTED_WATCHED
     for document in documents:
         ballot = ballots.get(document.id, Ballot())
         doubtful, missing = found.setdefault(document.id, (set(), set()))

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from data.corpus.document import Document
-from data.lattice.lattice import build_lattices
-from data.spans import JudgedSpan
-from experiments.denoising.votes import write_votes
-from model.reading.chunks import in_chunks
 from model.reading.tagger import Tagger
+from model.reading.vote_files import judge_documents, write_votes
 from model.run_folder import load_parts
 
 
@@ -26,14 +23,7 @@ def write_fold_votes(run: Path, fold: int, documents: Sequence[Document], output
     Raises:
         UserError: the run cannot be read, or the fold is not trained.
     """
-    write_votes(output, documents, _candidates(run, fold, documents))
-
-
-def _candidates(run: Path, fold: int, documents: Sequence[Document]) -> Iterator[list[JudgedSpan]]:
     parts = load_parts(run)
     (reader,) = Tagger(parts, [fold]).readers
-    known = set(reader.categories)
-    for chunk in in_chunks(documents):
-        lattices = build_lattices((document.text for document in chunk), parts.vocabulary, parts.lexicon)
-        asked = [[span for span in document.spans if span.category in known] for document in chunk]
-        yield from reader.candidates(chunk, lattices, asked)
+    judged = judge_documents(reader, reader.categories, documents, parts.vocabulary, parts.lexicon)
+    write_votes(output, documents, judged)

@@ -34,7 +34,7 @@ class Denoise:
     """
 
     def __init__(self, config: Config, load: Callable[[Config], Processed] = load_or_make) -> None:
-        if config.folds.count < 2:
+        if config.folds.count < 2 and config.denoise.finder != "dynamics":
             raise UserError("votes need folds: set folds.count to 2 or more, e.g. --set folds.count=5")
         self.settings = config.denoise
         self.unlabelled = config.data.unlabelled

@@ -48,12 +48,13 @@ class RoundStages:
         self.files = runs.files.round(number)
 
     def stages(self) -> Iterator[Stage]:
-        for run in self.runs.voting_runs():
-            config = self.runs.folds(self.files.folder, run, self.labels)
-            yield self._train(config, run)
-            yield from (self._vote(config, run, fold) for fold in range(config.folds.count))
-        votes = [self.files.votes(run.name, fold) for run, fold in self.runs.voters()]
-        on_gold = GoldStages(self.runs, self.number, self.labels) if self.runs.config.data.gold else None
+        on_gold = None
+        if not self.runs.watches:
+            for run in self.runs.voting_runs():
+                config = self.runs.folds(self.files.folder, run, self.labels)
+                yield self._train(config, run)
+                yield from (self._vote(config, run, fold) for fold in range(config.folds.count))
+            on_gold = GoldStages(self.runs, self.number, self.labels) if self.runs.config.data.gold else None
         if on_gold:
             yield from on_gold.before_decisions()
         pooled = [self.files.pool] if self.runs.config.denoise.finder == "pooled" else []
@@ -61,7 +62,7 @@ class RoundStages:
             f"round {self.number}, decide",
             "compare the labels as they came with the votes",
             self._decide,
-            [self.came, *votes, *pooled],
+            [self.came, *self._votes(), *pooled],
             [self.files.decisions, self.files.page, self.files.labelstudio],
             deciding_settings(self.runs.config),
         )
@@ -76,6 +77,9 @@ class RoundStages:
             [self.came, self.files.decisions],
             [self.files.cleaned],
         )
+
+    def _votes(self) -> list[Path]:
+        return self.runs.dynamics() or [self.files.votes(run.name, fold) for run, fold in self.runs.voters()]
 
     def _train(self, config: Config, run: VotingRun) -> Stage:
         count = config.folds.count
@@ -120,7 +124,7 @@ class RoundStages:
 
     def _decide(self) -> None:
         documents = read_documents(self.came)
-        ballots = count_votes([self.files.votes(run.name, fold) for run, fold in self.runs.voters()])
+        ballots = count_votes(self._votes())
         if self.runs.config.denoise.finder == "pooled":
             ballots = pooled_ballots(self.runs, self.files.pool, ballots, self.files.votes)
         decisions = decide(documents, ballots, self.runs.categories, self.runs.config.denoise)
@@ -135,7 +139,7 @@ class RoundStages:
         name = f"{self.runs.config.run.name}, {self.files.folder.name}"
         title = f"{name}: {labels} labels in {len(documents)} documents"
         write_report(decisions, documents, self.files.folder, title)
-        print(summary(decisions, labels, label_support(documents, ballots)), flush=True)
+        print(summary(decisions, labels, label_support(documents, ballots), self.runs.watches), flush=True)
 
     def _clean(self) -> None:
         documents = read_documents(self.came)
@@ -149,14 +153,22 @@ class RoundStages:
         write_documents(self.files.cleaned, apply_decisions(documents, decisions))
 
 
-def summary(decisions: Sequence[Decision], labels: int, support: float) -> str:
-    """How many labels of which category are doubtful or missing, and how probable the voters find labels on average."""
+def summary(decisions: Sequence[Decision], labels: int, support: float, watched: bool = False) -> str:
+    """How many labels of which category are doubtful or missing, and how probable the voters find labels on average.
+
+    Args:
+        decisions: of a round.
+        labels: their number.
+        support: the mean probability of labels.
+        watched: whether the voters are the epochs of one training, which has seen the labels.
+    """
     lines = []
     for kind in ("doubtful", "missing"):
         of_kind = [decision.span.category for decision in decisions if decision.kind == kind]
         each = ", ".join(f"{category} {of_kind.count(category)}" for category in sorted(set(of_kind)))
         lines.append(f"{kind}: {len(of_kind)} beside {labels} labels" + (f" ({each})" if each else ""))
-    lines.append(f"voters give a label that they have not seen a probability of {support:.2f} on average")
-    if support < LITTLE_SUPPORT:
+    who = "over its epochs the network gives a label" if watched else "voters give a label that they have not seen"
+    lines.append(f"{who} a probability of {support:.2f} on average")
+    if not watched and support < LITTLE_SUPPORT:
         lines.append(f"the folds have learned too little to find wrong labels; {LEARN_MORE}")
     return "\n".join(lines)

@@ -12,7 +12,7 @@ from data.lattice.encoder_files import encoder_files
 from data.processed import input_files, load_processed
 from experiments.commands import run_script
 from experiments.denoising.files import DenoiseFiles
-from model.run_folder import fold_folders, weights_path
+from model.run_folder import dynamics_files, fold_folder, fold_folders, weights_path
 from model.run_settings import CHANGEABLE_SETTINGS, READING_SECTIONS, refuse_other_run
 from utils.errors import UserError
 
@@ -47,6 +47,19 @@ class DenoiseRuns:
         # Texts of the dev and test parts. Folds train on no additional document that shares text with them.
         held_out = dev or config.data.test.path
         self.unseen = self.files.unseen if config.data.additional and held_out else None
+
+    @property
+    def watches(self) -> bool:
+        """Whether no folds vote, because the first run is watched while it learns."""
+        return self.config.denoise.finder == "dynamics"
+
+    def dynamics(self) -> list[Path]:
+        """What the first run writes if it is watched."""
+        return (
+            dynamics_files(fold_folder(self.files.folder / "first", 0), self.config.train.epochs)
+            if self.watches
+            else []
+        )
 
     def voting_runs(self) -> list[VotingRun]:
         """The runs whose folds vote."""
@@ -83,6 +96,8 @@ class DenoiseRuns:
         config.data.dev_share = 0.0
         if additional:
             config.data.additional = [*config.data.additional, _corpus(additional)]
+        if name == "first" and self.watches:
+            config.train.dynamics, config.train.patience = True, 0
         return config
 
     def folds(self, folder: Path, run: VotingRun, labels: Path) -> Config:

@@ -75,7 +75,8 @@ def training_stages(
         empty = pseudo is not None and not pseudo.stat().st_size  # where no span was certain
         runs.fit(runs.single(name, labels, None, system) if empty else config)
 
-    yield Stage(name, about, work, inputs, [trained], learning_settings(config))
+    outputs = [trained, *(runs.dynamics() if name == "first" else [])]
+    yield Stage(name, about, work, inputs, outputs, learning_settings(config))
     if runs.dev:
         yield Stage(
             f"{name}, score",

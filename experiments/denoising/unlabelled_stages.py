@@ -34,8 +34,11 @@ class UnlabelledStages:
         self._unlabelled = runs.config.data.unlabelled.model_dump()
 
     def pseudo_labels(self) -> Iterator[Stage]:
-        """One vote of each fold, then the pseudo-labels."""
-        votes = [self._vote(*voter) for voter in self.runs.voters()]
+        """One vote of each fold, or of the clean run where there are no folds, then the pseudo-labels."""
+        if self.runs.watches:
+            votes = [self._vote("clean", self.files.folder / "clean", 0)]
+        else:
+            votes = [self._vote(run.name, self._folds(run), fold) for run, fold in self.runs.voters()]
         yield from votes
         files = [stage.outputs[0] for stage in votes]
         yield Stage(
@@ -72,9 +75,11 @@ class UnlabelledStages:
             [self._unlabelled, reading_settings(final)],
         )
 
-    def _vote(self, voting: VotingRun, fold: int) -> Stage:
-        run = self.runs.folds(self.files.round(self.last).folder, voting, self.files.train).run_folder
-        output = self.files.unlabelled_votes(voting.name, fold)
+    def _folds(self, run: VotingRun) -> Path:
+        return self.runs.folds(self.files.round(self.last).folder, run, self.files.train).run_folder
+
+    def _vote(self, name: str, run: Path, fold: int) -> Stage:
+        output = self.files.unlabelled_votes(name, fold)
 
         def work() -> None:
             from experiments.denoising.fold_votes import write_fold_votes
@@ -82,8 +87,8 @@ class UnlabelledStages:
             write_fold_votes(run, fold, self._read(), output)
 
         return Stage(
-            f"unlabelled, votes {voting.short}.{fold}",
-            f"fold {fold} of round {self.last} votes on the unlabelled texts",
+            f"unlabelled, votes {name.replace('repeat', '')}.{fold}",
+            f"fold {fold} of {run} votes on the unlabelled texts",
             work,
             [fold_folder(run, fold) / "metrics.json", *self.runs.other_inputs()],
             [output],

@@ -1,25 +1,17 @@
-"""Votes of networks on held-out texts: files of them, and their counts.
-
-A vote file holds one network's judgement of some documents: JSON lines, written whole or not at all.
-
-    {"id": "0", "candidates": [{"category", "pos_b", "pos_e", "privacy", "probability", "found"}, ...]}
+"""Votes on held-out texts, counted from vote files (model/reading/vote_files.py).
 
 Votes are counted by document, category, begin and end. The same span in two documents is two spans.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from data.corpus.document import Document, entity_record
-from data.spans import JudgedSpan, Span
-from utils.errors import UserError
-from utils.files import atomic_file
-from utils.json_values import parse_json
+from data.spans import Span
+from model.reading.vote_files import read_votes
 
 
 class Tally(NamedTuple):
@@ -51,18 +43,6 @@ class Ballot:
         return self.spans.get(span, Tally(0, self.voters, 0.0))
 
 
-def write_votes(path: Path, documents: Iterable[Document], candidates: Iterable[Sequence[JudgedSpan]]) -> None:
-    """Write the spans that one network judged in each document."""
-    with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as lines:
-        for document, own in zip(documents, candidates, strict=True):
-            records = [
-                entity_record(document.text, Span(one.category, one.begin, one.end))
-                | {"probability": round(one.probability, 6), "found": one.found}
-                for one in own
-            ]
-            lines.write(json.dumps({"id": document.id, "candidates": records}, ensure_ascii=False) + "\n")
-
-
 def count_votes(paths: Iterable[Path]) -> dict[str, Ballot]:
     """The votes of several networks, by document.
 
@@ -72,7 +52,7 @@ def count_votes(paths: Iterable[Path]) -> dict[str, Ballot]:
     voters: dict[str, int] = {}
     sums: dict[str, dict[Span, tuple[int, float]]] = {}
     for path in paths:
-        for identity, candidates in _read(path):
+        for identity, candidates in read_votes(path):
             voters[identity] = voters.get(identity, 0) + 1
             own = sums.setdefault(identity, {})
             for span, found, probability in candidates:
@@ -83,17 +63,3 @@ def count_votes(paths: Iterable[Path]) -> dict[str, Ballot]:
                                  for span, (votes, total) in sums[identity].items()})
         for identity, count in voters.items()
     }  # fmt: skip
-
-
-def _read(path: Path) -> Iterable[tuple[str, list[tuple[Span, bool, float]]]]:
-    try:
-        with path.open(encoding="utf-8") as lines:
-            for line in lines:
-                record = parse_json(line)
-                candidates = [
-                    (Span(one["category"], one["pos_b"], one["pos_e"]), one["found"], one["probability"])
-                    for one in record["candidates"]
-                ]
-                yield record["id"], candidates
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: cannot be read as votes ({error}); remove it and run again") from None

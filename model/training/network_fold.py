@@ -5,7 +5,7 @@ Its counterpart for a traditional system is model/traditional/fold.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -19,14 +19,17 @@ from data.gold_parts import score_parts
 from data.held_labels import describe_unheld
 from data.metrics import Scores
 from data.processed import Processed
+from data.spans import JudgedSpan
 from data.split import Split
 from model.build import fresh_network, word_size
 from model.model import TaggingNetwork
 from model.reading.predictor import Predictor
+from model.reading.vote_files import judge_documents
 from model.run_folder import RunParts, encoder_digest, save_parts
 from model.start_from import Start, begin_with, carry_over, open_start, refuse_seen, save_seen, start_weights
 from model.training.callbacks.averaging import AverageWeights
 from model.training.callbacks.checkpoint import Checkpoint, epochs_done, resume
+from model.training.callbacks.dynamics import TrainingDynamics
 from model.training.callbacks.early_stopping import EarlyStopping
 from model.training.callbacks.events import Callback, TrainingState
 from model.training.callbacks.freeze import FreezeEncoder
@@ -87,7 +90,12 @@ class NetworkFold:
         about = f"{len(dataset)} segments in {len(batches)} batches, padding {padding:.1%}"
         if unheld := describe_unheld(config, dataset.left_out):
             about += f"; {unheld}"
-        callbacks = fold_callbacks(folder, fold, config.train, config.averaging, about)
+        watching = []
+        if config.train.dynamics:
+            own = [processed.documents[number] for number in split.train if processed.parts[number] == "train"]
+            judge = partial(judge_by, config=config, processed=processed, documents=own)
+            watching = [TrainingDynamics(folder.fold(fold), own, judge)]
+        callbacks = fold_callbacks(folder, fold, config.train, config.averaging, about, watching)
         self.log = next(callback for callback in callbacks if isinstance(callback, LogFile))
         self.trainer = Trainer(
             network,
@@ -155,7 +163,12 @@ class NetworkFold:
 
 
 def fold_callbacks(
-    folder: TrainingFolder, number: int, train: TrainConfig, averaging: AveragingConfig, about: str
+    folder: TrainingFolder,
+    number: int,
+    train: TrainConfig,
+    averaging: AveragingConfig,
+    about: str,
+    watching: Sequence[Callback] = (),
 ) -> list[Callback]:
     """The callbacks of a fold, in the order in which they act on an event.
 
@@ -163,6 +176,7 @@ def fold_callbacks(
         folder, number: of the fold.
         train, averaging: which callbacks are wanted.
         about: describes the training data in the log file.
+        watching: further callbacks.
     """
     fold = folder.fold(number)
     callbacks: list[Callback] = [FreezeEncoder(train.freeze_epochs, train.unfreeze_every)]
@@ -171,18 +185,30 @@ def fold_callbacks(
         callbacks.append(AverageWeights(averaging.method, averaging.start_epoch, averaging.unit, averaging.decay))
     if train.patience:
         callbacks.append(EarlyStopping(train.patience, train.select))
-    callbacks.append(Checkpoint(fold))
+    callbacks += [*watching, Checkpoint(fold)]
     return [*callbacks, TakePlace(folder, number, callbacks)]
+
+
+def judge_by(
+    network: TaggingNetwork, config: Config, processed: Processed, documents: Sequence[Document]
+) -> Iterator[list[JudgedSpan]]:
+    """What a network thinks of documents; see `judge_documents`."""
+    reader = _predictor(network, config, processed)
+    return judge_documents(reader, processed.categories, documents, processed.vocabulary, processed.lexicon)
 
 
 def score_network(
     network: TaggingNetwork, config: Config, processed: Processed, dev: Sequence[int]
 ) -> dict[str, Scores]:
     """Strict scores of a network on the dev documents and, where there are some, on gold labels; see `score_parts`."""
-    device = next(network.parameters()).device
-    predictor = Predictor.from_settings(network, processed.vocabulary, processed.categories, device,
-                                        config.data.max_len, config.predict)  # fmt: skip
+    predictor = _predictor(network, config, processed)
     return score_parts(processed, config.data, dev, lambda numbers: predictor.predict(processed.lattices, numbers))
+
+
+def _predictor(network: TaggingNetwork, config: Config, processed: Processed) -> Predictor:
+    device = next(network.parameters()).device
+    return Predictor.from_settings(network, processed.vocabulary, processed.categories, device, config.data.max_len,
+                                   config.predict)  # fmt: skip
 
 
 def _outcome(state: TrainingState, device: torch.device) -> dict[str, Any]:

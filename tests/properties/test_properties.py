@@ -23,7 +23,8 @@ from data.problems import Problems
 from data.spans import JudgedSpan, Span, fit_in_chains, sorted_spans
 from experiments.denoising.decision_table import read_decisions, write_report
 from experiments.denoising.decisions import Decision, apply_decisions
-from experiments.denoising.votes import Tally, count_votes, write_votes
+from experiments.denoising.votes import Tally, count_votes
+from model.reading.vote_files import write_votes
 from utils.errors import UserError
 from utils.recorded_files import RecordedFiles, read_sealed, write_sealed
 from utils.yaml_files import YamlError, parse_yaml

@@ -28,9 +28,7 @@ def test_every_part_has_its_own_difference(tmp_path):
         ["clean", "gold_b", "0.5000", "0.5000", "0.5000"],
     ]
     gains = [re.findall(r"[+-][\d.]+", line) for line in lines]
-    assert gains == [[], [], ["+0.5000", "+0.5000", "+0.5000"], []], (
-        "all documents gain alike"
-    )
+    assert gains == [[], [], ["+0.5000", "+0.5000", "+0.5000"], []], "all documents gain alike"
 
 
 def test_without_scores_it_says_so():

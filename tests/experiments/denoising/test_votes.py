@@ -6,7 +6,8 @@ import pytest
 
 from data.corpus.document import Document
 from data.spans import JudgedSpan, Span
-from experiments.denoising.votes import Ballot, Tally, count_votes, write_votes
+from experiments.denoising.votes import Ballot, Tally, count_votes
+from model.reading.vote_files import write_votes
 from utils.errors import UserError
 
 TEXT = "天地玄黄宇宙洪荒日月盈昃"
