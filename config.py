@@ -597,7 +597,7 @@ class Config(Settings):
         elif "lac" in self.denoise.voters and self.lexicon.tags != "lac":
             yield f"lexicon.tags ({self.lexicon.tags}) must be lac, because denoise.voters names lac"
         if self.denoise.finder == "dynamics" and self.model.name in TRADITIONAL:
-            yield f"model.name ({self.model.name}) must be a network, because denoise.finder is dynamics: its epochs vote"
+            yield f"model.name ({self.model.name}) must be a network, because denoise.finder is dynamics: epochs vote"
         if self.denoise.finder == "dynamics" and self.denoise.voters:
             yield (f"denoise.voters ({', '.join(self.denoise.voters)}) must be empty, because denoise.finder dynamics "
                    "watches one training of model.name")  # fmt: skip

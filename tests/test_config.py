@@ -432,6 +432,9 @@ CONTRADICTIONS = [
         "model.head=span regularisation.label_smoothing=0.1",
         "regularisation.label_smoothing (0.1) must be 0, because model.head span has no tags",
     ),
+    ("denoise.finder=dynamics model.name=forms", "model.name (forms) must be a network, because denoise.finder is"),
+    ("denoise.finder=dynamics denoise.voters=[forms]", "denoise.voters (forms) must be empty, because denoise.finder"),
+    ("denoise.finder=dynamics denoise.rounds=2", "denoise.rounds (2) must be 1, because denoise.finder is dynamics"),
     ("denoise.finder=pooled", "data.gold is empty, but denoise.finder pooled chooses its weights on gold labels"),
     (
         "encoder.name=scratch denoise.pretrain=true",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from config import load_config
+from config import DenoiseConfig, load_config
 from data.corpus.document import Document
 from data.spans import Doubt, Span
 from experiments.denoising.decisions import Decision, apply_decisions, decide, label_support
@@ -245,3 +245,11 @@ def test_confidence_sets_its_own_thresholds():
         ("1", "doubtful", labels[1]), ("2", "doubtful", labels[2]), ("0", "missing", Span("name", 6, 7)),
         ("1", "missing", Span("place", 4, 5)),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("probability", "doubtful"), [(0.01, True), (0.03, False)])
+def test_a_watched_network_doubts_alone_what_it_finds_improbable_after_being_taught_it(probability, doubtful):
+    document, own = Document("0", TEXT, (LABEL,)), Ballot(4, {LABEL: Tally(0, 4, probability)})
+    watched = decide([document], {"0": own}, ["name"], DenoiseConfig(finder="dynamics", doubtful_below=0.2))
+    assert [one.kind for one in watched] == ["doubtful"] * doubtful
+    assert not decide([document], {"0": own}, ["name"], DenoiseConfig(doubtful_below=0.2)), "folds must be surer"

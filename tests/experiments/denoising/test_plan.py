@@ -373,6 +373,27 @@ def test_other_systems_vote_beside_the_network(tmp_path):
     assert rows and all(row.tally.voters == 3 for row in rows)
 
 
+def test_one_training_that_is_watched_needs_no_folds(tmp_path, capfd):
+    home = Home(tmp_path)
+    changes = ("denoise.finder=dynamics", "folds.count=0", "folds.repeats=1", "train.epochs=3",
+               "denoise.doubtful_below=0.1")  # fmt: skip
+    assert home.run("pipeline", *(f"--set={one}" for one in changes)) == 0
+    out = capfd.readouterr().out
+    assert "over its epochs the network gives a label" in out and "fold 0 of" in out
+    assert not (home.denoised / "round1" / "votes").exists(), "no fold has voted"
+    votes = sorted((home.denoised / "first" / "fold0" / "dynamics").iterdir())
+    assert [path.name for path in votes] == ["epoch2.jsonl", "epoch3.jsonl"]
+    documents = read_documents(home.denoised / "data" / "train.jsonl")
+    ballots = count_votes(votes)
+    assert all(span in ballots[one.id].spans for one in documents for span in one.spans), "every label is judged"
+    rows = read_decisions(home.denoised / "round1" / "decisions.csv", documents, Problems())
+    assert rows and all(row.tally.voters == 2 for row in rows), "each epoch is a voter"
+    for row in rows:
+        assert row.share == pytest.approx(ballots[row.document].of(row.span).probability, abs=1e-4)
+    assert (home.denoised / "submission" / "predict.csv").exists()
+    assert not (home.denoised / "clean" / "fold0" / "dynamics").exists(), "only the first run is watched"
+
+
 def test_a_traditional_system_cleans_alone(tmp_path):
     home = Home(tmp_path)
     home.cleaned_only("folds.repeats=1", "model.name=feature_crf")
