@@ -25,5 +25,5 @@ def write_fold_votes(run: Path, fold: int, documents: Sequence[Document], output
     """
     parts = load_parts(run)
     (reader,) = Tagger(parts, [fold]).readers
-    judged = judge_documents(reader, reader.categories, documents, parts.vocabulary, parts.lexicon)
+    judged = judge_documents(reader, documents, parts.vocabulary, parts.lexicon)
     write_votes(output, documents, judged)

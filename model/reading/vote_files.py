@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 
 def judge_documents(
-    reader: Reader, categories: Sequence[str], documents: Iterable[Document], vocabulary: Vocabulary, lexicon: Lexicon
+    reader: Reader, documents: Iterable[Document], vocabulary: Vocabulary, lexicon: Lexicon
 ) -> Iterator[list[JudgedSpan]]:
     """The candidates of a reader in each document. All labels of its categories are judged."""
-    known = set(categories)
+    known = set(reader.categories)
     for chunk in in_chunks(documents):
         lattices = build_lattices((document.text for document in chunk), vocabulary, lexicon)
         asked = [[span for span in document.spans if span.category in known] for document in chunk]

@@ -194,7 +194,7 @@ def judge_by(
 ) -> Iterator[list[JudgedSpan]]:
     """What a network thinks of documents; see `judge_documents`."""
     reader = _predictor(network, config, processed)
-    return judge_documents(reader, processed.categories, documents, processed.vocabulary, processed.lexicon)
+    return judge_documents(reader, documents, processed.vocabulary, processed.lexicon)
 
 
 def score_network(

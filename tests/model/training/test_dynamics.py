@@ -19,7 +19,7 @@ def test_every_epoch_but_the_first_judges_the_training_documents(run):
     # The network of the last epoch, read from its weights, thinks the same.
     parts = load_parts(config.run_folder)
     (reader,) = Tagger(parts).readers
-    judged = judge_documents(reader, reader.categories, documents, parts.vocabulary, parts.lexicon)
+    judged = judge_documents(reader, documents, parts.vocabulary, parts.lexicon)
     for document, own in zip(documents, judged, strict=True):
         recorded = {span: (found, probability) for span, found, probability in votes[1][document.id]}
         assert recorded == {Span(*one[:3]): (one.found, round(one.probability, 6)) for one in own}
